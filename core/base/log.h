@@ -1,0 +1,60 @@
+/*
+ * log: structured lines, written by a thread of their own so that a slow disk never stops a loop.
+ *
+ * A line is formatted by the caller's thread into its ring; the writer thread drains the rings in
+ * order of time. A full ring drops the line and counts it (stat log_dropped). `key=value` on a
+ * terminal, one JSON object per line otherwise. Secrets (passwords, tokens, keys, authorization
+ * headers) are never passed in here.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include "core/base/buf.h"
+#include "core/base/str.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON };
+
+struct log_field {
+    const char *key; /* NULL ends the list */
+    enum { LOG_F_STR, LOG_F_INT, LOG_F_FLOAT, LOG_F_BOOL } kind;
+    union {
+        struct str s;
+        int64_t i;
+        double f;
+    };
+};
+
+#define LOGS(k, v) \
+    ((struct log_field){(k), LOG_F_STR, {.s = (v)}}) /* struct str; empty = field left out */
+#define LOGZ(k, v) \
+    ((struct log_field){(k), LOG_F_STR, {.s = str_of(v)}}) /* char *; NULL or "" = field left out \
+                                                            */
+#define LOGI(k, v) ((struct log_field){(k), LOG_F_INT, {.i = (int64_t)(v)}})
+#define LOGF(k, v) ((struct log_field){(k), LOG_F_FLOAT, {.f = (v)}})
+#define LOGB(k, v) ((struct log_field){(k), LOG_F_BOOL, {.i = (v) ? 1 : 0}})
+
+#define log_at(level, msg, ...) \
+    do { \
+        if (log_enabled(level)) \
+            log_emit((level), (msg), \
+                     (struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){NULL, LOG_F_INT, {.i = 0}}}); \
+    } while (0)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+
+bool log_enabled(enum log_level level);
+void log_emit(enum log_level level, const char *message, const struct log_field *fields);
+
+/* Before log_start lines go straight to `fd`, after log_stop too. */
+int log_start(enum log_level level, enum log_format format, int fd);
+void log_stop(void); /* writes what is left */
+
+/* The last lines written (a bounded memory of them, 1 MB), oldest first, each ended by '\n', for
+ * `moonbus logs`. `after` is the sequence number to start behind (0 = all kept); returns the newest
+ * sequence number. */
+uint64_t log_recent(struct buf *out, uint64_t after);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * plan: the steps between the head of a request and its handler, in C.
+ *
+ * Flags of the route choose the steps: CORS (answers OPTIONS), TOKEN (verifies the bearer token
+ * from a cache, refreshes an expired one). A step that needs the control plane (refresh) answers
+ * PLAN_LATER and calls exchange_resume.
+ */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include "core/http/server.h"
+
+enum plan_result { PLAN_NEXT, PLAN_ANSWERED, PLAN_LATER };
+
+/* Runs from x->step on. PLAN_NEXT = all passed: the handler's turn. */
+enum plan_result plan_run(struct exchange *x);
+
+/* Installed by the script layer: asks the user service for a fresh token in place of the expired
+ * one in x->token. Must end in plan_refreshed(), now or later, unless x is gone first (then
+ * `canceled` is called). */
+struct plan_refresher {
+    void (*start)(struct exchange *x, void **state);
+    void (*canceled)(void *state);
+};
+void plan_set_refresher(const struct plan_refresher *r);
+/* token.n = 0: refused, `why` is the text after "Unauthorized: ". Resumes the exchange. */
+void plan_refreshed(struct exchange *x, struct str token, const char *why);
+
+/* Appends the CORS fields of API routes. */
+void plan_cors(const struct exchange *x, struct buf *head);
+
+/* Automatic refresh off (setting): expired tokens pass through as x->auth = NULL with x->token set.
+ */
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * route: which handler answers which first path segment: an immutable table, published by pointer.
+ *
+ * The control plane builds a whole table and publishes it; every worker switches at its next turn.
+ * Looking up takes no lock, no allocation, no Lua. An exchange holds the view it was routed with
+ * until it ends, so what a route points to stays alive for it.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include "core/base/arena.h"
+#include "core/base/err.h"
+#include "core/base/map.h"
+#include "core/base/str.h"
+#include "core/loop/worker.h"
+
+struct handler; /* server.h */
+
+enum {
+    ROUTE_TOKEN = 1, /* verify the bearer token (if any) first; refresh an expired one on the way */
+    ROUTE_CORS = 2,  /* an API route: CORS fields on every answer, OPTIONS answered here */
+};
+
+struct route {
+    struct str name; /* first path segment, decoded */
+    const struct handler *handler;
+    void *data; /* the handler's; alive as long as the table */
+    unsigned flags;
+};
+
+struct route_table {
+    struct arena arena;
+    struct map names;                    /* name -> struct route */
+    struct route *other;                 /* what no name matches; may be NULL */
+    _Atomic int refs;                    /* one per worker view */
+    void (*drop)(struct route_table *t); /* frees what route.data points to; NULL = nothing to do */
+    void *data;
+};
+
+struct route_table *route_table_new(void); /* NULL when out of memory */
+/* 0, -EEXIST or -ENOMEM. The name is copied. */
+int route_table_add(struct route_table *t, struct str name, const struct handler *handler,
+                    void *data, unsigned flags);
+void route_table_free(struct route_table *t); /* one that was never published */
+/* Takes the table; all workers use it from their next turn on. Any thread. */
+void route_publish(struct route_table *t);
+
+/* A worker's hold on a table. */
+struct route_view {
+    struct route_table *table;
+    int refs; /* exchanges on this worker, plus one while it is current */
+};
+/* The view in force, with a reference for the caller; NULL before the first publish. */
+struct route_view *route_view_take(struct worker *w);
+void route_view_give(struct route_view *v);
+/* The route of a request path; NULL = none. `segment` gets the decoded first segment, from the
+ * arena only when it needs decoding; may be empty. */
+const struct route *route_match(const struct route_view *v, struct str path, struct arena *arena,
+                                struct str *segment);
+
+#endif

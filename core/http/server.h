@@ -1,0 +1,136 @@
+/*
+ * server: client connections and the exchanges on them.
+ *
+ * An exchange is one request with its response. The server reads and checks the head, routes it,
+ * runs the plan and then hands the exchange to a handler (proxy, Lua service, built-in page). From
+ * there the handler owns the answer; the server owns framing, keep-alive, pipelining in order,
+ * timeouts, limits, Date, access log and counters. Everything runs on the connection's worker.
+ * Knows nothing of Lua.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "core/base/arena.h"
+#include "core/base/list.h"
+#include "core/http/h1.h"
+#include "core/http/route.h"
+#include "core/loop/worker.h"
+
+struct conn;
+struct exchange;
+struct claims; /* secure/token.h */
+
+/* Who answers. Callbacks may answer, write, end or abort inside. */
+struct handler {
+    const char *name;
+    /* The head is complete and the plan let it through. Must lead to exchange_end or
+     * exchange_abort, now or later. */
+    void (*request)(struct exchange *x);
+    /* Request body, after exchange_read. `last` comes once, with or without bytes. Bytes are
+     * borrowed. After exchange_tunnel: raw bytes from the client; last = the client ended its side.
+     */
+    void (*body)(struct exchange *x, const char *p, size_t n, bool last);
+    /* The response buffer is empty again after exchange_write returned 1. */
+    void (*drained)(struct exchange *x);
+    /* The client is gone, timed out or broke the protocol (code < 0), and nothing can be answered
+     * any more. Release what is held for this exchange; it must not be touched afterwards. Not
+     * called after exchange_end or exchange_abort. */
+    void (*gone)(struct exchange *x, int code);
+};
+
+struct exchange {
+    struct list link; /* among the worker's open exchanges */
+    struct worker *worker;
+    struct conn *conn;
+    struct arena arena; /* ends with the exchange */
+    struct h1 h1;       /* parser; h1.head is the request */
+    const struct handler *handler;
+    void *data; /* the handler's own */
+    struct route_view *view;
+    const struct route *route;
+    struct str segment;        /* decoded first path segment */
+    struct str id;             /* request id: the client's X-Request-Id when valid, else ours */
+    const struct claims *auth; /* verified caller, or NULL; alive as long as the exchange */
+    struct str token;     /* bearer token in force (after a refresh: the new one); empty without */
+    struct str auth_text; /* Authorization value to forward instead of the received one; empty = as
+                             received */
+    uint64_t started;     /* uv_hrtime() when the head was complete */
+    uint64_t received;    /* body bytes */
+    uint64_t sent;        /* body bytes */
+    int64_t length;       /* declared response length, -1 = unknown */
+    int status;           /* answered, 0 = not yet */
+    uint8_t step;         /* next step of the plan */
+    bool begun, ended;    /* head of the response built / response complete */
+    bool reading;         /* the handler wants the request body */
+    bool request_done;    /* the request body was delivered in full */
+    bool close;           /* close the connection after this exchange */
+    bool chunked;         /* response body is framed in chunks */
+    bool no_body;         /* response has no body (HEAD, 204, 304) */
+    bool tunnel;          /* both sides are raw bytes now */
+    bool want_drain;      /* exchange_write returned 1 */
+    bool cors;            /* add CORS fields to the answer */
+    bool streaming; /* event stream or the like: no write or deadline timeouts while it is silent */
+    struct buf head;     /* response head, until it goes out with the first body bytes */
+    struct str upstream; /* for the access log: who answered */
+    void (*on_free)(
+        struct exchange *x); /* optional, for whoever needs to know that it is over; may be NULL */
+    void *free_data;
+};
+
+/* Request body: start or resume delivery through handler->body (also sends "100 Continue" when the
+ * client waits for it); may deliver before it returns. Pause: no more until exchange_read. Paused
+ * from the start. */
+void exchange_read(struct exchange *x);
+void exchange_pause(struct exchange *x);
+
+/* Response in pieces. Field values are checked: an invalid name or value is left out and logged.
+ * Framing, Date, Connection, X-Request-Id and CORS fields are the server's: Content-Length and
+ * Transfer-Encoding given here are ignored. `length` = -1 when unknown. 0, or negative when the
+ * exchange is dead. The head leaves with the first bytes of the body, at exchange_end, or at the
+ * end of the turn. */
+int exchange_begin(struct exchange *x, int status, const struct field *fields, int n,
+                   int64_t length);
+/* A 1xx of the upstream, passed on to an HTTP/1.1 client. */
+int exchange_interim(struct exchange *x, int status, const struct field *fields, int n);
+/* 0 = go on, 1 = more than write_high is waiting: stop until handler->drained, negative = the
+ * client is gone (handler-> gone has been or will be called). Bytes are copied only when the socket
+ * does not take them. Writing more than the declared length is an error that aborts. */
+int exchange_write(struct exchange *x, const char *p, size_t n);
+int exchange_write2(struct exchange *x, const struct str *parts,
+                    int n);              /* several slices as one chunk */
+void exchange_end(struct exchange *x);   /* complete; x must not be touched afterwards. Short of its
+                                            length = abort */
+void exchange_abort(struct exchange *x); /* the client must see a broken transfer; x must not be
+                                            touched afterwards */
+
+/* Whole answers. Each is begin + write + end. */
+void exchange_answer(struct exchange *x, int status, struct str type, struct str body);
+void exchange_answer_fields(struct exchange *x, int status, const struct field *fields, int n,
+                            struct str body);
+/* {"error": "text"} as application/json, or text/plain for `no instances found` and the like. */
+void exchange_error(struct exchange *x, int status, const char *text);
+void exchange_plain(struct exchange *x, int status, const char *text);
+
+/* After exchange_begin(101): both sides are raw bytes; exchange_write and handler->body carry them.
+ */
+void exchange_tunnel(struct exchange *x);
+
+/* Runs the plan's remaining steps, then the handler. A step that answered PLAN_LATER calls it when
+ * it knows more. */
+void exchange_resume(struct exchange *x);
+
+/* One listener per worker. `fixed` != NULL answers everything with that handler and no route (admin
+ * address). */
+struct server;
+struct server *server_open(struct worker *w, const char *address, const struct handler *fixed,
+                           struct err *e);
+int server_port(const struct server *s);
+/* Stop accepting, answer with Connection: close, close idle connections. drained() is called once
+ * nothing is open. */
+void server_drain(struct server *s, void (*drained)(struct server *s, void *arg), void *arg);
+void server_abort(struct server *s); /* whatever is still open is cut */
+void server_close(struct server *s); /* frees; everything must be closed (drained or aborted and the
+                                        loop turned) */
+int server_connections(const struct server *s);
+
+#endif

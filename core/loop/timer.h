@@ -1,0 +1,49 @@
+/*
+ * timer: thousands of deadlines on one kernel timer, cheap to push back.
+ *
+ * A binary heap over one uv_timer_t per worker. Arming an armed timer to a later time only writes
+ * the new deadline; the heap learns of it when the old one comes up. Own thread only. Millisecond
+ * resolution, never early.
+ */
+#ifndef TIMER_H
+#define TIMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct timer {
+    uint64_t deadline; /* when it is due, in loop milliseconds; 0 = not armed */
+    uint64_t queued;   /* where the heap has it, <= deadline */
+    size_t slot;       /* heap index + 1; 0 = not in the heap */
+    void (*fired)(struct timer *t);
+};
+
+struct timers {
+    struct timer **heap;
+    size_t n, cap;
+    uv_timer_t uv;
+    uint64_t uv_due; /* what the kernel timer is set to; 0 = stopped */
+};
+
+struct worker;
+
+int timers_init(struct timers *ts, uv_loop_t *loop);
+void timers_close(
+    struct timers *ts); /* closes the uv handle; run the loop once more, then timers_free */
+void timers_free(struct timers *ts);
+
+static inline void timer_init(struct timer *t, void (*fired)(struct timer *t)) {
+    *t = (struct timer){.fired = fired};
+}
+static inline bool timer_armed(const struct timer *t) {
+    return t->deadline != 0;
+}
+/* 0 or -ENOMEM (only when the timer was not in the heap yet). */
+int timer_arm(struct worker *w, struct timer *t, uint64_t milliseconds);
+void timer_disarm(struct worker *w, struct timer *t); /* stays in the heap until due: O(1) */
+void timer_remove(struct worker *w,
+                  struct timer *t); /* out of the heap at once: before its memory goes away */
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * worker: a thread with its own uv_loop. Everything that serves a request lives on one worker.
+ *
+ * Threads meet only by message: worker_post() hands a message to another worker, whose loop calls
+ * its deliver(). The control thread (main) is a worker too, without a front door. Nothing here
+ * knows HTTP or Lua; upper layers hang their per-worker state into `slot`.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "core/base/err.h"
+#include "core/base/list.h"
+#include "core/loop/mailbox.h"
+#include "core/loop/timer.h"
+
+enum worker_slot {
+    WORKER_HTTP,
+    WORKER_POOL,
+    WORKER_SCRIPT,
+    WORKER_ADMIN,
+    WORKER_ROUTE,
+    WORKER_TOKEN,
+    WORKER_SLOTS
+};
+
+#define WORKER_SLAB (64 * 1024) /* bytes of one read buffer */
+
+/* Work to do at the end of the current loop turn, before the loop blocks again (ready Lua tasks,
+ * deferred closes). */
+struct worker_turn {
+    struct list link;
+    bool (*run)(struct worker_turn *t); /* true = more to do: the loop must not block */
+};
+
+struct worker {
+    uv_loop_t loop;
+    uv_async_t wake;      /* rings when the mailbox gets its first message */
+    uv_prepare_t prepare; /* runs `turns` before the loop blocks */
+    uv_check_t check;     /* runs `turns` after I/O */
+    uv_idle_t spin;       /* active while some turn has more to do */
+    struct mailbox mailbox;
+    struct timers timers;
+    struct list turns; /* struct worker_turn.link */
+    pthread_t thread;
+    int index; /* 0..n-1; -1 = the control thread */
+    bool running;
+    _Atomic uint64_t turn_started; /* uv_hrtime() when the current turn began, 0 while blocked in
+                                      poll; for watchdogs */
+    uint64_t now_ms;               /* monotonic, refreshed once per turn */
+    char date[32];       /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), refreshed each
+                            second */
+    int64_t date_second; /* wall-clock second that `date` shows */
+    char *slab;          /* the read buffer lent to streams, WORKER_SLAB bytes */
+    struct list slabs;   /* spare slabs */
+    int spare_slabs;
+    void *slot[WORKER_SLOTS]; /* per-worker state of upper layers */
+};
+
+/* Prepares loop, mailbox and timers; does not start a thread. */
+int worker_init(struct worker *w, int index, struct err *e);
+/* Starts the thread: runs on_start(w) there, then the loop until worker_stop. Returns after
+ * on_start did; its result. */
+int worker_start(struct worker *w, const char *name,
+                 int (*on_start)(struct worker *w, struct err *e), struct err *e);
+/* Runs the loop on the calling thread (control thread, CLI) until worker_stop. */
+void worker_run(struct worker *w);
+/* Asks the loop to end after its current turn. From any thread. */
+void worker_stop(struct worker *w);
+/* Joins the thread (if any) and frees what worker_init made. All handles of upper layers must be
+ * closed by then; asserts that none is left. */
+void worker_free(struct worker *w);
+
+/* The worker of the calling thread, or NULL on a thread that is none. */
+struct worker *worker_self(void);
+
+/* The serving workers, set once at start, in index order. */
+extern struct worker **workers;
+extern int worker_count;
+
+/* Any thread. The message belongs to the receiver from here on; deliver() runs on `to`, in order
+ * per sender. */
+void worker_post(struct worker *to, struct message *m);
+
+void worker_turn_add(struct worker *w, struct worker_turn *t);
+void worker_turn_remove(struct worker_turn *t);
+/* Says that `turns` have work, so that the loop does not block. Own thread only. */
+void worker_turn_soon(struct worker *w);
+
+/* Refreshes now_ms and date. Called by the loop; callers that burned long time may call it too. */
+void worker_clock(struct worker *w);
+
+/* Slabs for reading: streams read into w->slab; whoever wants to keep the bytes takes the slab (the
+ * worker gets a fresh one) and gives it back with slab_give. slab_take may return NULL: then copy.
+ */
+char *worker_slab_take(struct worker *w);
+void worker_slab_give(struct worker *w, char *slab);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * task: a coroutine that serves one request, tick or event; op: the one thing it waits for.
+ *
+ *   FREE -> READY -> RUNNING -> WAITING -> READY … -> DONE -> FREE
+ *
+ * Loop callbacks never touch Lua: they put their result into the op and call op_finish, which marks
+ * the task ready. The ready tasks are resumed in one place, at the end of the loop turn, a bounded
+ * number per turn. The continuation (the op's `done`) then makes Lua values of the result, inside
+ * lua_resume's protection. A late completion can never wake the wrong task: a task is referred to
+ * by {index, generation}.
+ *
+ * An awaiting binding is three small functions:
+ *
+ *     static int l_sleep(lua_State *L) {
+ *         lua_Number s = luaL_checknumber(L, 1);                  all arguments first: this may
+ * throw struct sleep *o = op_new(L, &sleep_kind);               throws "cannot wait here"; nothing
+ * may throw below timer_arm(…);                                           start return op_await(L,
+ * &o->op);
+ *     }
+ *     cancel: disarm, return true (nothing will come any more)
+ *     done:   push results, return their number
+ */
+#ifndef TASK_H
+#define TASK_H
+
+#include "core/base/arena.h"
+#include "core/script/vm.h"
+
+struct op;
+
+struct op_kind {
+    const char *name; /* "time.sleep": for traces and errors */
+    size_t size;      /* of the structure that begins with struct op */
+    int (*done)(lua_State *L,
+                struct op *op); /* pushes results; may throw (then the task sees the error) */
+    bool (*cancel)(
+        struct op *op); /* stop it. true = nothing will come, the op is dropped now; false =
+                           op_finish will still be called, the op is dropped then */
+    void (*drop)(struct op *op); /* release what it holds (not the op itself); may be NULL; always
+                                    called once */
+};
+
+struct op {
+    const struct op_kind *kind;
+    struct vm *vm;
+    struct task *task; /* NULL once detached by a cancel */
+    uint64_t since;    /* loop ms when it began */
+    bool finished;     /* op_finish was called */
+    bool awaited;      /* the task has yielded on it */
+};
+
+/* Zeroed memory of kind->size. Throws when the caller may not wait (outside a task, inside a sort
+ * comparator, a gsub callback or another C call, while loading, or when memory is out). */
+void *op_new(lua_State *L, const struct op_kind *kind);
+/* Waits; returns done()'s results, at once when the op has finished already. Use as `return
+ * op_await(L, op)`. */
+int op_await(lua_State *L, struct op *op);
+/* Starting failed after op_new: drops the op; then push nil, message, code. */
+void op_discard(struct op *op);
+/* The result is in. The vm's worker, any callback. */
+void op_finish(struct op *op);
+/* nil, message, code: the way a failed operation looks in Lua. Returns 3. */
+int op_fail(lua_State *L, int code, const char *text);
+
+enum task_end { TASK_RETURNED, TASK_FAILED, TASK_CANCELED, TASK_NO_MEMORY, TASK_OVERRUN };
+
+struct task_id {
+    uint32_t index, generation;
+};
+
+struct task {
+    struct list link;  /* vm->tasks or vm->idle */
+    struct list ready; /* the worker's ready list */
+    struct vm *vm;
+    lua_State *co;
+    int ref; /* keeps co alive */
+    struct task_id id;
+    uint8_t state;
+    bool canceled;
+    bool overrun;    /* stopped by the watchdog: any further turn raises at once */
+    bool detached;   /* not cancelled with its parent */
+    bool background; /* tickers: cancelled at once when the vm retires */
+    int nargs;       /* values on co's stack for the first resume */
+    struct op *op;   /* what it waits for */
+    struct task *parent;
+    struct list children, sibling;
+    struct arena arena;    /* ends with the task; destructors run on every way out */
+    uint64_t started;      /* loop ms */
+    uint64_t deadline;     /* loop ms, 0 = none: then it is cancelled with "deadline exceeded" */
+    struct timer timer;    /* for the deadline */
+    uint64_t cpu;          /* ns so far */
+    struct str request_id; /* for logs, in the arena; may be empty */
+    const char *what;      /* "GET /x", ticker name: in the arena */
+    /* Called once, when it is over. co's stack holds the results (RETURNED: nresults on top) or the
+     * error value (FAILED, on top). Runs outside lua_resume: use vm_protect to touch values that
+     * may allocate. May be NULL. */
+    void (*ended)(struct task *t, enum task_end end, int nresults);
+    void *data;                /* the starter's */
+    struct exchange *exchange; /* the request it serves, or NULL; nulled when that is gone */
+    void *context;             /* verified caller, trace …: owned by the starter */
+};
+
+/* Makes a task. `push` runs protected with the coroutine's stack: it pushes the function and its
+ * arguments and returns the number of arguments. NULL + *e: ERR_LIMIT (too many tasks, vm closing),
+ * -ENOMEM, or the error push raised. The task does not run before task_start. */
+struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                      struct err *e);
+/* Runs it now when nothing is running on this worker, else makes it ready. */
+void task_start(struct task *t);
+/* Ends it: cancels its op, closes the coroutine (<close> variables run), its children too. A
+ * running task ends at its next wait. `ended` is called with TASK_CANCELED. */
+void task_cancel(struct task *t);
+void task_deadline(struct task *t, uint64_t ms);             /* from now; 0 = none */
+struct task *task_find(struct worker *w, struct task_id id); /* NULL when it is over */
+struct task *task_running(lua_State *L);                     /* NULL outside a task */
+/* Gives the turn to others (also what a forced yield does). Use as `return task_yield(L)`. */
+int task_yield(lua_State *L);
+void task_cancel_all(struct vm *vm, bool background_only);
+/* Per-worker scheduler. */
+int task_open(struct worker *w);
+void task_close(struct worker *w);
+/* Why a task failed, as text for the log: message with traceback into out, the HTTP status it asked
+ * for (an error value made by errors.new has `status`), and the text meant for callers. Only inside
+ * `ended`. */
+int task_error(struct task *t, struct buf *traceback, struct buf *message);
+
+/* Counted references into a state. */
+int ref_take(lua_State *L); /* pops the top value */
+void ref_push(lua_State *L, struct vm *vm, int ref);
+void ref_drop(struct vm *vm, int ref);
+
+#endif
