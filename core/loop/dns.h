@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "core/base/err.h"
+#include "core/base/str.h"
 #include "core/loop/worker.h"
 
 #define DNS_MAX 8

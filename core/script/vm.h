@@ -12,6 +12,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/base/list.h"
 #include "core/base/str.h"
