@@ -47,8 +47,8 @@ ptrdiff_t str_find(struct str s, struct str needle); /* position of the first ne
  * is empty, false. */
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
 
-/* Next member of a comma-separated list (RFC 9110 section 5.6.1): trimmed, empty members skipped.
- * False at the end. */
+/* Next member of a comma-separated list (RFC 9110 section 5.6.1): trimmed, empty members skipped;
+ * a comma inside a quoted string separates nothing. False at the end. */
 bool str_list_next(struct str *rest, struct str *member);
 
 int str_u64(struct str s, uint64_t *out); /* decimal digits; 0, -EINVAL or -ERANGE */
@@ -61,5 +61,9 @@ int str_bool(struct str s, bool *out);    /* true/false/1/0/yes/no/on/off, any c
 int str_duration(struct str s, uint64_t *nanoseconds);
 /* "64k", "1m", "2g", "512": binary multiples, any case, optional trailing "b" or "ib". */
 int str_size(struct str s, uint64_t *bytes);
+
+/* Length of the well-formed UTF-8 sequence that s begins with. 0 when there is none; *bad then is
+ * the number of bytes that one U+FFFD stands for (0 only at the end of s). */
+size_t str_utf8(struct str s, size_t *bad);
 
 #endif
