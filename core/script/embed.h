@@ -5,13 +5,15 @@
 
 #include "core/base/str.h"
 
+/* One file; its bytes live as long as the process and are followed by a NUL. */
 struct embed_file {
     const char *path; /* "lua/service.lua", "services/user/service.yaml" */
-    const char *data;
-    const char *end;
+    const char *data; /* first byte */
+    const char *end;  /* behind the last byte */
 };
 
 extern const struct embed_file embed_files[]; /* sorted by path, ended by path = NULL */
+extern const int embed_count;                 /* without the end mark */
 
 struct str embed_find(struct str path); /* p = NULL when there is none */
 
