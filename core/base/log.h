@@ -3,8 +3,10 @@
  *
  * A line is formatted by the caller's thread into its ring; the writer thread drains the rings in
  * order of time. A full ring drops the line and counts it (stat log_dropped). `key=value` on a
- * terminal, one JSON object per line otherwise. Secrets (passwords, tokens, keys, authorization
- * headers) are never passed in here.
+ * terminal, one JSON object per line otherwise. Lines stay lines whatever the values hold; only on
+ * a terminal a string named "traceback" is shown below its line, indented. A field named like one
+ * of the three that every JSON line has (time, level, msg) gets a '_' behind its name. Secrets
+ * (passwords, tokens, keys, authorization headers) are never passed in here.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -48,13 +50,15 @@ struct log_field {
 bool log_enabled(enum log_level level);
 void log_emit(enum log_level level, const char *message, const struct log_field *fields);
 
-/* Before log_start lines go straight to `fd`, after log_stop too. */
+/* Before log_start lines go straight to standard error, after log_stop straight to `fd`. Returns 0,
+ * -EALREADY, -EBADF, -ENOMEM or what the system said; nothing has changed but level, format and fd
+ * then. */
 int log_start(enum log_level level, enum log_format format, int fd);
-void log_stop(void); /* writes what is left */
+void log_stop(void); /* writes what is left, unless the reader of fd takes nothing for 3 seconds */
 
 /* The last lines written (a bounded memory of them, 1 MB), oldest first, each ended by '\n', for
- * `moonbus logs`. `after` is the sequence number to start behind (0 = all kept); returns the newest
- * sequence number. */
+ * `moonbus logs`. `after` is the sequence number to start behind (0, or one that was never given,
+ * = all kept); returns the newest sequence number. */
 uint64_t log_recent(struct buf *out, uint64_t after);
 
 #endif

@@ -1,0 +1,598 @@
+/*
+ * log: see log.h. Each thread that logs owns a ring of bytes with one producer (itself) and one
+ * consumer (the writer thread).
+ *
+ *     thread A --> ring A --\
+ *     thread B --> ring B ---+--> writer: merge by time --> one write() per batch --> fd
+ *     thread C --> ring C --/                          \--> the last megabyte, for log_recent
+ *
+ * A producer never waits: no room means that the line is dropped and counted. It makes a system
+ * call only to wake a sleeping writer, and the writer naps for a moment after each batch before it
+ * sleeps, so that a busy host wakes it some hundred times a second and not once per line.
+ *
+ * Rings are linked and freed under `rings.lock`. A ring is freed by the writer when its thread has
+ * ended and it is empty; by the ending thread itself when there is no writer. Not for signal
+ * handlers.
+ */
+#include "core/base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/list.h"
+#include "core/base/log_line.h"
+#include "core/base/mem.h"
+#include "core/base/stat.h"
+
+#define RING_SIZE   ((size_t)256 * 1024)
+#define BATCH_SIZE  ((size_t)512 * 1024)
+#define RECENT_SIZE ((size_t)1024 * 1024)
+#define NAP_MS      2
+#define STOP_WAIT_S 3
+
+struct record {
+    uint64_t time;  /* nanoseconds since the epoch: what the merge goes by */
+    uint32_t n;     /* bytes of the line that follows */
+    uint32_t level; /* enum log_level, for its colour */
+};
+
+struct ring {
+    struct list link;               /* in rings.all */
+    struct buf line;                /* where the owner formats */
+    atomic_bool ended;              /* the owner is gone; set under rings.lock */
+    atomic_bool busy;               /* the owner is between "is there a writer?" and "published" */
+    atomic_size_t head;             /* bytes ever written; the owner's */
+    alignas(64) atomic_size_t tail; /* bytes ever read; the writer's */
+    char bytes[RING_SIZE];          /* struct record and line, again and again, wrapping anywhere */
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct list all; /* every ring */
+    bool writer;     /* somebody drains the rings */
+} rings = {.lock = PTHREAD_MUTEX_INITIALIZER, .all = {&rings.all, &rings.all}};
+
+static _Thread_local struct ring *mine;
+static _Thread_local int ends; /* times that thread_ends ran for this thread */
+static pthread_key_t at_end;
+static int at_end_error;
+static pthread_once_t at_end_once = PTHREAD_ONCE_INIT;
+
+/* What log_start was told; readable at any time. */
+static struct {
+    atomic_int level, format, fd;
+    atomic_bool colour;  /* paint levels on fd */
+    atomic_bool running; /* lines go to the rings */
+} cfg = {.level = LOG_INFO, .format = LOG_AUTO, .fd = STDERR_FILENO};
+
+enum idle { BUSY, NAPPING, ASLEEP };
+
+static struct {
+    pthread_t thread;
+    int wake;                     /* eventfd: ends a nap or a sleep */
+    atomic_int idle;              /* enum idle */
+    atomic_bool stop;             /* write what is left, then end */
+    atomic_uint_fast64_t dropped; /* lines since the writer last mentioned it */
+    char *batch;                  /* what goes out next; BATCH_SIZE */
+    size_t n;                     /* bytes in it */
+    uint64_t lines;               /* lines in it */
+    pthread_mutex_t lock;         /* of `done` */
+    pthread_cond_t ended;         /* `done` has changed */
+    bool done;                    /* the thread has written everything */
+} writer = {.wake = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The last lines: a length (uint32_t) and the bytes of each, wrapping anywhere. */
+static struct {
+    pthread_mutex_t lock;
+    size_t head, tail; /* bytes ever written, bytes ever forgotten */
+    uint64_t newest;   /* sequence number of the last line */
+    uint64_t kept;     /* lines between tail and head */
+    char bytes[RECENT_SIZE];
+} recent = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* == Rings ===================================================================================== */
+
+/* Copies into a ring of `size` (a power of two) bytes at the running position `at`. */
+static void wrap_in(char *ring, size_t size, size_t at, const void *from, size_t n) {
+    size_t start = at & (size - 1), first = n < size - start ? n : size - start;
+    memcpy(ring + start, from, first);
+    memcpy(ring, (const char *)from + first, n - first);
+}
+
+static void wrap_out(const char *ring, size_t size, size_t at, void *to, size_t n) {
+    size_t start = at & (size - 1), first = n < size - start ? n : size - start;
+    memcpy(to, ring + start, first);
+    memcpy((char *)to + first, ring, n - first);
+}
+
+static void ring_free(struct ring *r) {
+    list_unlink(&r->link);
+    buf_free(&r->line);
+    mem_free(r);
+}
+
+static void thread_ends(void *arg) {
+    struct ring *r = arg;
+    mine = NULL;
+    ends++;
+    pthread_mutex_lock(&rings.lock);
+    if (rings.writer)
+        atomic_store(&r->ended, true);
+    else
+        ring_free(r);
+    pthread_mutex_unlock(&rings.lock);
+}
+
+static void make_key(void) {
+    at_end_error = pthread_key_create(&at_end, thread_ends);
+}
+
+/* The calling thread's ring; NULL when there is no memory for one, or when the thread is so far in
+ * its end that nobody would give the ring back. */
+static struct ring *ring_mine(void) {
+    if (mine) return mine;
+    pthread_once(&at_end_once, make_key);
+    if (at_end_error || ends >= PTHREAD_DESTRUCTOR_ITERATIONS - 1) return NULL;
+    struct ring *r = mem_alloc(sizeof *r);
+    if (!r) return NULL;
+    list_init(&r->link);
+    buf_init(&r->line);
+    atomic_init(&r->ended, false);
+    atomic_init(&r->busy, false);
+    atomic_init(&r->head, 0);
+    atomic_init(&r->tail, 0);
+    if (pthread_setspecific(at_end, r)) {
+        mem_free(r);
+        return NULL;
+    }
+    pthread_mutex_lock(&rings.lock);
+    list_push(&rings.all, &r->link);
+    pthread_mutex_unlock(&rings.lock);
+    return mine = r;
+}
+
+static void drop(uint64_t lines) {
+    stat_add(STAT_LOG_DROPPED, (int64_t)lines);
+    atomic_fetch_add_explicit(&writer.dropped, lines, memory_order_relaxed);
+}
+
+static void wake_writer(void) {
+    if (atomic_exchange(&writer.idle, BUSY) == BUSY) return;
+    uint64_t one = 1;
+    while (write(writer.wake, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+/* Publishes r->line. The order of the sequentially consistent head and idle here, and idle and head
+ * in writer_main, is what makes a lost wake-up impossible. */
+static void ring_push(struct ring *r, enum log_level level, uint64_t now) {
+    size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    size_t used = head - atomic_load_explicit(&r->tail, memory_order_acquire);
+    struct record rec = {.time = now, .n = (uint32_t)r->line.n, .level = level};
+    if (!buf_ok(&r->line) || r->line.n > RING_SIZE - used ||
+        sizeof rec > RING_SIZE - used - r->line.n) {
+        drop(1);
+    } else {
+        wrap_in(r->bytes, RING_SIZE, head, &rec, sizeof rec);
+        wrap_in(r->bytes, RING_SIZE, head + sizeof rec, r->line.p, r->line.n);
+        atomic_store(&r->head, head + sizeof rec + r->line.n);
+    }
+    int idle = atomic_load(&writer.idle);
+    if (idle == ASLEEP || (idle == NAPPING && used > RING_SIZE / 2)) wake_writer();
+}
+
+/* == Writing =================================================================================== */
+
+static void remember(const char *line, uint32_t n) {
+    uint32_t old;
+    pthread_mutex_lock(&recent.lock);
+    while (recent.head + sizeof n + n - recent.tail > RECENT_SIZE) {
+        wrap_out(recent.bytes, RECENT_SIZE, recent.tail, &old, sizeof old);
+        recent.tail += sizeof old + old;
+        recent.kept--;
+    }
+    wrap_in(recent.bytes, RECENT_SIZE, recent.head, &n, sizeof n);
+    wrap_in(recent.bytes, RECENT_SIZE, recent.head + sizeof n, line, n);
+    recent.head += sizeof n + n;
+    recent.newest++;
+    recent.kept++;
+    pthread_mutex_unlock(&recent.lock);
+}
+
+uint64_t log_recent(struct buf *out, uint64_t after) {
+    pthread_mutex_lock(&recent.lock);
+    uint64_t newest = recent.newest, seq = newest - recent.kept;
+    if (after > newest) after = 0;
+    for (size_t at = recent.tail; at != recent.head;) {
+        uint32_t n;
+        wrap_out(recent.bytes, RECENT_SIZE, at, &n, sizeof n);
+        if (++seq > after) {
+            char *to = buf_room(out, n);
+            if (!to) break;
+            wrap_out(recent.bytes, RECENT_SIZE, at + sizeof n, to, n);
+            out->n += n;
+        }
+        at += sizeof n + n;
+    }
+    pthread_mutex_unlock(&recent.lock);
+    return newest;
+}
+
+/* Everything or a negative errno. A descriptor that somebody made non-blocking is waited for. */
+static int write_all(int fd, const char *p, size_t n) {
+    while (n) {
+        ssize_t done = write(fd, p, n);
+        if (done >= 0) {
+            p += done;
+            n -= (size_t)done;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+            if (poll(&pfd, 1, -1) < 0 && errno != EINTR) return -errno;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* Copies a text line with its level painted; returns the bytes used. */
+static size_t paint(char *to, const char *line, size_t n, enum log_level level) {
+    static const struct str colours[] = {
+        {"\033[90m", 5}, {"\033[32m", 5}, {"\033[33m", 5}, {"\033[31m", 5}};
+    static const struct str off = {"\033[0m", 4};
+    const size_t level_end = LOG_LINE_LEVEL_AT + LOG_LINE_LEVEL_N;
+    char *p = to;
+    p = mempcpy(p, line, LOG_LINE_LEVEL_AT);
+    p = mempcpy(p, colours[level].p, colours[level].n);
+    p = mempcpy(p, line + LOG_LINE_LEVEL_AT, LOG_LINE_LEVEL_N);
+    p = mempcpy(p, off.p, off.n);
+    p = mempcpy(p, line + level_end, n - level_end);
+    return (size_t)(p - to);
+}
+
+#define PAINT_N ((size_t)9) /* what paint() adds */
+
+static bool batch_fits(size_t n) {
+    return n + PAINT_N <= BATCH_SIZE - writer.n;
+}
+
+/* The line that starts at the end of the batch becomes part of it. */
+static void batch_keep(uint32_t n, enum log_level level) {
+    char *line = writer.batch + writer.n;
+    remember(line, n);
+    writer.lines++;
+    if (!atomic_load_explicit(&cfg.colour, memory_order_relaxed)) {
+        writer.n += n;
+        return;
+    }
+    char start[LOG_LINE_LEVEL_AT + LOG_LINE_LEVEL_N];
+    memcpy(start, line, sizeof start);
+    memmove(line + sizeof start + PAINT_N, line + sizeof start, n - sizeof start);
+    writer.n += paint(line, start, sizeof start, level) + n - sizeof start;
+}
+
+static void batch_write(void) {
+    if (writer.n && write_all(atomic_load(&cfg.fd), writer.batch, writer.n)) drop(writer.lines);
+    writer.n = 0;
+    writer.lines = 0;
+}
+
+/* The next record of a ring, if there is one. */
+static bool ring_peek(struct ring *r, struct record *rec) {
+    size_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    if (atomic_load(&r->head) == tail) return false;
+    wrap_out(r->bytes, RING_SIZE, tail, rec, sizeof *rec);
+    return true;
+}
+
+static void ring_pop(struct ring *r, const struct record *rec) {
+    size_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed) + sizeof *rec;
+    wrap_out(r->bytes, RING_SIZE, tail, writer.batch + writer.n, rec->n);
+    batch_keep(rec->n, (enum log_level)rec->level);
+    atomic_store_explicit(&r->tail, tail + rec->n, memory_order_release);
+}
+
+/* The ring with the oldest line; *until is the time up to which it stays the one. */
+static struct ring *oldest_ring(uint64_t *until) {
+    struct ring *best = NULL;
+    uint64_t best_time = UINT64_MAX;
+    *until = UINT64_MAX;
+    LIST_EACH(&rings.all, it) {
+        struct ring *r = LIST_ENTRY(it, struct ring, link);
+        struct record rec;
+        if (!ring_peek(r, &rec)) continue;
+        if (!best || rec.time < best_time) {
+            *until = best_time;
+            best = r;
+            best_time = rec.time;
+        } else if (rec.time < *until) {
+            *until = rec.time;
+        }
+    }
+    return best;
+}
+
+/* Moves lines into the batch, the oldest first, until it is full or the rings are empty. */
+static void gather(void) {
+    uint64_t until;
+    struct record rec;
+    pthread_mutex_lock(&rings.lock);
+    for (struct ring *r; (r = oldest_ring(&until));) {
+        while (ring_peek(r, &rec) && rec.time <= until && batch_fits(rec.n))
+            ring_pop(r, &rec);
+        if (ring_peek(r, &rec) && !batch_fits(rec.n)) break;
+    }
+    pthread_mutex_unlock(&rings.lock);
+}
+
+/* Gives back the rings of ended threads. */
+static void sweep(void) {
+    pthread_mutex_lock(&rings.lock);
+    LIST_EACH_SAFE(&rings.all, it, next) {
+        struct ring *r = LIST_ENTRY(it, struct ring, link);
+        struct record rec;
+        if (atomic_load(&r->ended) && !ring_peek(r, &rec)) ring_free(r);
+    }
+    pthread_mutex_unlock(&rings.lock);
+}
+
+static bool rings_empty(void) {
+    struct record rec;
+    bool empty = true;
+    pthread_mutex_lock(&rings.lock);
+    LIST_EACH(&rings.all, it)
+    if (ring_peek(LIST_ENTRY(it, struct ring, link), &rec)) empty = false;
+    pthread_mutex_unlock(&rings.lock);
+    return empty;
+}
+
+static uint64_t clock_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static bool as_text(void) {
+    return atomic_load_explicit(&cfg.format, memory_order_relaxed) == LOG_TEXT;
+}
+
+/* Says in the log itself that lines are missing from it. */
+static void mention_dropped(void) {
+    uint64_t n = atomic_exchange_explicit(&writer.dropped, 0, memory_order_relaxed);
+    if (!n) return;
+    struct buf line;
+    buf_init(&line);
+    log_line(&line, as_text(), LOG_WARN, clock_now(), "log lines dropped",
+             (struct log_field[]){LOGI("count", n), {NULL, LOG_F_INT, {.i = 0}}});
+    if (buf_ok(&line) && batch_fits(line.n)) {
+        memcpy(writer.batch + writer.n, line.p, line.n);
+        batch_keep((uint32_t)line.n, LOG_WARN);
+    }
+    buf_free(&line);
+}
+
+/* Writes what is there; true when there was something. Full batches follow each other at once;
+ * after a smaller one it pays to wait until more has come together. */
+static bool drain(void) {
+    bool any = false, more = true;
+    while (more) {
+        gather();
+        mention_dropped();
+        any |= writer.n > 0;
+        more = writer.n > BATCH_SIZE / 4;
+        batch_write();
+    }
+    sweep();
+    return any;
+}
+
+/* Waits for wake_writer, at most `ms` (-1 = for ever). */
+static void idle(int ms) {
+    uint64_t count;
+    struct pollfd pfd = {.fd = writer.wake, .events = POLLIN};
+    if (poll(&pfd, 1, ms) > 0) {
+        ssize_t n = read(writer.wake, &count, sizeof count);
+        (void)n; /* whatever was there is gone now */
+    }
+    atomic_store(&writer.idle, BUSY);
+}
+
+/* After the last look at `running` nobody starts a push; those under way are waited for. */
+static void wait_for_producers(void) {
+    for (bool busy = true; busy;) {
+        busy = false;
+        pthread_mutex_lock(&rings.lock);
+        LIST_EACH(&rings.all, it)
+        if (atomic_load(&LIST_ENTRY(it, struct ring, link)->busy)) busy = true;
+        pthread_mutex_unlock(&rings.lock);
+        if (busy) sched_yield();
+    }
+}
+
+static void *writer_main(void *arg) {
+    (void)arg;
+    while (!atomic_load(&writer.stop)) {
+        if (drain()) {
+            atomic_store(&writer.idle, NAPPING);
+            idle(NAP_MS);
+            continue;
+        }
+        atomic_store(&writer.idle, ASLEEP);
+        bool sleep = rings_empty() && !atomic_load(&writer.stop);
+        if (sleep)
+            idle(-1);
+        else
+            atomic_store(&writer.idle, BUSY);
+    }
+    wait_for_producers();
+    while (drain()) {
+    }
+    pthread_mutex_lock(&writer.lock);
+    writer.done = true;
+    pthread_cond_signal(&writer.ended);
+    pthread_mutex_unlock(&writer.lock);
+    return NULL;
+}
+
+/* == The public side =========================================================================== */
+
+bool log_enabled(enum log_level level) {
+    return (int)level >= atomic_load_explicit(&cfg.level, memory_order_relaxed);
+}
+
+static bool wants_colour(int fd, enum log_format format) {
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return format == LOG_TEXT && isatty(fd) && !(no && *no) && !(term && !strcmp(term, "dumb"));
+}
+
+static void configure(enum log_level level, enum log_format format, int fd) {
+    if (format == LOG_AUTO) format = isatty(fd) ? LOG_TEXT : LOG_JSON;
+    atomic_store(&cfg.level, level);
+    atomic_store(&cfg.format, format);
+    atomic_store(&cfg.fd, fd);
+    atomic_store(&cfg.colour, wants_colour(fd, format));
+}
+
+/* Without a writer: to the descriptor at once. */
+static void emit_now(enum log_level level, uint64_t now, const char *message,
+                     const struct log_field *fields) {
+    struct buf line;
+    buf_init(&line);
+    int fd = atomic_load(&cfg.fd);
+    if (atomic_load(&cfg.format) == LOG_AUTO) {
+        configure((enum log_level)atomic_load(&cfg.level), LOG_AUTO, fd);
+    }
+    log_line(&line, as_text(), level, now, message, fields);
+    size_t n = line.n;
+    char *painted = atomic_load(&cfg.colour) ? buf_room(&line, n + PAINT_N) : line.p;
+    if (!buf_ok(&line)) {
+        stat_add(STAT_LOG_DROPPED, 1);
+    } else {
+        remember(line.p, (uint32_t)n);
+        if (painted != line.p) n = paint(painted, line.p, n, level);
+        if (write_all(fd, painted, n)) stat_add(STAT_LOG_DROPPED, 1);
+    }
+    buf_free(&line);
+}
+
+void log_emit(enum log_level level, const char *message, const struct log_field *fields) {
+    assert(level >= LOG_DEBUG && level <= LOG_ERROR && message);
+    uint64_t now = clock_now();
+    struct ring *r = atomic_load(&cfg.running) ? ring_mine() : NULL;
+    if (!r) {
+        if (atomic_load(&cfg.running))
+            drop(1);
+        else
+            emit_now(level, now, message, fields);
+        return;
+    }
+    buf_clear(&r->line);
+    log_line(&r->line, as_text(), level, now, message, fields);
+    atomic_store(&r->busy, true);
+    bool running = atomic_load(&cfg.running);
+    if (running) ring_push(r, level, now);
+    atomic_store(&r->busy, false);
+    if (!running) emit_now(level, now, message, fields);
+}
+
+/* The writer takes no signals: they are for threads that know what to do, and a closed pipe is an
+ * error of write() instead of the end of the process. */
+static int start_thread(void) {
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    int rc = pthread_create(&writer.thread, NULL, writer_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -rc;
+}
+
+/* Counts and forgets what a cancelled writer left; nothing after an orderly end. */
+static void discard(void) {
+    pthread_mutex_lock(&rings.lock);
+    LIST_EACH(&rings.all, it) {
+        struct ring *r = LIST_ENTRY(it, struct ring, link);
+        for (struct record rec; ring_peek(r, &rec); writer.lines++)
+            atomic_fetch_add(&r->tail, sizeof rec + rec.n);
+    }
+    pthread_mutex_unlock(&rings.lock);
+    stat_add(STAT_LOG_DROPPED, (int64_t)writer.lines);
+}
+
+static void set_writer(bool there) {
+    pthread_mutex_lock(&rings.lock);
+    rings.writer = there;
+    pthread_mutex_unlock(&rings.lock);
+}
+
+static void release(void) {
+    set_writer(false);
+    sweep();
+    if (writer.wake >= 0) close(writer.wake);
+    writer.wake = -1;
+    mem_free(writer.batch);
+    writer.batch = NULL;
+}
+
+int log_start(enum log_level level, enum log_format format, int fd) {
+    if (atomic_load(&cfg.running)) return -EALREADY;
+    if (fd < 0) return -EBADF;
+    configure(level, format, fd);
+    writer.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = writer.wake < 0 ? -errno : 0;
+    if (!rc && !(writer.batch = mem_alloc(BATCH_SIZE))) rc = -ENOMEM;
+    if (rc) goto fail;
+    writer.n = 0;
+    writer.lines = 0;
+    writer.done = false;
+    pthread_cond_init(&writer.ended, NULL);
+    atomic_store(&writer.stop, false);
+    atomic_store(&writer.idle, BUSY);
+    set_writer(true);
+    rc = start_thread();
+    if (rc) goto fail;
+    atomic_store(&cfg.running, true);
+    return 0;
+fail:
+    release();
+    return rc;
+}
+
+/* Waits until everything is written, but not for ever: a reader that stopped reading must not keep
+ * the process from ending. */
+static bool wait_done(void) {
+    struct timespec until;
+    int rc = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_WAIT_S;
+    pthread_mutex_lock(&writer.lock);
+    while (!writer.done && rc == 0)
+        rc = pthread_cond_timedwait(&writer.ended, &writer.lock, &until);
+    bool done = writer.done;
+    pthread_mutex_unlock(&writer.lock);
+    return done;
+}
+
+void log_stop(void) {
+    if (!atomic_exchange(&cfg.running, false)) return;
+    atomic_store(&writer.stop, true);
+    uint64_t one = 1;
+    while (write(writer.wake, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+    if (!wait_done()) pthread_cancel(writer.thread);
+    pthread_join(writer.thread, NULL);
+    wait_for_producers();
+    discard();
+    pthread_cond_destroy(&writer.ended);
+    release();
+}
