@@ -12,14 +12,13 @@
 #include <stdbool.h>
 
 struct message {
-    struct message *_Atomic next;
+    struct message *next;               /* the mailbox's while the message is in one */
     void (*deliver)(struct message *m); /* runs on the receiver's thread; owns the message */
 };
 
 struct mailbox {
-    struct message *_Atomic head; /* senders push here */
-    struct message *tail;         /* the receiver pops here */
-    struct message stub;          /* keeps the queue non-empty */
+    struct message *_Atomic head; /* newest first: senders push here */
+    struct message *ready;        /* oldest first: what the receiver took and has not popped yet */
 };
 
 void mailbox_init(struct mailbox *m);
