@@ -13,9 +13,10 @@
 #include "core/base/str.h"
 
 /* X(kind, field, OB_ alias or NULL, default text, min, max, sentence)
- * kinds: STR (char *), INT (int64_t), BOOL (bool), DUR (uint64_t nanoseconds), SIZE (uint64_t
- * bytes) min and max bound INT (value), DUR (milliseconds) and SIZE (bytes); 0,0 = unbounded. The
- * CONF_* groups become headings in `moonbus config` and in the README. */
+ * kinds: STR (char *, never NULL), SECRET (the same, never shown), INT (int64_t), BOOL (bool), DUR
+ * (uint64_t nanoseconds) and SIZE (uint64_t bytes). min and max bound INT (value), DUR
+ * (milliseconds) and SIZE (bytes); max 0 = no upper bound. GROUP gives the heading of what follows
+ * in `moonbus config` and in the README. */
 #define CONF_LIST(X, GROUP) \
     GROUP("Where it listens and keeps things") \
     X(STR, listen, NULL, "", 0, 0, \
@@ -39,7 +40,7 @@
     X(STR, az, "OB_AZ", "", 0, 0, "Availability zone shown in the registry.") \
     X(STR, region, "OB_REGION", "", 0, 0, "Region shown in the registry.") \
     GROUP("Accounts and tokens") \
-    X(STR, admin_password, NULL, "", 0, 0, \
+    X(SECRET, admin_password, NULL, "", 0, 0, \
       "Password of the first admin account; empty = random, kept in the home folder.") \
     X(DUR, token_expiration, "OB_TOKEN_EXPIRATION", "5m", 0, 0, \
       "Life of an access token; 0 = the default.") \
@@ -47,7 +48,7 @@
       "Expired tokens are refused instead of being refreshed on the way.") \
     X(BOOL, verify_contacts, "OB_VERIFY_CONTACTS", "false", 0, 0, \
       "Contacts must be verified by a one-time password.") \
-    X(STR, encryption_key, "OB_ENCRYPTION_KEY", "", 0, 0, \
+    X(SECRET, encryption_key, "OB_ENCRYPTION_KEY", "", 0, 0, \
       "Key that seals secrets at rest, 32 bytes; empty = made at the first start and kept in the " \
       "home folder.") \
     X(INT, pass_threads, NULL, "0", 0, 64, "Threads that hash passwords; 0 = half the cores.") \
@@ -115,6 +116,7 @@
     X(BOOL, log_access, NULL, "true", 0, 0, "One line per request.")
 
 #define CONF_FIELD_STR                                       char *
+#define CONF_FIELD_SECRET                                    char *
 #define CONF_FIELD_INT                                       int64_t
 #define CONF_FIELD_BOOL                                      bool
 #define CONF_FIELD_DUR                                       uint64_t
@@ -129,16 +131,32 @@ struct conf {
 /* The settings in force. */
 extern struct conf conf;
 
-/* Reads flags (argv after the command word), environment and file into `conf`. Words that are no
- * flags are left, in order, in rest (NULL-terminated, at most *n_rest in, count out). `file` is the
- * settings file, missing is fine unless named with --config FILE. A bad value is an error that
- * names the setting, its source, the value and what is allowed; an unknown flag or file key names
- * the nearest known one. */
+/* Reads flags, environment and file into `conf`. argv begins behind the command word. Booleans are
+ * `--dev`, `--dev=false` or `--no-dev`; every other flag is `--name value` or `--name=value`; the
+ * last of several counts. Words that are no flags, and all words behind `--`, are left in order in
+ * `rest`: an array of *n_rest pointers on entry, NULL-terminated; *n_rest becomes their number
+ * (rest NULL: such words are errors).
+ *
+ * The file is moonbus.yaml in the current folder when there is one, or the one named with --config
+ * FILE or MOONBUS_CONFIG, which must exist: a flat mapping of names to single values.
+ *
+ * A bad value is an error that names the setting, the value, its source and what is allowed; an
+ * unknown flag or file key names the nearest known one. On an error nothing is set.
+ *
+ * Afterwards: home has no "~/"; self_url has a scheme and a port; listen is not empty;
+ * token_expiration is not 0. Only with `listen` at port 0 and no self_url that stays empty until
+ * conf_listening(). Not acted on here: test (main makes the temporary home), admin empty, 0
+ * workers, 0 pass_threads. */
 int conf_load(int argc, char **argv, const char **rest, int *n_rest, struct err *e);
+
+/* The front door got this port: completes a self_url that could not be known before. Main calls it
+ * before it starts workers. 0 or -ENOMEM. */
+int conf_listening(unsigned port);
 void conf_free(void);
 
-/* One setting per line for people (name, value, source, meaning), or a JSON object. Secrets are
- * masked. */
+/* One setting per line for people (name, value, source, meaning), or a JSON object of {value,
+ * source, meaning} by name. Durations and sizes are spelled as flags take them. Secrets are masked.
+ */
 void conf_print(struct buf *out, bool json);
 /* The table as Markdown, for the README. */
 void conf_markdown(struct buf *out);
