@@ -1,48 +1,62 @@
 /*
  * service: Lua services and their generations: load, check, publish, reload, retire.
  *
- * A generation is one snapshot of a service's files in memory. The control thread snapshots,
- * compiles and checks it in a state of its own; then every worker that has the old generation
- * builds the new one; then all switch by message. Either all serve the new one or all go on with
- * the old. Requests in flight finish on the generation they began on.
+ * A generation is one snapshot of a service's files in memory. The control thread reads, compiles
+ * and checks it in a state of its own; then every worker that runs the old generation builds the
+ * new one; then all switch by message. Either all serve the new one or all go on with the old.
+ * Requests in flight finish on the generation they began on. Everything here runs on the control
+ * thread unless it says otherwise.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
 
 #include "core/base/buf.h"
 #include "core/http/server.h"
-#include "core/script/task.h"
+#include "core/script/resident.h"
 
-struct service;    /* process-wide, by host name, lives until exit */
-struct generation; /* counted snapshot of files */
+struct service; /* process-wide, by host name, lives until exit */
 
-/* route.data = struct service *. */
+/* Who answers the requests of Lua services: route.data = struct service *. Defined in serve.c. */
 extern const struct handler service_handler;
 
-/* Control thread. Finds services in the folder and embedded, loads them all. A user's service that
- * fails to load is reported and left out; a platform service that fails is an error. */
-int service_open_all(const char *folder, struct err *e);
-/* Control thread. Checks the files of one service (by host or folder name; empty = all) and puts a
- * new generation into service when they changed. done(arg, result, report) comes once; result 0 =
- * switched or nothing to do; the report is text for people, one line per service with file and line
- * of what is wrong. */
+/* Finds the services below `folder` and the embedded ones, checks them all and routes them. A
+ * user's service that fails is reported and left out; a platform service that fails is an error. */
+int service_open_all(struct worker *control, const char *folder, struct err *e);
+
+/* Starts tickers and `on_start` of every service on the worker it belongs to. done() comes once,
+ * when all platform services have ended their on_start: result 0, or negative when one failed. */
+void service_start_all(void (*done)(void *arg, int result, const char *why), void *arg);
+
+/* Checks the files of one service (host or folder name; empty = all, new and removed folders
+ * included) and puts new generations into service where they changed. done() comes once, when every
+ * worker has switched: result 0 = all is as the files say; the report is text for people, a line
+ * per service that changed or failed. One reload runs at a time, others wait in order (at most 16,
+ * then ERR_BUSY). */
 void service_reload(struct str name, void (*done)(void *arg, int result, struct str report),
                     void *arg);
-/* After services were loaded: starts their tickers and `on_start` on the workers they belong to. */
-void service_start_all(void);
-/* Stop: cancels background tasks now; tasks of requests go on until their exchange ends. */
+
+/* Going down. Tickers end now; requests in flight go on. */
 void service_stop_all(void);
-void service_close_all(void);
+/* Cancels every task and frees all states; done() when nothing is left. Workers must still be
+ * running. */
+void service_close_all(void (*done)(void *arg), void *arg);
+/* After the workers have ended. */
+void service_free_all(void);
 
-/* The state of the generation in force on this worker, built on first use. NULL + *e when it cannot
- * be built. */
-struct vm *service_vm(struct service *s, struct worker *w, struct err *e);
-struct service *service_find(
-    struct str host); /* any thread: from the snapshot of the calling worker */
-struct str service_host(const struct service *s);
-
-/* One JSON array: host, folder, generation, hash, loaded at, tasks, memory … for the admin address.
- */
+/* One JSON array for the admin address: host, folder, embedded, generation, hash, loaded. */
 void service_report(struct buf *out);
+
+/* Any worker: the state of the generation in force here, built on first use. NULL + *e. */
+struct resident *service_here(struct service *s, struct worker *w, struct err *e);
+/* Any worker: by host name, from the routes in force there; NULL when there is none. */
+struct service *service_find(struct worker *w, struct str host);
+/* Any thread: lower-case host name. */
+struct str service_host(const struct service *s);
+/* Any thread: a service from the binary. */
+bool service_is_platform(const struct service *s);
+
+/* Calls each(arg, service, flags) for every service in service; for whoever builds the route table.
+ */
+int service_each(int (*each)(void *arg, struct service *s, unsigned flags), void *arg);
 
 #endif

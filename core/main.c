@@ -1,0 +1,474 @@
+/*
+ * main: the order in which the parts of a host start, and the reverse in which they stop, nothing
+ * else. `moonbus run` is the host; every other word is a command of the CLI, which is Lua.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/conf.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/http/pool.h"
+#include "core/loop/dns.h"
+#include "core/loop/io.h"
+#include "core/loop/watch.h"
+#include "core/script/admin.h"
+#include "core/script/cli.h"
+#include "core/script/home.h"
+#include "core/script/host.h"
+#include "core/script/routes.h"
+#include "core/script/service.h"
+#include "core/script/watchdog.h"
+#include "core/secure/pass.h"
+#include "core/secure/seal.h"
+#include "core/secure/token.h"
+
+/* The running host, as the control thread sees it. */
+static struct {
+    struct worker control;
+    struct server **doors; /* front door of each worker; that worker's */
+    struct server *admin;
+    struct watch *watch;
+    uv_signal_t signals[3];
+    int n_signals;
+    struct timer drain_timer;
+    int port; /* of the front door */
+    char url[256], admin_url[64];
+    bool fresh; /* this start made the database */
+    bool stopping, cut;
+    int waiting;        /* workers that have not answered the current question */
+    void (*next)(void); /* once all have */
+    struct err err;     /* what made it fail */
+    uint64_t began;
+} run;
+
+/* ---- asking every worker ---- */
+
+/* A question to one worker. answered() brings it back. */
+struct question {
+    struct message msg;
+    struct worker *worker;
+    void (*ask)(struct question *q); /* on the worker; must lead to answer() */
+    struct err err;
+};
+
+static void deliver_answer(struct message *m) {
+    struct question *q = LIST_ENTRY(m, struct question, msg);
+    if (q->err.code && !run.err.code) run.err = q->err;
+    mem_free(q);
+    if (--run.waiting == 0 && run.next) run.next();
+}
+
+static void answer(struct question *q) {
+    q->msg.deliver = deliver_answer;
+    worker_post(&run.control, &q->msg);
+}
+
+static void deliver_question(struct message *m) {
+    struct question *q = LIST_ENTRY(m, struct question, msg);
+    q->ask(q);
+}
+
+static void ask_all(void (*ask)(struct question *q), void (*next)(void)) {
+    run.next = next;
+    run.waiting = worker_count;
+    for (int i = 0; i < worker_count; i++) {
+        struct question *q = mem_zalloc(sizeof *q);
+        if (!q) {
+            log_error("out of memory");
+            exit(1);
+        }
+        q->worker = workers[i];
+        q->ask = ask;
+        q->msg.deliver = deliver_question;
+        worker_post(workers[i], &q->msg);
+    }
+}
+
+/* ---- stopping ---- */
+
+static void workers_stopped(void) {
+    worker_stop(&run.control);
+}
+
+static void ask_close(struct question *q) {
+    struct worker *w = q->worker;
+    if (run.doors[w->index]) server_close(run.doors[w->index]);
+    run.doors[w->index] = NULL;
+    pool_close(w);
+    task_close(w);
+    answer(q);
+}
+
+static void services_closed(void *arg) {
+    (void)arg;
+    timer_remove(&run.control, &run.drain_timer);
+    ask_all(ask_close, workers_stopped);
+}
+
+static void all_drained(void) {
+    service_close_all(services_closed, NULL);
+}
+
+static void door_drained(struct server *s, void *arg) {
+    (void)s;
+    answer(arg);
+}
+
+static void ask_drain(struct question *q) {
+    struct server *s = run.doors[q->worker->index];
+    if (s)
+        server_drain(s, door_drained, q);
+    else
+        answer(q);
+}
+
+static void deliver_cut(struct message *m) {
+    struct server *s = run.doors[worker_self()->index];
+    if (s) server_abort(s);
+    mem_free(m);
+}
+
+/* What is still open has had its time. */
+static void cut(void) {
+    if (run.cut) return;
+    run.cut = true;
+    for (int i = 0; i < worker_count; i++) {
+        struct message *m = mem_zalloc(sizeof *m);
+        if (!m) continue;
+        m->deliver = deliver_cut;
+        worker_post(workers[i], m);
+    }
+}
+
+static void drain_late(struct timer *t) {
+    (void)t;
+    log_warn("requests in flight are cut: drain_timeout is over");
+    cut();
+}
+
+static void stop(void) {
+    run.stopping = true;
+    host.ready = false;
+    log_info("stopping", LOGZ("url", run.url));
+    service_stop_all();
+    timer_init(&run.drain_timer, drain_late);
+    if (timer_arm(&run.control, &run.drain_timer, conf.drain_timeout / 1000000) < 0) cut();
+    ask_all(ask_drain, all_drained);
+}
+
+static void reloaded(void *arg, int result, struct str report) {
+    (void)arg, (void)result, (void)report; /* the log has told */
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    (void)handle;
+    if (number == SIGHUP)
+        service_reload(STR(""), reloaded, NULL);
+    else if (run.stopping)
+        cut();
+    else
+        stop();
+}
+
+static void on_change(struct watch *w, void *arg) {
+    (void)w, (void)arg;
+    service_reload(STR(""), reloaded, NULL);
+}
+
+/* ---- starting ---- */
+
+static void failed(void) {
+    if (run.stopping) return;
+    stop();
+}
+
+static void banner(void) {
+    if (!run.fresh || conf.test) return;
+    printf("\n  Moonbus %s is listening on %s\n\n", MOONBUS_VERSION, run.url);
+    printf("  admin account   1backend\n");
+    if (*conf.admin_password)
+        printf("  password        the one you set (admin_password)\n");
+    else
+        printf("  password        in %s/admin-password\n", conf.home);
+    printf("  next            moonbus login 1backend\n\n");
+    fflush(stdout);
+}
+
+static void serving(void) {
+    if (run.err.code) {
+        failed();
+        return;
+    }
+    struct err e = {0};
+    if (home_announce(run.url, run.admin_url, &e) < 0)
+        log_warn("the CLI will not find this host", LOGZ("error", e.text));
+    if (conf.watch && access(conf.services, F_OK) == 0) {
+        run.watch = watch_start(&run.control, conf.services, 0, on_change, NULL, &e);
+        if (!run.watch)
+            log_warn("changed services will not be reloaded by themselves", LOGZ("error", e.text));
+    }
+    host.ready = true;
+    log_info("Server started", LOGZ("address", run.url), LOGZ("admin", run.admin_url),
+             LOGI("workers", worker_count), LOGZ("version", MOONBUS_VERSION),
+             LOGF("ms", (double)(uv_hrtime() - run.began) / 1e6));
+    banner();
+}
+
+static void ask_open(struct question *q) {
+    struct worker *w = q->worker;
+    char address[300];
+    const char *colon = strrchr(conf.listen, ':');
+    size_t n = colon ? (size_t)(colon - conf.listen) : 0;
+    /* The first worker found the port; the others share it. */
+    snprintf(address, sizeof address, "%.*s%s%d", (int)n, conf.listen, n ? ":" : "", run.port);
+    run.doors[w->index] = server_open(w, run.port ? address : conf.listen, NULL, &q->err);
+    if (run.doors[w->index] && w->index == 0) run.port = server_port(run.doors[0]);
+    answer(q);
+}
+
+static int open_admin(void) {
+    char address[64];
+    struct err e = {0};
+    if (*conf.admin) {
+        run.admin = server_open(&run.control, conf.admin, &admin_handler, &run.err);
+    } else {
+        snprintf(address, sizeof address, "127.0.0.1:%d", run.port < 65535 ? run.port + 1 : 0);
+        if (listener_probe(address, &e) == 0)
+            run.admin = server_open(&run.control, address, &admin_handler, &e);
+        if (!run.admin)
+            run.admin = server_open(&run.control, "127.0.0.1:0", &admin_handler, &run.err);
+    }
+    if (!run.admin) return run.err.code;
+    snprintf(run.admin_url, sizeof run.admin_url, "http://127.0.0.1:%d", server_port(run.admin));
+    return 0;
+}
+
+static void ask_open_others(struct question *q) {
+    if (q->worker->index == 0)
+        answer(q);
+    else
+        ask_open(q);
+}
+
+static void first_open(void) {
+    if (run.err.code) {
+        failed();
+        return;
+    }
+    const char *colon = strrchr(conf.self_url, ':');
+    int n = (int)(colon - conf.self_url);
+    if (atoi(colon + 1) != 0)
+        snprintf(run.url, sizeof run.url, "%s", conf.self_url);
+    else
+        snprintf(run.url, sizeof run.url, "%.*s:%d", n, conf.self_url, run.port);
+    if (open_admin() < 0)
+        failed();
+    else
+        ask_all(ask_open_others, serving);
+}
+
+static void ask_open_first(struct question *q) {
+    if (q->worker->index == 0)
+        ask_open(q);
+    else
+        answer(q);
+}
+
+static void services_started(void *arg, int result, const char *why) {
+    (void)arg;
+    if (result < 0) {
+        err_set(&run.err, result, "%s", why);
+        failed();
+        return;
+    }
+    ask_all(ask_open_first, first_open);
+}
+
+static int on_worker(struct worker *w, struct err *e) {
+    if (task_open(w) < 0) return err_set(e, -ENOMEM, "out of memory");
+    pool_open(w);
+    return 0;
+}
+
+static int open_store(struct err *e) {
+    char path[1100];
+    if (home_path(path, sizeof path, "moonbus.db") < 0)
+        return err_set(e, -ENAMETOOLONG, "the path of the home folder is too long");
+    run.fresh = access(path, F_OK) != 0;
+    struct store_options o = {
+        .path = path,
+        .prefix = conf.db_prefix,
+        .readers = (int)conf.store_readers,
+        .queue = (int)conf.store_queue,
+        .max_result = conf.store_result,
+        .relaxed = conf.test,
+    };
+    host.store = store_open(&o, e);
+    return host.store ? 0 : e->code;
+}
+
+static int cores(void) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (int)n;
+}
+
+static int open_workers(struct err *e) {
+    worker_count = conf.workers ? (int)conf.workers : cores();
+    workers = mem_zalloc((size_t)worker_count * sizeof *workers);
+    run.doors = mem_zalloc((size_t)worker_count * sizeof(struct server *));
+    if (!workers || !run.doors) return err_set(e, -ENOMEM, "out of memory");
+    for (int i = 0; i < worker_count; i++) {
+        workers[i] = mem_zalloc(sizeof *workers[i]);
+        if (!workers[i]) return err_set(e, -ENOMEM, "out of memory");
+        int rc = worker_init(workers[i], i, e);
+        if (rc < 0) return rc;
+    }
+    for (int i = 0; i < worker_count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "worker-%d", i);
+        int rc = worker_start(workers[i], name, on_worker, e);
+        if (rc < 0) return rc;
+    }
+    return 0;
+}
+
+/* As many descriptors as the system allows: each connection is one, a proxied one two. */
+static void raise_descriptors(void) {
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+static int start_threads(struct err *e) {
+    int threads = conf.pass_threads ? (int)conf.pass_threads : (cores() + 1) / 2;
+    int rc = pass_start(threads, (int)conf.pass_queue, conf.test, e);
+    if (rc == 0) rc = token_start(e);
+    if (rc == 0 && (rc = dns_start()) < 0) err_set(e, rc, "cannot start the name resolver");
+    if (rc == 0) rc = watchdog_start(e);
+    return rc;
+}
+
+static void signal_on(int number) {
+    uv_signal_t *s = &run.signals[run.n_signals++];
+    uv_signal_init(&run.control.loop, s);
+    uv_signal_start(s, on_signal, number);
+}
+
+static int start(struct err *e) {
+    host.started = (int64_t)time(NULL);
+    raise_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    int rc = seal_start(e);
+    if (rc < 0 || (rc = home_open(e)) < 0) return rc;
+    unsigned char secret[16];
+    seal_random(secret, sizeof secret);
+    seal_hex(secret, sizeof secret, host.secret);
+    if ((rc = listener_probe(conf.listen, e)) < 0) return rc;
+    if ((rc = open_store(e)) < 0) return rc;
+    host.shared = shared_new(conf.shared_size);
+    if (!host.shared) return err_set(e, -ENOMEM, "out of memory");
+    if ((rc = start_threads(e)) < 0) return rc;
+    if ((rc = worker_init(&run.control, -1, e)) < 0) return rc;
+    if ((rc = open_workers(e)) < 0) return rc;
+    routes_open(&run.control);
+    return service_open_all(&run.control, conf.services, e);
+}
+
+static enum log_level log_level(void) {
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(conf.log_level, names[i]) == 0) return (enum log_level)i;
+    return LOG_INFO;
+}
+
+static enum log_format log_format(void) {
+    return strcmp(conf.log_format, "json") == 0   ? LOG_JSON
+           : strcmp(conf.log_format, "text") == 0 ? LOG_TEXT
+                                                  : LOG_AUTO;
+}
+
+/* After the control loop ended: everything is closed but threads and files. */
+static void finish(void) {
+    for (int i = 0; i < worker_count && workers && workers[i]; i++) {
+        worker_stop(workers[i]);
+        worker_free(workers[i]);
+        mem_free(workers[i]);
+    }
+    watchdog_stop();
+    dns_stop();
+    token_stop();
+    pass_stop();
+    service_free_all();
+    routes_close();
+    shared_free(host.shared);
+    if (host.store) store_close(host.store);
+    home_close();
+    mem_free(workers);
+    mem_free(run.doors);
+}
+
+static void close_control(void) {
+    for (int i = 0; i < run.n_signals; i++)
+        uv_close((uv_handle_t *)&run.signals[i], NULL);
+    if (run.watch) watch_stop(run.watch);
+    if (run.admin) {
+        server_abort(run.admin);
+        server_close(run.admin);
+    }
+    worker_free(&run.control);
+}
+
+static int run_host(struct err *e) {
+    run.began = uv_hrtime();
+    if (log_start(log_level(), log_format(), STDERR_FILENO) < 0)
+        return err_set(e, -ENOMEM, "cannot start the log");
+    int rc = start(e);
+    if (rc < 0) {
+        /* Nothing serves yet: what the kernel gives back on exit needs no care, a temporary folder
+         * does. */
+        log_stop();
+        home_close();
+        return rc;
+    }
+    signal_on(SIGTERM);
+    signal_on(SIGINT);
+    signal_on(SIGHUP);
+    service_start_all(services_started, NULL);
+    worker_run(&run.control);
+    close_control();
+    finish();
+    if (run.err.code)
+        *e = run.err;
+    else
+        log_info("stopped");
+    log_stop();
+    return run.err.code;
+}
+
+static int bad_usage(const struct err *e) {
+    fprintf(stderr, "moonbus: %s\n", e->text);
+    return 2;
+}
+
+int main(int argc, char **argv) {
+    const char *command = argc > 1 ? argv[1] : "help";
+    const char *rest[2];
+    int n_rest = 1;
+    struct err e = {0};
+    if (strcmp(command, "run") != 0) return cli_main(argc, argv);
+    if (conf_load(argc - 1, argv + 1, rest, &n_rest, &e) < 0) return bad_usage(&e);
+    if (n_rest > 0) {
+        err_set(&e, -EINVAL, "run takes no argument \"%s\"; see moonbus help run", rest[0]);
+        return bad_usage(&e);
+    }
+    int rc = run_host(&e);
+    if (rc < 0) fprintf(stderr, "moonbus: %s\n", e.text);
+    conf_free();
+    return rc < 0 ? 1 : 0;
+}

@@ -1,0 +1,177 @@
+/*
+ * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
+ * /metrics. With the bearer secret of the home folder: /services, /logs and POST /reload. Called by
+ * the server of the control thread.
+ */
+#include "core/script/admin.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/stat.h"
+#include "core/script/host.h"
+#include "core/script/service.h"
+#include "core/secure/seal.h"
+
+struct host host;
+
+/* A page. */
+struct page {
+    const char *method, *path;
+    bool secret; /* only for holders of the secret */
+    void (*answer)(struct exchange *x);
+};
+
+/* A reload that someone waits for; survives its exchange. */
+struct waiting {
+    struct exchange *x; /* NULL once the client left */
+};
+
+static struct str argument(const struct exchange *x, struct str name) {
+    struct str rest = x->h1.head.query, pair;
+    while (rest.n) {
+        struct str key, value;
+        str_cut(rest, '&', &pair, &rest);
+        str_cut(pair, '=', &key, &value);
+        if (str_eq(key, name)) return value;
+    }
+    return STR_NONE;
+}
+
+static void answer_buf(struct exchange *x, int status, struct str type, struct buf *body) {
+    if (buf_ok(body))
+        exchange_answer(x, status, type, buf_view(body));
+    else
+        exchange_error(x, 503, "out of memory");
+    buf_free(body);
+}
+
+static void healthz(struct exchange *x) {
+    exchange_answer(x, 200, STR("application/json"), STR("{\"status\":\"ok\"}"));
+}
+
+static void readyz(struct exchange *x) {
+    if (host.ready)
+        exchange_answer(x, 200, STR("application/json"), STR("{\"status\":\"ready\"}"));
+    else
+        exchange_answer(x, 503, STR("application/json"), STR("{\"status\":\"not ready\"}"));
+}
+
+static void metrics(struct exchange *x) {
+    struct buf body;
+    buf_init(&body);
+    stat_render(&body);
+    answer_buf(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), &body);
+}
+
+static void services(struct exchange *x) {
+    struct buf body;
+    buf_init(&body);
+    service_report(&body);
+    answer_buf(x, 200, STR("application/json"), &body);
+}
+
+static void logs(struct exchange *x) {
+    uint64_t after = 0;
+    struct str text = argument(x, STR("after"));
+    if (text.n && str_u64(text, &after) < 0) {
+        exchange_error(x, 400, "after must be a number");
+        return;
+    }
+    struct buf body;
+    char number[24];
+    buf_init(&body);
+    uint64_t newest = log_recent(&body, after);
+    int n = snprintf(number, sizeof number, "%llu", (unsigned long long)newest);
+    struct field fields[] = {
+        {STR("Content-Type"), STR("text/plain; charset=utf-8"), H1_CONTENT_TYPE},
+        {STR("X-Log-Sequence"), str_make(number, (size_t)n), H1_OTHER},
+    };
+    if (buf_ok(&body))
+        exchange_answer_fields(x, 200, fields, 2, buf_view(&body));
+    else
+        exchange_error(x, 503, "out of memory");
+    buf_free(&body);
+}
+
+static void reloaded(void *arg, int result, struct str report) {
+    struct waiting *w = arg;
+    struct exchange *x = w->x;
+    mem_free(w);
+    if (!x) return;
+    struct buf body;
+    buf_init(&body);
+    buf_printf(&body, "{\"ok\":%s,\"report\":", result == 0 ? "true" : "false");
+    buf_json(&body, report);
+    buf_char(&body, '}');
+    int status = result == 0 ? 200 : result == ERR_BUSY ? 503 : result == -ENOENT ? 404 : 422;
+    answer_buf(x, status, STR("application/json"), &body);
+}
+
+static void reload(struct exchange *x) {
+    struct waiting *w = mem_zalloc(sizeof *w);
+    if (!w) {
+        exchange_error(x, 503, "out of memory");
+        return;
+    }
+    w->x = x;
+    x->data = w;
+    service_reload(argument(x, STR("service")), reloaded, w);
+}
+
+static const struct page pages[] = {
+    {"GET", "/healthz", false, healthz}, {"GET", "/readyz", false, readyz},
+    {"GET", "/metrics", false, metrics}, {"GET", "/services", true, services},
+    {"GET", "/logs", true, logs},        {"POST", "/reload", true, reload},
+};
+
+static bool has_secret(const struct exchange *x) {
+    struct str value = head_get(&x->h1.head, H1_AUTHORIZATION);
+    if (!str_starts(value, STR("Bearer "))) return false;
+    return seal_equal(str_trim(str_from(value, 7)), str_of(host.secret));
+}
+
+static void on_request(struct exchange *x) {
+    const struct head *h = &x->h1.head;
+    const struct page *found = NULL;
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        if (!str_eq(h->path, str_of(pages[i].path))) continue;
+        found = &pages[i];
+        bool same = str_eq(h->method, str_of(found->method)) ||
+                    (h->is_head && str_eq(STR("GET"), str_of(found->method)));
+        if (!same) {
+            struct field allow = {STR("Allow"), str_of(found->method), H1_OTHER};
+            exchange_answer_fields(x, 405, &allow, 1, STR(""));
+            return;
+        }
+    }
+    if (!found) {
+        exchange_error(x, 404, "no such page; there are /healthz, /readyz and /metrics");
+    } else if (found->secret && !has_secret(x)) {
+        struct field who = {STR("WWW-Authenticate"), STR("Bearer"), H1_OTHER};
+        exchange_answer_fields(x, 401, &who, 1, STR(""));
+    } else {
+        found->answer(x);
+    }
+}
+
+static void on_body(struct exchange *x, const char *p, size_t n, bool last) {
+    (void)x, (void)p, (void)n, (void)last; /* never asked for */
+}
+
+static void on_drained(struct exchange *x) {
+    (void)x;
+}
+
+static void on_gone(struct exchange *x, int code) {
+    (void)code;
+    struct waiting *w = x->data;
+    if (w) w->x = NULL;
+}
+
+const struct handler admin_handler = {
+    .name = "admin",
+    .request = on_request,
+    .body = on_body,
+    .drained = on_drained,
+    .gone = on_gone,
+};

@@ -1,0 +1,311 @@
+/*
+ * generation: snapshots of service folders. Files are read once, completely, before anything looks
+ * at them, so that an editor that is still writing can at worst produce a snapshot that fails its
+ * check, never a half-switched service. Called by service.c on the control thread. Must never run
+ * Lua.
+ */
+#include "core/script/generation.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "core/script/embed.h"
+#include "core/secure/seal.h"
+
+#define MAX_FILES   1000
+#define MAX_BYTES   (16u << 20)
+#define MAX_DEPTH   4
+#define MAX_FOLDERS 1000
+
+/* A snapshot being filled. */
+struct filling {
+    struct generation *g;
+    int capacity;
+    size_t bytes;
+    struct err *e;
+};
+
+static bool is_platform(struct str folder) {
+    char path[300];
+    int n = snprintf(path, sizeof path, "services/%.*s/service.yaml", STR_FMT(folder));
+    return n > 0 && (size_t)n < sizeof path && embed_find(str_make(path, (size_t)n)).p;
+}
+
+static struct generation *generation_new(struct str folder, bool embedded, struct err *e) {
+    struct generation *g = mem_zalloc(sizeof *g);
+    if (!g) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    atomic_init(&g->refs, 1);
+    arena_init(&g->arena, 4096);
+    g->embedded = embedded;
+    g->platform = embedded || is_platform(folder);
+    char *name = arena_dup(&g->arena, folder);
+    g->folder = str_of(name);
+    g->loaded_at = (int64_t)time(NULL);
+    if (!g->folder.p) {
+        generation_give(g);
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    return g;
+}
+
+static int add(struct filling *f, struct str path, struct str text) {
+    struct generation *g = f->g;
+    if (g->n_files == MAX_FILES)
+        return err_set(f->e, ERR_LIMIT, "services/%.*s has more than %d files", STR_FMT(g->folder),
+                       MAX_FILES);
+    f->bytes += text.n;
+    if (f->bytes > MAX_BYTES)
+        return err_set(f->e, ERR_LIMIT, "services/%.*s is larger than %u MB", STR_FMT(g->folder),
+                       MAX_BYTES >> 20);
+    if (g->n_files == f->capacity) {
+        int capacity = f->capacity ? f->capacity * 2 : 16;
+        struct generation_file *files = arena_alloc(&g->arena, (size_t)capacity * sizeof *files);
+        if (!files) return err_set(f->e, -ENOMEM, "out of memory");
+        if (g->n_files) memcpy(files, g->files, (size_t)g->n_files * sizeof *files);
+        g->files = files;
+        f->capacity = capacity;
+    }
+    struct generation_file *file = &g->files[g->n_files];
+    file->path = arena_str(&g->arena, path);
+    file->text = text;
+    if (!file->path.p) return err_set(f->e, -ENOMEM, "out of memory");
+    g->n_files++;
+    return 0;
+}
+
+static int read_file(struct filling *f, int dir, const char *name, struct str path) {
+    struct generation *g = f->g;
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    int rc = 0;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        rc = err_set(f->e, -errno, "cannot read services/%.*s/%.*s: %s", STR_FMT(g->folder),
+                     STR_FMT(path), strerror(errno));
+        goto out;
+    }
+    if (!S_ISREG(st.st_mode)) goto out;
+    size_t size = (size_t)st.st_size;
+    if (size > MAX_BYTES) {
+        rc = err_set(f->e, ERR_LIMIT, "services/%.*s/%.*s is larger than %u MB", STR_FMT(g->folder),
+                     STR_FMT(path), MAX_BYTES >> 20);
+        goto out;
+    }
+    char *text = arena_alloc(&g->arena, size + 1);
+    if (!text) {
+        rc = err_set(f->e, -ENOMEM, "out of memory");
+        goto out;
+    }
+    size_t n = 0;
+    while (n < size) {
+        ssize_t got = read(fd, text + n, size - n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            rc = err_set(f->e, -errno, "cannot read services/%.*s/%.*s: %s", STR_FMT(g->folder),
+                         STR_FMT(path), strerror(errno));
+            goto out;
+        }
+        if (got == 0) break;
+        n += (size_t)got;
+    }
+    text[n] = 0;
+    rc = add(f, path, str_make(text, n));
+out:
+    if (fd >= 0) close(fd);
+    return rc;
+}
+
+static bool left_out(const char *name) {
+    size_t n = strlen(name);
+    return name[0] == '.' || name[0] == '#' || (n && name[n - 1] == '~') ||
+           str_ends(str_of(name), STR(".swp"));
+}
+
+/* Adds the files below the open folder `dir`; takes the descriptor. A subfolder with a service.yaml
+ * of its own is another service and left out. */
+static int read_folder(struct filling *f, int dir, struct str prefix, int depth) {
+    DIR *d = fdopendir(dir);
+    if (!d) {
+        int code = -errno;
+        close(dir);
+        return err_set(f->e, code, "cannot read services/%.*s: %s", STR_FMT(f->g->folder),
+                       strerror(-code));
+    }
+    int rc = 0;
+    for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
+        if (left_out(entry->d_name)) continue;
+        struct str path = arena_printf(&f->g->arena, "%.*s%s%s", STR_FMT(prefix),
+                                       prefix.n ? "/" : "", entry->d_name);
+        if (!path.p) {
+            rc = err_set(f->e, -ENOMEM, "out of memory");
+            break;
+        }
+        struct stat st;
+        if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0) continue;
+        if (S_ISREG(st.st_mode)) {
+            rc = read_file(f, dirfd(d), entry->d_name, path);
+        } else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH) {
+            int sub = openat(dirfd(d), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            if (sub < 0) continue;
+            if (faccessat(sub, "service.yaml", F_OK, 0) == 0)
+                close(sub);
+            else
+                rc = read_folder(f, sub, path, depth + 1);
+        }
+    }
+    closedir(d);
+    return rc;
+}
+
+static int by_path(const void *a, const void *b) {
+    return str_cmp(((const struct generation_file *)a)->path,
+                   ((const struct generation_file *)b)->path);
+}
+
+/* Sorts and hashes: the length of each part goes in too, so that moving bytes between files changes
+ * the hash. */
+static int seal_snapshot(struct generation *g, struct err *e) {
+    if (g->n_files) qsort(g->files, (size_t)g->n_files, sizeof *g->files, by_path);
+    struct buf all;
+    buf_init(&all);
+    for (int i = 0; i < g->n_files; i++) {
+        buf_printf(&all, "%zu:%zu:", g->files[i].path.n, g->files[i].text.n);
+        buf_str(&all, g->files[i].path);
+        buf_str(&all, g->files[i].text);
+    }
+    int rc = buf_ok(&all) ? 0 : err_set(e, -ENOMEM, "out of memory");
+    if (rc == 0) {
+        unsigned char digest[32];
+        seal_sha256(buf_view(&all), digest);
+        seal_hex(digest, sizeof digest, g->hash);
+        g->hash[64] = 0;
+    }
+    buf_free(&all);
+    return rc;
+}
+
+struct generation *generation_read(const char *root, struct str folder, struct err *e) {
+    struct generation *g = generation_new(folder, false, e);
+    if (!g) return NULL;
+    struct filling f = {.g = g, .e = e};
+    struct str path = arena_printf(&g->arena, "%s/%.*s", root, STR_FMT(folder));
+    int dir = path.p ? open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int rc;
+    if (dir < 0)
+        rc = err_set(e, path.p ? -errno : -ENOMEM, "cannot read %s/%.*s: %s", root, STR_FMT(folder),
+                     strerror(path.p ? errno : ENOMEM));
+    else
+        rc = read_folder(&f, dir, STR_NONE, 0);
+    if (rc == 0) rc = seal_snapshot(g, e);
+    if (rc < 0) {
+        generation_give(g);
+        return NULL;
+    }
+    return g;
+}
+
+struct generation *generation_embedded(struct str folder, struct err *e) {
+    struct generation *g = generation_new(folder, true, e);
+    if (!g) return NULL;
+    struct filling f = {.g = g, .e = e};
+    int rc = 0;
+    for (const struct embed_file *file = embed_files; rc == 0 && file->path; file++) {
+        struct str path = str_of(file->path);
+        if (!str_starts(path, STR("services/"))) continue;
+        path = str_from(path, sizeof "services/" - 1);
+        if (!str_starts(path, folder) || path.n <= folder.n || path.p[folder.n] != '/') continue;
+        rc = add(&f, str_from(path, folder.n + 1),
+                 str_make(file->data, (size_t)(file->end - file->data)));
+    }
+    if (rc == 0) rc = seal_snapshot(g, e);
+    if (rc < 0) {
+        generation_give(g);
+        return NULL;
+    }
+    return g;
+}
+
+struct str generation_file(const struct generation *g, struct str path) {
+    int low = 0, high = g->n_files;
+    while (low < high) {
+        int mid = (low + high) / 2;
+        int order = str_cmp(g->files[mid].path, path);
+        if (order == 0) return g->files[mid].text;
+        if (order < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return STR_NONE;
+}
+
+struct generation *generation_take(struct generation *g) {
+    atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+    return g;
+}
+
+void generation_give(struct generation *g) {
+    if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1) return;
+    arena_free(&g->arena);
+    mem_free(g);
+}
+
+/* A walk over folders that look like services. */
+struct scan {
+    const char *root;
+    int (*found)(void *arg, struct str folder);
+    void *arg;
+    int n;
+};
+
+static int scan_folder(struct scan *s, const char *path, const char *below, int depth) {
+    char sub[1024], name[512];
+    DIR *d = opendir(path);
+    if (!d) return -errno;
+    int rc = 0;
+    for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
+        if (left_out(entry->d_name)) continue;
+        struct stat st;
+        if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0 || !S_ISDIR(st.st_mode)) continue;
+        int a = snprintf(sub, sizeof sub, "%s/%s", path, entry->d_name);
+        int b = snprintf(name, sizeof name, "%s%s%s", below, *below ? "/" : "", entry->d_name);
+        if (a < 0 || (size_t)a >= sizeof sub || b < 0 || (size_t)b >= sizeof name) continue;
+        char yaml[1040];
+        snprintf(yaml, sizeof yaml, "%s/service.yaml", sub);
+        if (access(yaml, F_OK) == 0) {
+            if (++s->n > MAX_FOLDERS)
+                rc = ERR_LIMIT;
+            else
+                rc = s->found(s->arg, str_of(name));
+        }
+        if (rc == 0 && depth < MAX_DEPTH) rc = scan_folder(s, sub, name, depth + 1);
+    }
+    closedir(d);
+    return rc;
+}
+
+int generation_scan(const char *root, int (*found)(void *arg, struct str folder), void *arg) {
+    struct scan s = {.root = root, .found = found, .arg = arg};
+    return scan_folder(&s, root, "", 1);
+}
+
+int generation_scan_embedded(int (*found)(void *arg, struct str folder), void *arg) {
+    for (const struct embed_file *file = embed_files; file->path; file++) {
+        struct str path = str_of(file->path);
+        if (!str_starts(path, STR("services/")) || !str_ends(path, STR("/service.yaml"))) continue;
+        path = str_from(path, sizeof "services/" - 1);
+        int rc = found(arg, str_first(path, path.n - (sizeof "/service.yaml" - 1)));
+        if (rc) return rc;
+    }
+    return 0;
+}

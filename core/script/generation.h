@@ -1,0 +1,49 @@
+/*
+ * generation: one immutable snapshot of a service's files, in memory. Shared by all workers,
+ * counted.
+ */
+#ifndef GENERATION_H
+#define GENERATION_H
+
+#include "core/base/arena.h"
+#include "core/base/err.h"
+#include "core/base/str.h"
+
+struct generation_file {
+    struct str path; /* relative to the service's folder: "service.lua", "gen/api.lua" */
+    struct str text;
+};
+
+struct generation {
+    _Atomic int refs;
+    struct arena arena;            /* names and texts; never written after the snapshot */
+    struct str folder;             /* "hello", "examples/hello": path below services/,
+                                      NUL-terminated */
+    struct generation_file *files; /* sorted by path */
+    int n_files;
+    bool embedded;     /* the files come from the binary */
+    bool platform;     /* a platform service: embedded, or a user's folder in place of one */
+    char hash[65];     /* SHA-256 over paths and texts, hex */
+    uint64_t number;   /* grows with every generation of its service that went into service */
+    int64_t loaded_at; /* seconds since the epoch */
+    struct str host;   /* declared hostname, known once it was checked */
+};
+
+/* Reads all files of <root>/<folder> (bounded: 1,000 files, 16 MB; dot files left out). refs = 1.
+ */
+struct generation *generation_read(const char *root, struct str folder, struct err *e);
+/* The same from the files inside the binary. */
+struct generation *generation_embedded(struct str folder, struct err *e);
+struct str generation_file(const struct generation *g,
+                           struct str path); /* p = NULL when there is none */
+struct generation *generation_take(struct generation *g);
+void generation_give(struct generation *g); /* any thread */
+
+/* Calls found(arg, folder) for every folder at or below `root` that holds a service.yaml; at most 4
+ * levels deep, 1,000 folders. 0 or what found returned, or negative when root cannot be read
+ * (-ENOENT when it does not exist). */
+int generation_scan(const char *root, int (*found)(void *arg, struct str folder), void *arg);
+/* The same for the folders inside the binary. */
+int generation_scan_embedded(int (*found)(void *arg, struct str folder), void *arg);
+
+#endif

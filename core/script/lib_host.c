@@ -1,0 +1,269 @@
+/*
+ * lib_host: what only platform services may do: read settings, keep small files in the home folder,
+ * hand instances to the proxy, see the machine, install the signing key. Never reachable from a
+ * user's service.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/base/conf.h"
+#include "core/base/mem.h"
+#include "core/script/lib.h"
+#include "core/script/routes.h"
+#include "core/script/task.h"
+#include "core/secure/seal.h"
+#include "core/secure/token.h"
+
+/* ---- settings ---- */
+
+static void push_STR(lua_State *L, const char *v) {
+    lua_pushstring(L, v ? v : "");
+}
+static void push_INT(lua_State *L, int64_t v) {
+    lua_pushinteger(L, v);
+}
+static void push_BOOL(lua_State *L, bool v) {
+    lua_pushboolean(L, v);
+}
+static void push_DUR(lua_State *L, uint64_t v) {
+    lua_pushnumber(L, (lua_Number)v / 1e9);
+}
+static void push_SIZE(lua_State *L, uint64_t v) {
+    lua_pushinteger(L, (lua_Integer)v);
+}
+
+#define PUSH_IF_NAMED(kind, field, alias, def, min, max, text) \
+    if (strcmp(name, #field) == 0) { \
+        push_##kind(L, conf.field); \
+        return 1; \
+    }
+
+/* host.setting(name): durations in seconds, sizes in bytes. */
+static int l_setting(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    CONF_LIST(PUSH_IF_NAMED, CONF_NO_GROUP)
+    return luaL_error(L, "no setting is called %s", name);
+}
+
+/* ---- small files in the home folder ---- */
+
+static int home_path(lua_State *L, char *out, size_t cap) {
+    const char *name = luaL_checkstring(L, 1);
+    for (const char *p = name; *p; p++) {
+        bool fine = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-' ||
+                    *p == '_' || (*p == '.' && p > name);
+        luaL_argcheck(L, fine, 1, "a plain file name is expected");
+    }
+    luaL_argcheck(L, *name, 1, "a plain file name is expected");
+    int n = snprintf(out, cap, "%s/%s", conf.home, name);
+    luaL_argcheck(L, n > 0 && (size_t)n < cap - 8, 1, "the path is too long");
+    return 0;
+}
+
+/* host.read(name) -> text, or nil, message, code */
+static int l_read(lua_State *L) {
+    char path[1100], text[16384];
+    home_path(L, path, sizeof path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return op_fail(L, -errno, strerror(errno));
+    ssize_t n = read(fd, text, sizeof text);
+    int code = -errno;
+    close(fd);
+    if (n < 0) return op_fail(L, code, strerror(-code));
+    lua_pushlstring(L, text, (size_t)n);
+    seal_wipe(text, sizeof text);
+    return 1;
+}
+
+/* host.write(name, text): whole or not at all, readable by the owner only, on disk when it returns.
+ */
+static int l_write(lua_State *L) {
+    char path[1100], temporary[1110];
+    home_path(L, path, sizeof path);
+    struct str text = lib_str(L, 2);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return op_fail(L, -errno, strerror(errno));
+    ssize_t n = write(fd, text.p, text.n);
+    int code = n == (ssize_t)text.n ? 0 : (n < 0 ? -errno : -ENOSPC);
+    if (code == 0 && fsync(fd) < 0) code = -errno;
+    close(fd);
+    if (code == 0 && rename(temporary, path) < 0) code = -errno;
+    if (code < 0) {
+        unlink(temporary);
+        return op_fail(L, code, strerror(-code));
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ---- the proxy's routes ---- */
+
+static struct str field_str(lua_State *L, int index, const char *name) {
+    lua_getfield(L, index, name);
+    size_t n;
+    const char *p = luaL_checklstring(L, -1, &n);
+    lua_pop(L, 1); /* the table keeps it */
+    return str_make(p, n);
+}
+
+/* host.instances(list, generation): list of {id, slug, url, healthy}. */
+static int l_instances(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Integer generation = luaL_checkinteger(L, 2);
+    lua_Integer n = luaL_len(L, 1);
+    luaL_argcheck(L, n >= 0 && n <= 100000, 1, "too many instances");
+    struct routes_instance *list = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *list, 0);
+    for (lua_Integer i = 0; i < n; i++) {
+        lua_rawgeti(L, 1, i + 1);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        int t = lua_gettop(L);
+        list[i].id = field_str(L, t, "id");
+        list[i].slug = field_str(L, t, "slug");
+        list[i].url = field_str(L, t, "url");
+        lua_getfield(L, t, "healthy");
+        list[i].healthy = lua_toboolean(L, -1);
+        lua_settop(L, t - 1);
+    }
+    if (routes_set_instances(list, (int)n, (uint64_t)generation) < 0)
+        return op_fail(L, -ENOMEM, "out of memory");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ---- the machine ---- */
+
+static void set_usage(lua_State *L, const char *name, double used, double total) {
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, (lua_Integer)used);
+    lua_setfield(L, -2, "used");
+    lua_pushinteger(L, (lua_Integer)total);
+    lua_setfield(L, -2, "total");
+    lua_pushnumber(L, total > 0 ? 100.0 * used / total : 0);
+    lua_setfield(L, -2, "percent");
+    lua_setfield(L, -2, name);
+}
+
+/* First line of /proc/stat: user nice system idle iowait irq softirq steal … in ticks. */
+static bool cpu_ticks(double *busy, double *total) {
+    FILE *f = fopen("/proc/stat", "re");
+    double t[8] = {0};
+    if (!f) return false;
+    int n = fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &t[0], &t[1], &t[2], &t[3], &t[4],
+                   &t[5], &t[6], &t[7]);
+    fclose(f);
+    if (n < 4) return false;
+    *total = 0;
+    for (int i = 0; i < 8; i++)
+        *total += t[i];
+    *busy = *total - t[3] - t[4];
+    return true;
+}
+
+static void memory(double *used, double *total) {
+    FILE *f = fopen("/proc/meminfo", "re");
+    char line[128];
+    double available = 0;
+    *used = *total = 0;
+    if (!f) return;
+    while (fgets(line, sizeof line, f)) {
+        sscanf(line, "MemTotal: %lf", total);
+        sscanf(line, "MemAvailable: %lf", &available);
+    }
+    fclose(f);
+    *total *= 1024;
+    *used = *total - available * 1024;
+}
+
+/* host.usage(): cpu (percent since the last call, of 100), memory and disk (bytes), each {used,
+ * total, percent}. */
+static int l_usage(lua_State *L) {
+    static _Thread_local double last_busy, last_total;
+    double busy = 0, total = 0, used = 0, all = 0;
+    lua_createtable(L, 0, 3);
+    if (cpu_ticks(&busy, &total)) {
+        double span = total - last_total;
+        double percent = span > 0 ? 100.0 * (busy - last_busy) / span : 0;
+        last_busy = busy;
+        last_total = total;
+        set_usage(L, "cpu", (double)(int64_t)(percent + 0.5), 100);
+    }
+    memory(&used, &all);
+    set_usage(L, "memory", used, all);
+    struct statvfs fs;
+    if (statvfs("/", &fs) == 0)
+        set_usage(L, "disk", (double)(fs.f_blocks - fs.f_bfree) * (double)fs.f_frsize,
+                  (double)fs.f_blocks * (double)fs.f_frsize);
+    return 1;
+}
+
+/* ---- keys ---- */
+
+/* host.generate_key() -> private PEM. Slow: only at the first start. */
+static int l_generate_key(lua_State *L) {
+    struct buf private_pem, public_pem;
+    struct err e = {0};
+    buf_init(&private_pem);
+    buf_init(&public_pem);
+    struct str test = token_test_key();
+    int rc = 0;
+    if (conf.test && test.n)
+        buf_str(&private_pem, test);
+    else
+        rc = token_generate(&private_pem, &public_pem, &e);
+    char copy[4096];
+    size_t n = private_pem.n < sizeof copy ? private_pem.n : 0;
+    if (n) memcpy(copy, private_pem.p, n);
+    if (private_pem.p) seal_wipe(private_pem.p, private_pem.n);
+    buf_free(&private_pem);
+    buf_free(&public_pem);
+    if (rc < 0 || n == 0) return op_fail(L, rc ? rc : -EINVAL, e.text);
+    lua_pushlstring(L, copy, n);
+    seal_wipe(copy, sizeof copy);
+    return 1;
+}
+
+/* host.use_key(pem) -> public PEM: the key that signs and verifies tokens from now on. */
+static int l_use_key(lua_State *L) {
+    struct err e = {0};
+    int rc = token_use(lib_str(L, 1), &e);
+    if (rc < 0) return op_fail(L, rc, e.text);
+    struct buf pem;
+    buf_init(&pem);
+    token_public_pem(&pem);
+    luaL_Buffer b;
+    char *p = luaL_buffinitsize(L, &b, 4096);
+    size_t n = pem.n < 4096 ? pem.n : 0;
+    if (n) memcpy(p, pem.p, n);
+    buf_free(&pem);
+    luaL_pushresultsize(&b, n);
+    return 1;
+}
+
+const struct lib_doc lib_host_docs[] = {
+    {"setting", "fun(name: string): any",
+     "A setting by name; durations in seconds, sizes in bytes."},
+    {"read", "fun(name: string): string?, string?, string?", "A small file of the home folder."},
+    {"write", "fun(name: string, text: string): true?, string?, string?",
+     "Writes a small file of the home folder, readable by its owner only, whole or not at all."},
+    {"instances", "fun(list: table[], generation: integer): true?, string?, string?",
+     "Hands all instances ({id, slug, url, healthy}) to the proxy; an older generation than the "
+     "last is ignored."},
+    {"usage", "fun(): table", "cpu, memory and disk, each {used, total, percent}."},
+    {"generate_key", "fun(): string?, string?, string?", "A new private RSA key as PEM; slow."},
+    {"use_key", "fun(pem: string): string?, string?, string?",
+     "Makes it the key of all tokens; the public key as PEM."},
+    {NULL, NULL, NULL},
+};
+
+int lib_host(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"setting", l_setting},     {"read", l_read},   {"write", l_write},
+        {"instances", l_instances}, {"usage", l_usage}, {"generate_key", l_generate_key},
+        {"use_key", l_use_key},     {NULL, NULL},
+    };
+    luaL_newlib(L, functions);
+    return 1;
+}

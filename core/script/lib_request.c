@@ -1,0 +1,308 @@
+/*
+ * lib_request: the request as a handler sees it. Nothing is built that the script does not touch:
+ * fields come straight from the parsed head, tables are made on demand. Used by lua/service.lua,
+ * which hands the object to web handlers. Body bytes arrive in request_bytes (server callback, no
+ * Lua) and meet the task in an op.
+ */
+#include "core/base/conf.h"
+#include "core/base/mem.h"
+#include "core/script/json.h"
+#include "core/script/lib.h"
+#include "core/script/serve.h"
+#include "core/secure/token.h"
+
+/* Waiting for body bytes. */
+struct body_read {
+    struct op op;
+    struct serving *s;
+};
+
+static void push_str(lua_State *L, struct str s) {
+    if (s.p)
+        lua_pushlstring(L, s.p, s.n);
+    else
+        lua_pushnil(L);
+}
+
+/* ---- body ---- */
+
+static bool read_cancel(struct op *op) {
+    struct body_read *r = (struct body_read *)op;
+    r->s->waiting = NULL;
+    if (r->s->x) exchange_pause(r->s->x);
+    return true;
+}
+
+static void wake(struct serving *s) {
+    struct op *op = s->waiting;
+    s->waiting = NULL;
+    if (op) op_finish(op);
+}
+
+void request_bytes(struct serving *s, const char *p, size_t n, bool last) {
+    if (s->whole && s->body.n + n > conf.max_body)
+        s->too_large = true;
+    else
+        buf_add(&s->body, p, n);
+    s->body_done = last;
+    bool ready = last || s->too_large || !buf_ok(&s->body) || (!s->whole && n > 0);
+    if (!ready) return;
+    if (!last) exchange_pause(s->x);
+    wake(s);
+}
+
+static void check_body(lua_State *L, struct serving *s) {
+    if (s->too_large) serve_raise(L, 413, STR("the request body is too large"));
+    if (!buf_ok(&s->body)) serve_raise(L, 503, STR("out of memory for the request body"));
+}
+
+static int whole_done(lua_State *L, struct op *op) {
+    struct serving *s = ((struct body_read *)op)->s;
+    check_body(L, s);
+    lua_pushlstring(L, s->body.p ? s->body.p : "", s->body.n);
+    buf_free(&s->body);
+    return 1;
+}
+
+static const struct op_kind whole_kind = {
+    .name = "req:body",
+    .size = sizeof(struct body_read),
+    .done = whole_done,
+    .cancel = read_cancel,
+};
+
+static int wait_body(lua_State *L, struct serving *s, const struct op_kind *kind) {
+    struct body_read *r = op_new(L, kind);
+    r->s = s;
+    s->waiting = &r->op;
+    if (s->body_done)
+        wake(s);
+    else
+        exchange_read(s->x);
+    return op_await(L, &r->op);
+}
+
+/* req:body() -> string: all of it, read once. Raises 413 above max_body. */
+static int l_body(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_REQUEST);
+    if (s->body_taken) return luaL_error(L, "the request body was read already");
+    int64_t length = s->x->h1.head.length;
+    if (length > 0 && (uint64_t)length > conf.max_body)
+        return serve_raise(L, 413, STR("the request body is too large"));
+    s->body_taken = true;
+    s->whole = true;
+    if (length == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    return wait_body(L, s, &whole_kind);
+}
+
+static int chunk_done(lua_State *L, struct op *op) {
+    struct serving *s = ((struct body_read *)op)->s;
+    check_body(L, s);
+    if (s->body.n == 0) return 0;
+    lua_pushlstring(L, s->body.p, s->body.n);
+    buf_clear(&s->body);
+    return 1;
+}
+
+static const struct op_kind chunk_kind = {
+    .name = "req:chunks",
+    .size = sizeof(struct body_read),
+    .done = chunk_done,
+    .cancel = read_cancel,
+};
+
+static int next_chunk(lua_State *L) {
+    lua_settop(L, 1);
+    struct serving *s = serve_check(L, SERVE_REQUEST);
+    if (s->body_done && s->body.n == 0) return 0;
+    return wait_body(L, s, &chunk_kind);
+}
+
+/* for chunk in req:chunks() do: strings as they come, with back-pressure. */
+static int l_chunks(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_REQUEST);
+    if (s->body_taken) return luaL_error(L, "the request body was read already");
+    s->body_taken = true;
+    if (s->x->h1.head.length == 0) s->body_done = true;
+    lua_pushcfunction(L, next_chunk);
+    lua_pushvalue(L, 1);
+    return 2;
+}
+
+/* ---- fields ---- */
+
+static int l_header(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_REQUEST);
+    push_str(L, head_find(&s->x->h1.head, lib_str(L, 2)));
+    return 1;
+}
+
+/* All fields, names in lower case; several of one name joined with ", ". */
+static void push_headers(lua_State *L, const struct head *h) {
+    lua_createtable(L, 0, h->n_fields);
+    for (int i = 0; i < h->n_fields; i++) {
+        const struct field *f = &h->fields[i];
+        luaL_Buffer b;
+        char *p = luaL_buffinitsize(L, &b, f->name.n);
+        for (size_t k = 0; k < f->name.n; k++) {
+            char c = f->name.p[k];
+            p[k] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        }
+        luaL_pushresultsize(&b, f->name.n);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, -3) == LUA_TSTRING) {
+            lua_pushliteral(L, ", ");
+            push_str(L, f->value);
+            lua_concat(L, 3);
+        } else {
+            lua_pop(L, 1);
+            push_str(L, f->value);
+        }
+        lua_rawset(L, -3);
+    }
+}
+
+/* The verified caller, or nil. */
+static void push_account(lua_State *L, const struct exchange *x) {
+    const struct claims *c = x->auth;
+    if (!c) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 0, 8);
+    const struct {
+        const char *name;
+        struct str value;
+    } parts[] = {{"id", c->user},
+                 {"app", c->app},
+                 {"slug", c->slug},
+                 {"device", c->device},
+                 {"organization", c->organization},
+                 {"token", c->id}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (!parts[i].value.n) continue;
+        push_str(L, parts[i].value);
+        lua_setfield(L, -2, parts[i].name);
+    }
+    lua_pushinteger(L, c->expires);
+    lua_setfield(L, -2, "expires");
+    lua_createtable(L, c->n_roles, 0);
+    for (int i = 0; i < c->n_roles; i++) {
+        push_str(L, c->roles[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    json_mark_list(L, -1);
+    lua_setfield(L, -2, "roles");
+}
+
+static bool is(struct str key, const char *name) {
+    return str_eq(key, str_of(name));
+}
+
+static int index_request(lua_State *L) {
+    struct str key = lib_str(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1; /* a method */
+    struct serving *s = serve_check(L, SERVE_REQUEST);
+    struct exchange *x = s->x;
+    const struct head *h = &x->h1.head;
+    if (is(key, "method"))
+        push_str(L, h->method);
+    else if (is(key, "path"))
+        push_str(L, h->path);
+    else if (is(key, "query_string"))
+        push_str(L, h->query);
+    else if (is(key, "target"))
+        push_str(L, h->target);
+    else if (is(key, "headers"))
+        push_headers(L, h);
+    else if (is(key, "host"))
+        push_str(L, h->host);
+    else if (is(key, "id"))
+        push_str(L, x->id);
+    else if (is(key, "peer"))
+        lua_pushstring(L, x->peer);
+    else if (is(key, "account"))
+        push_account(L, x);
+    else if (is(key, "token"))
+        push_str(L, x->token.n ? x->token : STR_NONE);
+    else if (is(key, "length"))
+        lua_pushinteger(L, h->length);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int to_string(lua_State *L) {
+    lua_pushliteral(L, "request");
+    return 1;
+}
+
+/* request.current() -> request, response of the running task. */
+static int l_current(lua_State *L) {
+    struct task *t = task_running(L);
+    struct serving *s = t && t->exchange ? t->data : NULL;
+    if (!s) return luaL_error(L, "this task serves no request");
+    serve_push(L, s, SERVE_REQUEST);
+    serve_push(L, s, SERVE_RESPONSE);
+    return 2;
+}
+
+/* The fields that do not know a request: [platform runtime] the caller as a table without making a
+ * request object. */
+static int l_account(lua_State *L) {
+    struct task *t = task_running(L);
+    if (!t || !t->exchange) return 0;
+    push_account(L, t->exchange);
+    return 1;
+}
+
+static int l_token(lua_State *L) {
+    struct task *t = task_running(L);
+    if (!t || !t->exchange || !t->exchange->token.n) return 0;
+    push_str(L, t->exchange->token);
+    return 1;
+}
+
+static void open_class(lua_State *L) {
+    static const luaL_Reg methods[] = {
+        {"body", l_body}, {"chunks", l_chunks}, {"header", l_header}, {NULL, NULL}};
+    if (luaL_newmetatable(L, SERVE_REQUEST)) {
+        luaL_newlib(L, methods);
+        lua_pushcclosure(L, index_request, 1);
+        lua_setfield(L, -2, "__index");
+        lua_pushcfunction(L, to_string);
+        lua_setfield(L, -2, "__tostring");
+        lua_pushliteral(L, "locked");
+        lua_setfield(L, -2, "__metatable");
+    }
+    lua_pop(L, 1);
+}
+
+const struct lib_doc lib_request_docs[] = {
+    {"current", "fun(): Request, Response", "The request of the running task and its response."},
+    {"account", "fun(): table?",
+     "The verified caller of the running task: id, app, slug, device, organization, roles, "
+     "expires; nil when anonymous."},
+    {"token", "fun(): string?",
+     "The bearer token of the running task's request, after a refresh the new one."},
+    {"Request:body", "fun(self: Request): string",
+     "The whole request body, once. Raises 413 above the setting max_body."},
+    {"Request:chunks", "fun(self: Request): fun(): string?",
+     "Iterates over the request body as it arrives."},
+    {"Request:header", "fun(self: Request, name: string): string?",
+     "The first field of that name, in any case."},
+    {NULL, NULL, NULL},
+};
+
+int lib_request(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"current", l_current}, {"account", l_account}, {"token", l_token}, {NULL, NULL}};
+    open_class(L);
+    response_open(L);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,255 @@
+/*
+ * lib_response: the answer as a handler makes it: whole (answer, json) or in pieces (write, with
+ * back-pressure). Field names and values are checked here, so that no script can split a response.
+ * Used by lua/service.lua and web handlers.
+ */
+#include "core/base/mem.h"
+#include "core/http/proxy.h"
+#include "core/script/json.h"
+#include "core/script/lib.h"
+#include "core/script/serve.h"
+
+#define MAX_PARTS 16 /* strings of one write */
+
+/* Waiting for room towards the client. */
+struct drain {
+    struct op op;
+    struct serving *s;
+};
+
+static struct exchange *part(struct serving *s) {
+    struct exchange *x = s->x;
+    s->x = NULL;
+    s->task->exchange = NULL;
+    return x;
+}
+
+/* ---- status and fields ---- */
+
+static int l_status(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    lua_Integer status = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, status >= 200 && status <= 599, 2, "a status is 200 to 599");
+    if (s->x->begun) return luaL_error(L, "the response has begun: its status is sent");
+    s->status = (int)status;
+    lua_settop(L, 1);
+    return 1;
+}
+
+static bool replaces(const struct field *f, struct str name) {
+    return str_ieq(f->name, name) && f->id != H1_SET_COOKIE;
+}
+
+/* res:header(name, value): replaces a field of that name, but for Set-Cookie, which is added. nil
+ * takes it away. */
+static int l_header(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    struct str name = lib_str(L, 2);
+    luaL_argcheck(L, h1_valid_name(name), 2, "not a header name");
+    struct str value = lua_isnoneornil(L, 3) ? STR_NONE : lib_str(L, 3);
+    luaL_argcheck(L, h1_valid_value(value), 3, "a header value has no control characters");
+    if (s->x->begun) return luaL_error(L, "the response has begun: its headers are sent");
+    int at = 0;
+    while (at < s->n_fields && !replaces(&s->fields[at], name))
+        at++;
+    if (!value.p) {
+        if (at < s->n_fields) s->fields[at] = s->fields[--s->n_fields];
+    } else {
+        if (at == SERVE_FIELDS) return luaL_error(L, "more than %d headers", SERVE_FIELDS);
+        struct field f = {arena_str(&s->x->arena, name), arena_str(&s->x->arena, value),
+                          h1_field_id(name)};
+        if (!f.name.p || (value.n && !f.value.p)) return luaL_error(L, "not enough memory");
+        s->fields[at] = f;
+        if (at == s->n_fields) s->n_fields++;
+    }
+    lua_settop(L, 1);
+    return 1;
+}
+
+static bool has_field(const struct serving *s, uint8_t id) {
+    for (int i = 0; i < s->n_fields; i++)
+        if (s->fields[i].id == id) return true;
+    return false;
+}
+
+static void default_type(struct serving *s, struct str type) {
+    if (type.n == 0 || has_field(s, H1_CONTENT_TYPE) || s->n_fields == SERVE_FIELDS) return;
+    s->fields[s->n_fields++] = (struct field){STR("Content-Type"), type, H1_CONTENT_TYPE};
+}
+
+/* ---- in one piece ---- */
+
+/* res:answer([status [, body [, type]]]): the whole answer. The task may go on, the request is
+ * over. */
+static int l_answer(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    int status = (int)luaL_optinteger(L, 2, s->status ? s->status : 200);
+    struct str body = lib_opt_str(L, 3, STR(""));
+    struct str type = lib_opt_str(L, 4, body.n ? STR("text/plain; charset=utf-8") : STR(""));
+    if (s->x->begun) return luaL_error(L, "the response has begun");
+    default_type(s, type);
+    exchange_answer_fields(part(s), status, s->fields, s->n_fields, body);
+    return 0;
+}
+
+/* The encoder's buffer is one per thread, kept: nothing is lost when the encoder runs out of memory
+ * and throws. */
+static _Thread_local struct buf scratch;
+#define SCRATCH_KEPT (256 * 1024)
+
+static struct buf *scratch_take(void) {
+    if (scratch.cap > SCRATCH_KEPT || scratch.failed) {
+        buf_free(&scratch);
+        buf_init(&scratch);
+    }
+    buf_clear(&scratch);
+    return &scratch;
+}
+
+/* res:json(value [, status]): the whole answer as JSON. */
+static int l_json(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    int status = (int)luaL_optinteger(L, 3, s->status ? s->status : 200);
+    luaL_checkany(L, 2);
+    if (s->x->begun) return luaL_error(L, "the response has begun");
+    struct buf *out = scratch_take();
+    char where[128];
+    struct buf path;
+    buf_init(&path);
+    const char *why = NULL;
+    int rc = json_encode(L, 2, out, &json_default, &path, &why);
+    snprintf(where, sizeof where, "%.*s", STR_FMT(buf_view(&path)));
+    buf_free(&path);
+    if (rc < 0)
+        return luaL_error(L, "the answer cannot be JSON: %s%s%s", where, *where ? ": " : "", why);
+    default_type(s, STR("application/json"));
+    exchange_answer_fields(part(s), status, s->fields, s->n_fields, buf_view(out));
+    return 0;
+}
+
+/* res:nowhere(): nothing answers here, as for a path that no service has. */
+static int l_nowhere(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    if (s->x->begun) return luaL_error(L, "the response has begun");
+    struct exchange *x = part(s);
+    x->cors = false;
+    exchange_plain(x, 404, "no instances found");
+    return 0;
+}
+
+/* ---- in pieces ---- */
+
+static bool drain_cancel(struct op *op) {
+    ((struct drain *)op)->s->draining = NULL;
+    return true;
+}
+
+static int drain_done(lua_State *L, struct op *op) {
+    (void)op;
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static const struct op_kind drain_kind = {
+    .name = "res:write",
+    .size = sizeof(struct drain),
+    .done = drain_done,
+    .cancel = drain_cancel,
+};
+
+void response_drained(struct serving *s) {
+    struct op *op = s->draining;
+    s->draining = NULL;
+    if (op) op_finish(op);
+}
+
+static bool is_event_stream(const struct serving *s) {
+    for (int i = 0; i < s->n_fields; i++)
+        if (s->fields[i].id == H1_CONTENT_TYPE)
+            return str_starts(s->fields[i].value, STR("text/event-stream"));
+    return false;
+}
+
+/* A stream is exempt from the deadline of its handler: it lives as long as the client takes what is
+ * written. */
+static void begin(struct serving *s) {
+    if (s->x->begun) return;
+    if (is_event_stream(s)) s->x->streaming = true;
+    task_deadline(s->task, 0);
+    exchange_begin(s->x, s->status ? s->status : 200, s->fields, s->n_fields, -1);
+}
+
+/* res:write(...): strings and numbers, in order. Returns when the client has room. */
+static int l_write(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    int n = lua_gettop(L) - 1;
+    luaL_argcheck(L, n <= MAX_PARTS, n + 1, "too many strings in one write");
+    struct str parts[MAX_PARTS];
+    for (int i = 0; i < n; i++)
+        parts[i] = lib_str(L, i + 2);
+    struct drain *d = op_new(L, &drain_kind);
+    d->s = s;
+    begin(s);
+    int rc = s->x ? exchange_write2(s->x, parts, n) : -1;
+    if (rc == 1) {
+        s->draining = &d->op;
+        return op_await(L, &d->op);
+    }
+    op_discard(&d->op);
+    lua_pushboolean(L, rc == 0);
+    return 1;
+}
+
+/* res:finish(): the answer in pieces is complete. It also ends when the handler returns. */
+static int l_finish(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    begin(s);
+    exchange_end(part(s));
+    return 0;
+}
+
+static int l_begun(lua_State *L) {
+    struct serving *s = serve_find(L, SERVE_RESPONSE);
+    lua_pushboolean(L, !s || s->x->begun);
+    return 1;
+}
+
+static int to_string(lua_State *L) {
+    lua_pushliteral(L, "response");
+    return 1;
+}
+
+const struct lib_doc lib_response_docs[] = {
+    {"Response:status", "fun(self: Response, status: integer): Response",
+     "Sets the status of the answer."},
+    {"Response:header", "fun(self: Response, name: string, value: string?): Response",
+     "Sets a header of the answer; Set-Cookie is added, others are replaced; nil takes it away."},
+    {"Response:answer", "fun(self: Response, status?: integer, body?: string, type?: string)",
+     "Sends the whole answer."},
+    {"Response:json", "fun(self: Response, value: any, status?: integer)",
+     "Sends the value as JSON, as the whole answer."},
+    {"Response:nowhere", "fun(self: Response)", "Answers as if no service had this path."},
+    {"Response:write", "fun(self: Response, ...: string|number): boolean",
+     "Sends a piece of the body; returns when the client has room."},
+    {"Response:finish", "fun(self: Response)", "Completes an answer that was sent in pieces."},
+    {"Response:begun", "fun(self: Response): boolean",
+     "Whether any of the answer was sent, or can be sent no more."},
+    {NULL, NULL, NULL},
+};
+
+void response_open(lua_State *L) {
+    static const luaL_Reg methods[] = {
+        {"status", l_status}, {"header", l_header},   {"answer", l_answer},
+        {"json", l_json},     {"nowhere", l_nowhere}, {"write", l_write},
+        {"finish", l_finish}, {"begun", l_begun},     {NULL, NULL},
+    };
+    if (luaL_newmetatable(L, SERVE_RESPONSE)) {
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+        lua_pushcfunction(L, to_string);
+        lua_setfield(L, -2, "__tostring");
+        lua_pushliteral(L, "locked");
+        lua_setfield(L, -2, "__metatable");
+    }
+    lua_pop(L, 1);
+}

@@ -1,0 +1,131 @@
+/*
+ * resident: builds a state from a generation and takes it out of service again. Called by
+ * service.c, on the worker that will own the state; the control thread builds trials that never
+ * serve. The service's file runs here with the load-time API only.
+ */
+#include "core/script/resident.h"
+
+#include <stdio.h>
+
+#include "core/base/conf.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/script/vm.h"
+
+#define RETIRE_POLL_MS 20
+
+static struct str read_file(void *arg, struct str path) {
+    return generation_file(arg, path);
+}
+
+static int entry_ref(lua_State *L, const char *name) {
+    if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
+        return luaL_error(
+            L, "service.lua must end with `return svc`, what require \"service\" gave it");
+    return ref_take(L);
+}
+
+/* [protected] Runs service.lua and keeps what the host needs of it. */
+static int load(lua_State *L) {
+    struct resident *r = lua_touserdata(L, 1);
+    struct str source = generation_file(r->gen, STR("service.lua"));
+    if (!source.p) return luaL_error(L, "service.lua is missing");
+
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "service");
+    lua_call(L, 1, 1); /* the runtime */
+    if (vm_load(L, r->vm, STR("service.lua"), source) != LUA_OK) return lua_error(L);
+    lua_pushlstring(L, r->gen->folder.p, r->gen->folder.n);
+    lua_call(L, 1, 1); /* svc */
+
+    lua_getfield(L, -2, "entry");
+    lua_insert(L, -2);
+    lua_pushboolean(L, r->gen->platform);
+    lua_call(L, 2, 1);
+    if (!lua_istable(L, -1)) return luaL_error(L, "service.lua must end with `return svc`");
+    r->dispatch = entry_ref(L, "dispatch");
+    r->start = entry_ref(L, "start");
+    r->call = entry_ref(L, "call");
+    lua_getfield(L, -1, "host");
+    snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "api");
+    r->api = lua_toboolean(L, -1);
+    vm_freeze(L);
+    return 0;
+}
+
+struct resident *resident_new(struct generation *g, struct worker *w, struct err *e) {
+    struct resident *r = mem_zalloc(sizeof *r);
+    if (!r) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    list_init(&r->link);
+    r->dispatch = r->start = r->call = LUA_NOREF;
+    r->gen = generation_take(g);
+    r->worker = w;
+    struct vm_options o = {
+        .name = g->folder.p,
+        .files = {read_file, g},
+        .memory = conf.lua_memory,
+        .max_tasks = (int)conf.lua_tasks,
+        .platform = g->platform,
+        .load_phase = true,
+    };
+    r->vm = vm_new(w, &o, e);
+    if (!r->vm) {
+        generation_give(r->gen);
+        mem_free(r);
+        return NULL;
+    }
+    r->vm->owner = r;
+    if (vm_protect(r->vm, load, r, e) < 0) {
+        resident_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *arg), void *arg,
+                           struct err *e) {
+    if (r->retiring) {
+        err_set(e, ERR_CLOSED, "this generation is going out of service");
+        return NULL;
+    }
+    return task_new(r->vm, push, arg, e);
+}
+
+void resident_free(struct resident *r) {
+    if (r->gone) r->gone(r);
+    timer_remove(r->worker, &r->timer);
+    ref_drop(r->vm, r->dispatch);
+    ref_drop(r->vm, r->start);
+    ref_drop(r->vm, r->call);
+    vm_free(r->vm);
+    generation_give(r->gen);
+    list_unlink(&r->link);
+    mem_free(r);
+}
+
+/* Looks again until nothing of it is alive: its tasks end in many ways, and none of them may free
+ * the state under itself. */
+static void look(struct timer *t) {
+    struct resident *r = LIST_ENTRY(t, struct resident, timer);
+    if (r->vm->n_tasks > 0 && r->worker->now_ms >= r->give_up) task_cancel_all(r->vm, false);
+    if (r->vm->n_tasks == 0 && r->vm->n_ops == 0) {
+        resident_free(r);
+        return;
+    }
+    if (timer_arm(r->worker, t, RETIRE_POLL_MS) < 0) log_error("no memory to retire a generation");
+}
+
+void resident_retire(struct resident *r, uint64_t grace_ms) {
+    if (r->retiring) return;
+    r->retiring = true;
+    r->vm->closing = true;
+    r->give_up = r->worker->now_ms + grace_ms;
+    task_cancel_all(r->vm, true);
+    timer_init(&r->timer, look);
+    if (timer_arm(r->worker, &r->timer, 1) < 0) log_error("no memory to retire a generation");
+}

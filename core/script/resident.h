@@ -1,0 +1,45 @@
+/*
+ * resident: one generation living on one worker: its state and the entry points that the host
+ * calls.
+ */
+#ifndef RESIDENT_H
+#define RESIDENT_H
+
+#include "core/script/generation.h"
+#include "core/script/task.h"
+
+struct service;
+
+struct resident {
+    struct list link;        /* among the worker's retiring ones */
+    struct service *service; /* NULL for a trial */
+    struct generation *gen;
+    struct worker *worker;
+    struct vm *vm;
+    int dispatch;   /* fn(request): answers an HTTP request */
+    int start;      /* fn(): runs on_start and starts the tickers */
+    int call;       /* fn(name, context, packed arguments): a call over the bus */
+    char host[256]; /* declared hostname */
+    bool api;       /* answers carry CORS fields */
+    bool started;   /* start ran: tickers live here */
+    bool retiring;
+    uint64_t give_up;                 /* loop ms when what is left of its tasks is cancelled */
+    struct timer timer;               /* while retiring */
+    void (*gone)(struct resident *r); /* called right before it is freed; may be NULL */
+};
+
+/* Builds the state and runs the service's file in it. The generation gets one more reference. */
+struct resident *resident_new(struct generation *g, struct worker *w, struct err *e);
+/* Runs fn(...) of `entry` as a task of this resident; see task_new for `push`. */
+struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *arg), void *arg,
+                           struct err *e);
+static inline struct resident *resident_of(struct vm *vm) {
+    return vm->owner;
+}
+/* Background tasks end now, others may finish within `grace_ms`; then the state is freed. Never at
+ * once: safe from inside its own tasks. */
+void resident_retire(struct resident *r, uint64_t grace_ms);
+/* At once; no tasks may be alive. */
+void resident_free(struct resident *r);
+
+#endif

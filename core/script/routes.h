@@ -1,0 +1,28 @@
+/*
+ * routes: makes the route table of what is there: Lua services and the instances that the registry
+ * knows.
+ *
+ * The registry hands over its instances whenever they changed; services change by reload. Each
+ * change builds one new table and publishes it to all workers.
+ */
+#ifndef ROUTES_H
+#define ROUTES_H
+
+#include "core/base/str.h"
+#include "core/loop/worker.h"
+
+struct routes_instance {
+    struct str id, slug, url;
+    bool healthy;
+};
+
+/* Any worker: these are all instances from now on. Copies. 0 or -ENOMEM. `generation` orders
+ * hand-overs of several workers: an older one than the one in force is ignored. */
+int routes_set_instances(const struct routes_instance *list, int n, uint64_t generation);
+/* Control thread: publish a table of services and instances. 0 or negative. */
+int routes_rebuild(void);
+/* Control thread, once, before the first rebuild. */
+void routes_open(struct worker *control);
+void routes_close(void);
+
+#endif

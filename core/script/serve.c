@@ -1,0 +1,199 @@
+/*
+ * serve: the handler behind every route to a Lua service. It makes a task of the exchange and sees
+ * to it that the exchange gets an answer however the task ends. Called by the server on the
+ * connection's worker. Must never touch the task's values outside vm_protect.
+ */
+#include "core/script/serve.h"
+
+#include "core/base/conf.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/stat.h"
+#include "core/script/service.h"
+
+/* What a box in Lua holds: the task, not a pointer, so that a kept request object is refused
+ * instead of dangling. */
+struct box {
+    struct task_id id;
+};
+
+void serve_push(lua_State *L, struct serving *s, const char *name) {
+    struct box *b = lua_newuserdatauv(L, sizeof *b, 0);
+    b->id = s->task->id;
+    luaL_setmetatable(L, name);
+}
+
+struct serving *serve_find(lua_State *L, const char *name) {
+    struct box *b = luaL_checkudata(L, 1, name);
+    struct task *t = task_find(vm_of(L)->worker, b->id);
+    struct serving *s = t ? t->data : NULL;
+    return s && s->x ? s : NULL;
+}
+
+struct serving *serve_check(lua_State *L, const char *name) {
+    struct serving *s = serve_find(L, name);
+    if (!s) luaL_error(L, "this request is over");
+    return s;
+}
+
+int serve_raise(lua_State *L, int status, struct str text) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "errors");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "new");
+    lua_pushinteger(L, status);
+    lua_pushlstring(L, text.p ? text.p : "", text.n);
+    lua_call(L, 2, 1);
+    return lua_error(L);
+}
+
+/* Takes the exchange away from the task: nothing of it may be touched through `s` any more. */
+static struct exchange *part(struct serving *s) {
+    struct exchange *x = s->x;
+    s->x = NULL;
+    s->task->exchange = NULL;
+    return x;
+}
+
+void serve_fail(struct serving *s, int status, const char *text) {
+    struct exchange *x = part(s);
+    if (x->begun) {
+        exchange_abort(x);
+        return;
+    }
+    if (status < 500 || service_is_platform(s->resident->service)) {
+        exchange_error(x, status, text);
+        return;
+    }
+    struct buf body;
+    buf_init(&body);
+    buf_str(&body, STR("{\"error\": "));
+    buf_json(&body, str_of(text));
+    buf_str(&body, STR(", \"requestId\": "));
+    buf_json(&body, x->id);
+    buf_char(&body, '}');
+    if (buf_ok(&body))
+        exchange_answer(x, status, STR("application/json"), buf_view(&body));
+    else
+        exchange_error(x, status, text);
+    buf_free(&body);
+}
+
+static void failed(struct serving *s, struct task *t) {
+    struct buf trace, message;
+    buf_init(&trace);
+    buf_init(&message);
+    int status = task_error(t, &trace, &message);
+    bool asked = status >= 100 && status < 600;
+    if (!asked) status = 500;
+    buf_char(&message, 0);
+    const char *text = buf_ok(&message) ? message.p : "";
+    if (status >= 500)
+        log_error("handler failed", LOGS("id", t->request_id), LOGZ("service", s->resident->host),
+                  LOGZ("what", t->what), LOGI("status", status), LOGZ("error", text),
+                  LOGS("traceback", buf_view(&trace)));
+    if (s->x) serve_fail(s, status, asked || conf.dev ? text : "Internal Server Error");
+    buf_free(&trace);
+    buf_free(&message);
+}
+
+static void over(struct serving *s, struct task *t, const char *why, int status, const char *text) {
+    log_error(why, LOGS("id", t->request_id), LOGZ("service", s->resident->host),
+              LOGZ("what", t->what));
+    if (s->x) serve_fail(s, status, text);
+}
+
+static void ended(struct task *t, enum task_end end, int nresults) {
+    struct serving *s = t->data;
+    switch (end) {
+    case TASK_RETURNED:
+        if (s->x && s->x->begun)
+            exchange_end(part(s));
+        else if (s->x)
+            over(s, t, "handler did not answer", 500, "Internal Server Error");
+        break;
+    case TASK_FAILED:
+        failed(s, t);
+        break;
+    case TASK_NO_MEMORY:
+        over(s, t, "handler ran out of memory", 503,
+             "the service is out of memory; try again later");
+        break;
+    case TASK_OVERRUN:
+        over(s, t, "handler ran too long", 503, "the handler ran too long");
+        break;
+    case TASK_CANCELED:
+        if (s->x) over(s, t, "handler was cancelled", 504, "the service took too long");
+        break;
+    }
+    t->data = NULL;
+    buf_free(&s->body);
+    mem_free(s);
+}
+
+static int push(lua_State *co, void *arg) {
+    struct serving *s = arg;
+    const struct head *h = &s->x->h1.head;
+    ref_push(co, s->resident->vm, s->resident->dispatch);
+    lua_pushlstring(co, h->method.p, h->method.n);
+    lua_pushlstring(co, h->path.p, h->path.n);
+    return 2;
+}
+
+static void refuse(struct exchange *x, const struct err *e) {
+    stat_add(STAT_TASKS_REFUSED, 1);
+    log_warn("request not started", LOGS("id", x->id), LOGS("service", x->segment),
+             LOGZ("error", e->text));
+    exchange_error(x, 503, "the service cannot take another request now; try again later");
+}
+
+static void on_request(struct exchange *x) {
+    struct err e = {0};
+    struct resident *r = service_here(x->route->data, x->worker, &e);
+    struct serving *s = r ? mem_zalloc(sizeof *s) : NULL;
+    if (!s) {
+        refuse(x, &e);
+        return;
+    }
+    s->x = x;
+    s->resident = r;
+    buf_init(&s->body);
+    struct task *t = resident_task(r, push, s, &e);
+    if (!t) {
+        mem_free(s);
+        refuse(x, &e);
+        return;
+    }
+    s->task = t;
+    t->data = s;
+    t->exchange = x;
+    t->ended = ended;
+    size_t n = x->id.n < sizeof s->id ? x->id.n : sizeof s->id;
+    memcpy(s->id, x->id.p, n);
+    t->request_id = str_make(s->id, n);
+    x->data = s;
+    task_deadline(t, conf.lua_deadline / 1000000);
+    task_start(t);
+}
+
+static void on_body(struct exchange *x, const char *p, size_t n, bool last) {
+    request_bytes(x->data, p, n, last);
+}
+
+static void on_drained(struct exchange *x) {
+    response_drained(x->data);
+}
+
+static void on_gone(struct exchange *x, int code) {
+    struct serving *s = x->data;
+    part(s);
+    task_cancel(s->task);
+}
+
+const struct handler service_handler = {
+    .name = "service",
+    .request = on_request,
+    .body = on_body,
+    .drained = on_drained,
+    .gone = on_gone,
+};

@@ -1,0 +1,63 @@
+-- errors: error values with an HTTP status, which cross services and become answers.
+--
+-- A handler fails by raising. errors.raise(404, "no such pet") chooses the status; anything else that is raised is a 500
+-- whose text callers see only in development.
+
+local M = {}
+
+---@class Error
+---@field status integer HTTP status, 400 to 599
+---@field message string what callers are told
+
+local Error = { __name = "error" }
+Error.__index = Error
+
+function Error.__tostring(e)
+  return e.message
+end
+
+--- A new error value, not raised yet.
+---@param status integer HTTP status, 400 to 599
+---@param message string
+---@return Error
+function M.new(status, message)
+  return setmetatable({ status = status, message = message }, Error)
+end
+
+--- Raises an error value.
+---@param status integer
+---@param message string
+function M.raise(status, message)
+  error(M.new(status, message), 0)
+end
+
+---@param value any
+---@return boolean
+function M.is(value)
+  return getmetatable(value) == Error
+end
+
+-- What the codes of host libraries mean to a caller.
+local STATUS = {
+  busy = 503,
+  timeout = 504,
+  limit = 503,
+  exists = 409,
+  conflict = 409,
+}
+
+--- Passes results through; raises when the first is nil, with the status that belongs to the library's code (busy 503,
+--- exists and conflict 409, timeout 504, others 500). For results of host libraries that must not be missing.
+---@generic T
+---@param value T?
+---@param message string?
+---@param code string?
+---@return T
+function M.check(value, message, code, ...)
+  if value == nil and message ~= nil then
+    M.raise(STATUS[code] or 500, message)
+  end
+  return value, message, code, ...
+end
+
+return M
