@@ -71,7 +71,7 @@ static size_t distance(struct str a, struct str b) {
 
 const struct conf_row *conf_nearest(struct str name) {
     const struct conf_row *best = NULL;
-    size_t best_distance = name.n / 3 > 2 ? name.n / 3 + 1 : 3; /* farther ones are no help */
+    size_t best_distance = name.n < 4 ? 2 : name.n < 9 ? 3 : name.n / 3 + 1; /* and no farther */
     if (!name.n || name.n > NAME_MAX_N) return NULL;
     for (const struct conf_row *row = conf_rows; row < conf_rows + CONF_ROWS; row++) {
         if (is_heading(row)) continue;
@@ -149,21 +149,33 @@ static void flag_name(const struct conf_row *row, char flag[NAME_MAX_N + 1]) {
     flag[n] = 0;
 }
 
+/* The flag that was probably meant: "no-" in front of a boolean counts for nothing. */
+static bool nearest_flag(struct str bare, char near[NAME_MAX_N + 4]) {
+    char typed[NAME_MAX_N];
+    bare = str_first(bare, sizeof typed);
+    for (size_t i = 0; i < bare.n; i++)
+        typed[i] = bare.p[i] == '-' ? '_' : (char)tolower((unsigned char)bare.p[i]);
+    struct str name = str_make(typed, bare.n);
+    bool negated = str_starts(name, STR("no_"));
+    const struct conf_row *row = negated ? conf_nearest(str_from(name, 3)) : NULL;
+    negated = row && row->kind == CONF_BOOL;
+    if (!negated) row = conf_nearest(name);
+    if (!row) return false;
+    flag_name(row, negated ? (char *)mempcpy(near, "no-", 3) : near);
+    return true;
+}
+
 static int unknown_flag(struct str word, struct err *e) {
-    char near[NAME_MAX_N + 1], typed[NAME_MAX_N + 1];
+    char near[NAME_MAX_N + 4];
     struct str bare = word;
     while (bare.n && bare.p[0] == '-')
         bare = str_from(bare, 1);
-    bare = str_first(bare, NAME_MAX_N);
-    for (size_t i = 0; i < bare.n; i++)
-        typed[i] = bare.p[i] == '-' ? '_' : (char)tolower((unsigned char)bare.p[i]);
-    const struct conf_row *row = conf_nearest(str_make(typed, bare.n));
+    bool found = nearest_flag(bare, near);
     word = str_first(word, 60);
-    if (!row)
-        return err_set(e, -EINVAL, "unknown flag %.*s; `moonbus config` lists all settings",
-                       STR_FMT(word));
-    flag_name(row, near);
-    return err_set(e, -EINVAL, "unknown flag %.*s; did you mean --%s?", STR_FMT(word), near);
+    if (found)
+        return err_set(e, -EINVAL, "unknown flag %.*s; did you mean --%s?", STR_FMT(word), near);
+    return err_set(e, -EINVAL, "unknown flag %.*s; `moonbus config` lists all settings",
+                   STR_FMT(word));
 }
 
 /* The value of the flag at hand: behind its '=', or the next word. */

@@ -156,7 +156,7 @@ void conf_free(void);
 
 /* One setting per line for people (name, value, source, meaning), or a JSON object of {value,
  * source, meaning} by name. Durations and sizes are spelled as flags take them. Secrets are masked.
- */
+ * Only after conf_load. */
 void conf_print(struct buf *out, bool json);
 /* The table as Markdown, for the README. */
 void conf_markdown(struct buf *out);

@@ -10,9 +10,8 @@
 static struct str source(const struct conf_row *row) {
     const struct conf_given *g = conf_given_for(row);
     if (g->source) return str_of(g->source);
-    bool text = row->kind == CONF_STR || row->kind == CONF_SECRET;
-    bool derived = text && *conf_text(row) && strcmp(*conf_text(row), row->fallback) != 0;
-    return derived ? STR("derived") : STR("default");
+    if (row->kind != CONF_STR && row->kind != CONF_SECRET) return STR("default");
+    return !*row->fallback && **conf_text(row) ? STR("derived") : STR("default");
 }
 
 /* Columns of text are counted in characters, not bytes. */

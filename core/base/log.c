@@ -42,7 +42,7 @@
 #define STOP_WAIT_S 3
 
 struct record {
-    uint64_t time;  /* nanoseconds since the epoch: what the merge goes by */
+    uint64_t time;  /* monotonic nanoseconds: what the merge goes by */
     uint32_t n;     /* bytes of the line that follows */
     uint32_t level; /* enum log_level, for its colour */
 };
@@ -100,6 +100,12 @@ static struct {
     uint64_t kept;     /* lines between tail and head */
     char bytes[RECENT_SIZE];
 } recent = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static uint64_t clock_ns(clockid_t id) {
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 /* == Rings ===================================================================================== */
 
@@ -162,9 +168,10 @@ static struct ring *ring_mine(void) {
     return mine = r;
 }
 
-static void drop(uint64_t lines) {
-    stat_add(STAT_LOG_DROPPED, (int64_t)lines);
-    atomic_fetch_add_explicit(&writer.dropped, lines, memory_order_relaxed);
+/* One line finds no room. */
+static void drop(void) {
+    stat_add(STAT_LOG_DROPPED, 1);
+    atomic_fetch_add_explicit(&writer.dropped, 1, memory_order_relaxed);
 }
 
 static void wake_writer(void) {
@@ -176,13 +183,13 @@ static void wake_writer(void) {
 
 /* Publishes r->line. The order of the sequentially consistent head and idle here, and idle and head
  * in writer_main, is what makes a lost wake-up impossible. */
-static void ring_push(struct ring *r, enum log_level level, uint64_t now) {
+static void ring_push(struct ring *r, enum log_level level, uint64_t order) {
     size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     size_t used = head - atomic_load_explicit(&r->tail, memory_order_acquire);
-    struct record rec = {.time = now, .n = (uint32_t)r->line.n, .level = level};
+    struct record rec = {.time = order, .n = (uint32_t)r->line.n, .level = level};
     if (!buf_ok(&r->line) || r->line.n > RING_SIZE - used ||
         sizeof rec > RING_SIZE - used - r->line.n) {
-        drop(1);
+        drop();
     } else {
         wrap_in(r->bytes, RING_SIZE, head, &rec, sizeof rec);
         wrap_in(r->bytes, RING_SIZE, head + sizeof rec, r->line.p, r->line.n);
@@ -282,8 +289,11 @@ static void batch_keep(uint32_t n, enum log_level level) {
     writer.n += paint(line, start, sizeof start, level) + n - sizeof start;
 }
 
+/* Lines that could not be written are counted but not mentioned: the mention would go the same way,
+ * and would be one more. */
 static void batch_write(void) {
-    if (writer.n && write_all(atomic_load(&cfg.fd), writer.batch, writer.n)) drop(writer.lines);
+    if (writer.n && write_all(atomic_load(&cfg.fd), writer.batch, writer.n))
+        stat_add(STAT_LOG_DROPPED, (int64_t)writer.lines);
     writer.n = 0;
     writer.lines = 0;
 }
@@ -303,15 +313,15 @@ static void ring_pop(struct ring *r, const struct record *rec) {
     atomic_store_explicit(&r->tail, tail + rec->n, memory_order_release);
 }
 
-/* The ring with the oldest line; *until is the time up to which it stays the one. */
-static struct ring *oldest_ring(uint64_t *until) {
+/* The ring with the oldest line up to `cut`; *until is the time up to which it stays the one. */
+static struct ring *oldest_ring(uint64_t cut, uint64_t *until) {
     struct ring *best = NULL;
-    uint64_t best_time = UINT64_MAX;
-    *until = UINT64_MAX;
+    uint64_t best_time = cut;
+    *until = cut;
     LIST_EACH(&rings.all, it) {
         struct ring *r = LIST_ENTRY(it, struct ring, link);
         struct record rec;
-        if (!ring_peek(r, &rec)) continue;
+        if (!ring_peek(r, &rec) || rec.time > cut) continue;
         if (!best || rec.time < best_time) {
             *until = best_time;
             best = r;
@@ -323,12 +333,14 @@ static struct ring *oldest_ring(uint64_t *until) {
     return best;
 }
 
-/* Moves lines into the batch, the oldest first, until it is full or the rings are empty. */
+/* Moves lines into the batch, the oldest first, until it is full or the rings are empty. Lines
+ * younger than the start of this pass stay for the next one: a ring looked at early may have got an
+ * older line meanwhile. */
 static void gather(void) {
-    uint64_t until;
+    uint64_t until, cut = clock_ns(CLOCK_MONOTONIC);
     struct record rec;
     pthread_mutex_lock(&rings.lock);
-    for (struct ring *r; (r = oldest_ring(&until));) {
+    for (struct ring *r; (r = oldest_ring(cut, &until));) {
         while (ring_peek(r, &rec) && rec.time <= until && batch_fits(rec.n))
             ring_pop(r, &rec);
         if (ring_peek(r, &rec) && !batch_fits(rec.n)) break;
@@ -357,12 +369,6 @@ static bool rings_empty(void) {
     return empty;
 }
 
-static uint64_t clock_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static bool as_text(void) {
     return atomic_load_explicit(&cfg.format, memory_order_relaxed) == LOG_TEXT;
 }
@@ -373,7 +379,7 @@ static void mention_dropped(void) {
     if (!n) return;
     struct buf line;
     buf_init(&line);
-    log_line(&line, as_text(), LOG_WARN, clock_now(), "log lines dropped",
+    log_line(&line, as_text(), LOG_WARN, clock_ns(CLOCK_REALTIME), "log lines dropped",
              (struct log_field[]){LOGI("count", n), {NULL, LOG_F_INT, {.i = 0}}});
     if (buf_ok(&line) && batch_fits(line.n)) {
         memcpy(writer.batch + writer.n, line.p, line.n);
@@ -436,7 +442,7 @@ static void *writer_main(void *arg) {
             atomic_store(&writer.idle, BUSY);
     }
     wait_for_producers();
-    while (drain()) {
+    while (drain() || !rings_empty()) {
     }
     pthread_mutex_lock(&writer.lock);
     writer.done = true;
@@ -446,6 +452,15 @@ static void *writer_main(void *arg) {
 }
 
 /* == The public side =========================================================================== */
+
+size_t log_rings(void) {
+    size_t n = 0;
+    pthread_mutex_lock(&rings.lock);
+    LIST_EACH(&rings.all, it)
+    n++;
+    pthread_mutex_unlock(&rings.lock);
+    return n;
+}
 
 bool log_enabled(enum log_level level) {
     return (int)level >= atomic_load_explicit(&cfg.level, memory_order_relaxed);
@@ -488,11 +503,11 @@ static void emit_now(enum log_level level, uint64_t now, const char *message,
 
 void log_emit(enum log_level level, const char *message, const struct log_field *fields) {
     assert(level >= LOG_DEBUG && level <= LOG_ERROR && message);
-    uint64_t now = clock_now();
+    uint64_t now = clock_ns(CLOCK_REALTIME), order = clock_ns(CLOCK_MONOTONIC);
     struct ring *r = atomic_load(&cfg.running) ? ring_mine() : NULL;
     if (!r) {
         if (atomic_load(&cfg.running))
-            drop(1);
+            drop();
         else
             emit_now(level, now, message, fields);
         return;
@@ -501,7 +516,7 @@ void log_emit(enum log_level level, const char *message, const struct log_field 
     log_line(&r->line, as_text(), level, now, message, fields);
     atomic_store(&r->busy, true);
     bool running = atomic_load(&cfg.running);
-    if (running) ring_push(r, level, now);
+    if (running) ring_push(r, level, order);
     atomic_store(&r->busy, false);
     if (!running) emit_now(level, now, message, fields);
 }

@@ -61,4 +61,7 @@ void log_stop(void); /* writes what is left, unless the reader of fd takes nothi
  * = all kept); returns the newest sequence number. */
 uint64_t log_recent(struct buf *out, uint64_t after);
 
+/* Rings held now, one per thread that has logged and lives: for tests that look for leaks. */
+size_t log_rings(void);
+
 #endif

@@ -1,8 +1,9 @@
 /*
  * utf8: telling valid UTF-8 (RFC 3629) from bytes that only look like it. Header-only, no memory.
  *
- * Inline, for the inner loops of the readers and writers of JSON; str_utf8 of str.h is for those who
- * replace what is invalid. Overlong forms, surrogates and code points above U+10FFFF are invalid.
+ * Inline, for the inner loops of the readers and writers of JSON; str_utf8 of str.h is for those
+ * who replace what is invalid. Overlong forms, surrogates and code points above U+10FFFF are
+ * invalid.
  */
 #ifndef UTF8_H
 #define UTF8_H
