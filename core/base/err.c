@@ -26,7 +26,9 @@ static void tidy(char *text) {
             s.n = start;
         break;
     }
-    text[str_trim(s).n + (size_t)(str_trim(s).p - text)] = 0;
+    while (s.n && text[s.n - 1] == ' ')
+        s.n--;
+    text[s.n] = 0;
 }
 
 int err_set(struct err *e, int code, const char *fmt, ...) {
