@@ -35,11 +35,12 @@
 #include "core/base/mem.h"
 #include "core/base/stat.h"
 
-#define RING_SIZE   ((size_t)256 * 1024)
-#define BATCH_SIZE  ((size_t)512 * 1024)
-#define RECENT_SIZE ((size_t)1024 * 1024)
-#define NAP_MS      2
-#define STOP_WAIT_S 3
+#define RING_SIZE    ((size_t)256 * 1024)
+#define BATCH_SIZE   ((size_t)512 * 1024)
+#define RECENT_SIZE  ((size_t)1024 * 1024)
+#define NAP_MS       2
+#define STOP_WAIT_MS 3000
+#define INTERRUPT    SIGURG /* ignored unless somebody handles it, and nobody here does */
 
 struct record {
     uint64_t time;  /* monotonic nanoseconds: what the merge goes by */
@@ -83,6 +84,7 @@ static struct {
     int wake;                     /* eventfd: ends a nap or a sleep */
     atomic_int idle;              /* enum idle */
     atomic_bool stop;             /* write what is left, then end */
+    atomic_bool abandon;          /* do not even write what is left */
     atomic_uint_fast64_t dropped; /* lines since the writer last mentioned it */
     char *batch;                  /* what goes out next; BATCH_SIZE */
     size_t n;                     /* bytes in it */
@@ -240,14 +242,18 @@ uint64_t log_recent(struct buf *out, uint64_t after) {
 static int write_all(int fd, const char *p, size_t n) {
     while (n) {
         ssize_t done = write(fd, p, n);
+        int why = errno;
+        if (done < 0 && (why == EAGAIN || why == EWOULDBLOCK)) {
+            struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+            why = poll(&pfd, 1, -1) < 0 ? errno : EINTR;
+        }
         if (done >= 0) {
             p += done;
             n -= (size_t)done;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            struct pollfd pfd = {.fd = fd, .events = POLLOUT};
-            if (poll(&pfd, 1, -1) < 0 && errno != EINTR) return -errno;
-        } else if (errno != EINTR) {
-            return -errno;
+        } else if (why != EINTR) {
+            return -why;
+        } else if (atomic_load(&writer.abandon)) {
+            return -ECANCELED;
         }
     }
     return 0;
@@ -392,7 +398,7 @@ static void mention_dropped(void) {
  * after a smaller one it pays to wait until more has come together. */
 static bool drain(void) {
     bool any = false, more = true;
-    while (more) {
+    while (more && !atomic_load(&writer.abandon)) {
         gather();
         mention_dropped();
         any |= writer.n > 0;
@@ -442,7 +448,7 @@ static void *writer_main(void *arg) {
             atomic_store(&writer.idle, BUSY);
     }
     wait_for_producers();
-    while (drain() || !rings_empty()) {
+    while (!atomic_load(&writer.abandon) && (drain() || !rings_empty())) {
     }
     pthread_mutex_lock(&writer.lock);
     writer.done = true;
@@ -522,17 +528,19 @@ void log_emit(enum log_level level, const char *message, const struct log_field 
 }
 
 /* The writer takes no signals: they are for threads that know what to do, and a closed pipe is an
- * error of write() instead of the end of the process. */
+ * error of write() instead of the end of the process. Except for INTERRUPT, which does nothing
+ * until log_stop gives it a handler. */
 static int start_thread(void) {
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, INTERRUPT);
     pthread_sigmask(SIG_BLOCK, &all, &old);
     int rc = pthread_create(&writer.thread, NULL, writer_main, NULL);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return -rc;
 }
 
-/* Counts and forgets what a cancelled writer left; nothing after an orderly end. */
+/* Counts and forgets what a writer that gave up left; nothing after an orderly end. */
 static void discard(void) {
     pthread_mutex_lock(&rings.lock);
     LIST_EACH(&rings.all, it) {
@@ -542,6 +550,7 @@ static void discard(void) {
     }
     pthread_mutex_unlock(&rings.lock);
     stat_add(STAT_LOG_DROPPED, (int64_t)writer.lines);
+    atomic_store(&writer.dropped, 0);
 }
 
 static void set_writer(bool there) {
@@ -583,13 +592,14 @@ fail:
     return rc;
 }
 
-/* Waits until everything is written, but not for ever: a reader that stopped reading must not keep
- * the process from ending. */
-static bool wait_done(void) {
+/* Waits until the writer has ended, at most `ms` milliseconds. */
+static bool wait_done(long ms) {
     struct timespec until;
     int rc = 0;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_WAIT_S;
+    until.tv_nsec += ms % 1000 * 1000000;
+    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&writer.lock);
     while (!writer.done && rc == 0)
         rc = pthread_cond_timedwait(&writer.ended, &writer.lock, &until);
@@ -598,16 +608,34 @@ static bool wait_done(void) {
     return done;
 }
 
+static void interrupted(int sig) {
+    (void)sig;
+}
+
+/* Gets the writer out of a write() that does not end. It may be about to enter one: asked again
+ * until it is out. */
+static void give_up(void) {
+    struct sigaction quiet = {.sa_handler = interrupted}, old;
+    sigaction(INTERRUPT, &quiet, &old);
+    atomic_store(&writer.abandon, true);
+    do
+        pthread_kill(writer.thread, INTERRUPT);
+    while (!wait_done(10));
+    sigaction(INTERRUPT, &old, NULL);
+}
+
+/* A reader that stopped reading must not keep the process from ending. */
 void log_stop(void) {
     if (!atomic_exchange(&cfg.running, false)) return;
     atomic_store(&writer.stop, true);
     uint64_t one = 1;
     while (write(writer.wake, &one, sizeof one) < 0 && errno == EINTR) {
     }
-    if (!wait_done()) pthread_cancel(writer.thread);
+    if (!wait_done(STOP_WAIT_MS)) give_up();
     pthread_join(writer.thread, NULL);
     wait_for_producers();
     discard();
+    atomic_store(&writer.abandon, false);
     pthread_cond_destroy(&writer.ended);
     release();
 }
