@@ -28,10 +28,17 @@ static void cell(struct buf *out, struct str s, size_t wide) {
         buf_char(out, ' ');
 }
 
-static void shown_value(const struct conf_row *row, struct buf *out) {
-    buf_clear(out);
-    conf_spell(row, out);
-    if (!out->n) buf_str(out, STR("\"\""));
+/* The value in force, in `value`; a lack of memory is the output's. */
+static void spell(const struct conf_row *row, struct buf *value, struct buf *out) {
+    buf_clear(value);
+    conf_spell(row, value);
+    out->failed |= value->failed;
+}
+
+static void shown_value(const struct conf_row *row, struct buf *value, struct buf *out) {
+    spell(row, value, out);
+    if (!value->n) buf_str(value, STR("\"\""));
+    out->failed |= value->failed;
 }
 
 static void widen(size_t *wide, struct str s) {
@@ -45,7 +52,7 @@ static void print_text(struct buf *out) {
     buf_init(&value);
     for (const struct conf_row *row = conf_rows; row < conf_rows + CONF_ROWS; row++) {
         if (row->kind == CONF_HEADING) continue;
-        shown_value(row, &value);
+        shown_value(row, &value, out);
         widen(&names, str_of(row->name));
         widen(&values, buf_view(&value));
         widen(&sources, source(row));
@@ -55,14 +62,13 @@ static void print_text(struct buf *out) {
             buf_printf(out, "%s%s\n", row == conf_rows ? "" : "\n", row->text);
             continue;
         }
-        shown_value(row, &value);
+        shown_value(row, &value, out);
         buf_str(out, STR("  "));
         cell(out, str_of(row->name), names);
         cell(out, buf_view(&value), values);
         cell(out, source(row), sources);
         buf_printf(out, "%s\n", row->text);
     }
-    out->failed |= value.failed;
     buf_free(&value);
 }
 
@@ -73,8 +79,7 @@ static void json_member(struct buf *out, const char *name, struct str s) {
 
 /* Numbers and booleans as such; all else as text. */
 static void json_value(const struct conf_row *row, struct buf *out, struct buf *value) {
-    buf_clear(value);
-    conf_spell(row, value);
+    spell(row, value, out);
     buf_str(out, STR("\"value\":"));
     if (row->kind == CONF_INT || row->kind == CONF_BOOL)
         buf_str(out, buf_view(value));
@@ -99,7 +104,6 @@ static void print_json(struct buf *out) {
         first = false;
     }
     buf_str(out, STR("\n}\n"));
-    out->failed |= value.failed;
     buf_free(&value);
 }
 
@@ -125,9 +129,9 @@ static void markdown_flag(const struct conf_row *row, struct buf *out) {
 
 static void markdown_range(const struct conf_row *row, struct buf *out) {
     bool counted = row->kind == CONF_INT || row->kind == CONF_DUR || row->kind == CONF_SIZE;
-    if (row->kind == CONF_BOOL) buf_str(out, STR("true, false"));
+    if (row->kind == CONF_BOOL) buf_str(out, STR(" true, false"));
     if (!counted || (!row->min && !row->max)) return;
-    if (!row->max) buf_str(out, STR("from "));
+    buf_str(out, row->max ? STR(" ") : STR(" from "));
     conf_spell_bound(row, row->min, out);
     if (!row->max) return;
     buf_str(out, STR(" to "));
@@ -144,9 +148,9 @@ void conf_markdown(struct buf *out) {
         }
         markdown_flag(row, out);
         if (*row->fallback)
-            buf_printf(out, " | `%s` | ", row->fallback);
+            buf_printf(out, " | `%s` |", row->fallback);
         else
-            buf_str(out, STR(" | | "));
+            buf_str(out, STR(" | |"));
         markdown_range(row, out);
         buf_printf(out, " | %s |\n", row->text);
     }

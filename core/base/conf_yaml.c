@@ -177,6 +177,8 @@ int conf_yaml(const char *path, bool must, struct err *e) {
     close(fd);
     if (rc == -EFBIG)
         err_set(e, rc, "%.120s is larger than 1 MB: not a settings file", path);
+    else if (rc == -ENOMEM)
+        err_set(e, rc, "out of memory while reading %.120s", path);
     else if (rc)
         err_set(e, rc, "cannot read settings from %.120s: %s", path, strerror(-rc));
     else

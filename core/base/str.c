@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include "core/base/utf8.h"
+
 static unsigned char lower(char c) {
     unsigned char u = (unsigned char)c;
     return u >= 'A' && u <= 'Z' ? (unsigned char)(u | 0x20) : u;
@@ -261,22 +263,18 @@ int str_size(struct str s, uint64_t *bytes) {
     return 0;
 }
 
-/* Table 3-7 of the Unicode standard: the second byte's range depends on the first; it excludes
- * overlong forms, surrogates and what is above U+10FFFF. */
+/* The bytes that one replacement character stands for are the longest start of a valid sequence
+ * (Unicode standard, section 3.9), at least one byte. A start is valid when something completes it,
+ * and then continuation bytes of the lowest value do. */
 size_t str_utf8(struct str s, size_t *bad) {
-    *bad = 1;
-    if (!s.n) return *bad = 0;
-    const unsigned char *p = (const unsigned char *)s.p;
-    if (p[0] < 0x80) return 1;
-    size_t need = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
-    if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
-    unsigned char low = p[0] == 0xE0 ? 0xA0 : p[0] == 0xF0 ? 0x90 : 0x80;
-    unsigned char high = p[0] == 0xED ? 0x9F : p[0] == 0xF4 ? 0x8F : 0xBF;
-    for (size_t i = 1; i < need; i++) {
-        if (i >= s.n || p[i] < low || p[i] > high) return 0;
-        low = 0x80;
-        high = 0xBF;
-        *bad = i + 1;
+    *bad = 0;
+    size_t n = s.n ? utf8_step(s.p, s.n) : 0;
+    if (n || !s.n) return n;
+    for (*bad = 1; *bad < s.n && *bad < 3; ++*bad) {
+        char whole[4];
+        memset(whole, 0x80, sizeof whole);
+        memcpy(whole, s.p, *bad + 1);
+        if (!utf8_step(whole, sizeof whole)) break;
     }
-    return need;
+    return 0;
 }
