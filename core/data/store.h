@@ -13,6 +13,8 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include <stdatomic.h>
+
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/err.h"
@@ -126,7 +128,12 @@ struct store_row {
 /* One job; embed it or allocate it from its own arena's owner. Inputs and results live in `arena`,
  * which belongs to the job until it is done. */
 struct store_job {
-    struct job job; /* internal */
+    struct job job;        /* internal: a read in the readers' pool */
+    struct message msg;    /* internal: the way back of what did not go through the pool */
+    struct list link;      /* internal: in the writer's queue */
+    struct worker *home;   /* internal: who submitted it */
+    bool waiting;          /* internal: in the writer's queue, guarded by the store */
+    _Atomic bool canceled; /* internal */
     struct store *store;
     struct arena arena;
     enum { STORE_ENSURE, STORE_GET, STORE_FIND, STORE_WRITE } what;
