@@ -88,7 +88,7 @@ static struct {
     atomic_uint_fast64_t dropped; /* lines since the writer last mentioned it */
     char *batch;                  /* what goes out next; BATCH_SIZE */
     size_t n;                     /* bytes in it */
-    uint64_t lines;               /* lines in it */
+    uint64_t lines;               /* lines from the rings in it */
     pthread_mutex_t lock;         /* of `done` */
     pthread_cond_t ended;         /* `done` has changed */
     bool done;                    /* the thread has written everything */
@@ -284,7 +284,6 @@ static bool batch_fits(size_t n) {
 static void batch_keep(uint32_t n, enum log_level level) {
     char *line = writer.batch + writer.n;
     remember(line, n);
-    writer.lines++;
     if (!atomic_load_explicit(&cfg.colour, memory_order_relaxed)) {
         writer.n += n;
         return;
@@ -316,6 +315,7 @@ static void ring_pop(struct ring *r, const struct record *rec) {
     size_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed) + sizeof *rec;
     wrap_out(r->bytes, RING_SIZE, tail, writer.batch + writer.n, rec->n);
     batch_keep(rec->n, (enum log_level)rec->level);
+    writer.lines++;
     atomic_store_explicit(&r->tail, tail + rec->n, memory_order_release);
 }
 
