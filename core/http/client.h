@@ -24,7 +24,7 @@ enum {
     CALL_LINE = 16 * 1024,   /* start line of a response */
     CALL_HEADER = 64 * 1024, /* head of a response */
     CALL_FIELDS = 256,       /* fields of a response */
-    CALL_PARTS = 32,         /* body slices delivered at once */
+    CALL_PARTS = 24,         /* body slices delivered at once */
     CALL_KEEPALIVE = 60,     /* seconds between probes of a silent tunnel */
 };
 
