@@ -54,13 +54,10 @@ int h1_refuse(struct h1 *p, int status, const char *error) {
 /* Where the text of a line ends: the first control byte that is no HTAB, eight bytes at a time. The
  * block ends in CRLF and is padded, so there is one and reading past it is fine. */
 static const char *text_end(const char *s) {
-    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
     for (;; s += 8) {
         uint64_t w;
         memcpy(&w, s, 8);
-        uint64_t del = w ^ (ones * 0x7f);
-        uint64_t hit = (((w - ones * 0x20) & ~w) | ((del - ones) & ~del)) & high;
-        if (!hit) continue;
+        if (!h1_controls(w)) continue;
         for (int i = 0; i < 8; i++)
             if (!h1_is(s[i], H1_C_TEXT)) return s + i;
     }

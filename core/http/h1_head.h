@@ -31,5 +31,11 @@ extern const uint8_t h1_class[256];
 static inline bool h1_is(char c, uint8_t mask) {
     return (h1_class[(unsigned char)c] & mask) != 0;
 }
+/* Not 0 when one of eight bytes is a control byte (HTAB counts). */
+static inline uint64_t h1_controls(uint64_t w) {
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t del = w ^ (ones * 0x7f);
+    return (((w - ones * 0x20) & ~w) | ((del - ones) & ~del)) & (ones * 0x80);
+}
 
 #endif

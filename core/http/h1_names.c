@@ -67,38 +67,33 @@ struct str head_find(const struct head *h, struct str name) {
 }
 
 /* clang-format off */
-static const struct {
-    int status;
-    const char *reason;
-} reasons[] = {
-    {100, "Continue"}, {101, "Switching Protocols"}, {102, "Processing"}, {103, "Early Hints"},
-    {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {203, "Non-Authoritative Information"},
-    {204, "No Content"}, {205, "Reset Content"}, {206, "Partial Content"}, {207, "Multi-Status"},
-    {208, "Already Reported"}, {226, "IM Used"},
-    {300, "Multiple Choices"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"},
-    {304, "Not Modified"}, {305, "Use Proxy"}, {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"}, {401, "Unauthorized"}, {402, "Payment Required"}, {403, "Forbidden"},
-    {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
-    {407, "Proxy Authentication Required"}, {408, "Request Timeout"}, {409, "Conflict"},
-    {410, "Gone"}, {411, "Length Required"}, {412, "Precondition Failed"},
-    {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
-    {416, "Range Not Satisfiable"}, {417, "Expectation Failed"}, {421, "Misdirected Request"},
-    {422, "Unprocessable Content"}, {423, "Locked"}, {424, "Failed Dependency"},
-    {425, "Too Early"}, {426, "Upgrade Required"}, {428, "Precondition Required"},
-    {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
-    {451, "Unavailable For Legal Reasons"},
-    {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-    {503, "Service Unavailable"}, {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"},
-    {506, "Variant Also Negotiates"}, {507, "Insufficient Storage"}, {508, "Loop Detected"},
-    {511, "Network Authentication Required"},
+static const char *const reasons[600] = {
+    [100] = "Continue", [101] = "Switching Protocols", [102] = "Processing", [103] = "Early Hints",
+    [200] = "OK", [201] = "Created", [202] = "Accepted", [203] = "Non-Authoritative Information",
+    [204] = "No Content", [205] = "Reset Content", [206] = "Partial Content",
+    [207] = "Multi-Status", [208] = "Already Reported", [226] = "IM Used",
+    [300] = "Multiple Choices", [301] = "Moved Permanently", [302] = "Found", [303] = "See Other",
+    [304] = "Not Modified", [305] = "Use Proxy", [307] = "Temporary Redirect",
+    [308] = "Permanent Redirect", [400] = "Bad Request", [401] = "Unauthorized",
+    [402] = "Payment Required", [403] = "Forbidden", [404] = "Not Found",
+    [405] = "Method Not Allowed", [406] = "Not Acceptable", [407] = "Proxy Authentication Required",
+    [408] = "Request Timeout", [409] = "Conflict", [410] = "Gone", [411] = "Length Required",
+    [412] = "Precondition Failed", [413] = "Content Too Large", [414] = "URI Too Long",
+    [415] = "Unsupported Media Type", [416] = "Range Not Satisfiable", [417] = "Expectation Failed",
+    [421] = "Misdirected Request", [422] = "Unprocessable Content", [423] = "Locked",
+    [424] = "Failed Dependency", [425] = "Too Early", [426] = "Upgrade Required",
+    [428] = "Precondition Required", [429] = "Too Many Requests",
+    [431] = "Request Header Fields Too Large", [451] = "Unavailable For Legal Reasons",
+    [500] = "Internal Server Error", [501] = "Not Implemented", [502] = "Bad Gateway",
+    [503] = "Service Unavailable", [504] = "Gateway Timeout", [505] = "HTTP Version Not Supported",
+    [506] = "Variant Also Negotiates", [507] = "Insufficient Storage", [508] = "Loop Detected",
+    [511] = "Network Authentication Required",
 };
 /* clang-format on */
 
 const char *h1_reason(int status) {
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i].status == status) return reasons[i].reason;
-    return "";
+    const char *reason = status >= 100 && status < 600 ? reasons[status] : NULL;
+    return reason ? reason : "";
 }
 
 bool h1_valid_name(struct str s) {
@@ -108,7 +103,13 @@ bool h1_valid_name(struct str s) {
 }
 
 bool h1_valid_value(struct str s) {
-    for (size_t i = 0; i < s.n; i++)
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t w;
+        memcpy(&w, s.p + i, 8);
+        if (h1_controls(w)) break; /* or HTAB: look closely */
+    }
+    for (; i < s.n; i++)
         if (!h1_is(s.p[i], H1_C_TEXT)) return false;
     return true;
 }

@@ -21,6 +21,8 @@ enum {
     ROUTE_CORS = 2,  /* an API route: CORS fields on every answer, OPTIONS answered here */
 };
 
+#define ROUTE_MAX 100000 /* names in one table */
+
 struct route {
     struct str name; /* first path segment, decoded */
     const struct handler *handler;
@@ -28,34 +30,43 @@ struct route {
     unsigned flags;
 };
 
+/* A worker's hold on a table. */
+struct route_view {
+    struct route_table *table;
+    struct worker *worker;
+    int refs; /* exchanges on this worker, plus one while it is current; own thread only */
+    struct message msg; /* tells the worker to switch; posted once, by route_publish */
+};
+
 struct route_table {
     struct arena arena;
     struct map names;                    /* name -> struct route */
     struct route *other;                 /* what no name matches; may be NULL */
-    _Atomic int refs;                    /* one per worker view */
-    void (*drop)(struct route_table *t); /* frees what route.data points to; NULL = nothing to do */
+    struct route_view *views;            /* one per worker there can be, by index + 1 */
+    _Atomic int refs;                    /* views in use, messages under way, being in force */
+    void (*drop)(struct route_table *t); /* frees what route.data points to, on the thread that let
+                                            go last; NULL = nothing to do */
     void *data;
 };
 
 struct route_table *route_table_new(void); /* NULL when out of memory */
-/* 0, -EEXIST or -ENOMEM. The name is copied. */
+/* 0, -EEXIST, -ENOMEM or -ENOSPC (ROUTE_MAX). The name is copied. */
 int route_table_add(struct route_table *t, struct str name, const struct handler *handler,
                     void *data, unsigned flags);
 void route_table_free(struct route_table *t); /* one that was never published */
-/* Takes the table; all workers use it from their next turn on. Any thread. */
+/* Takes the table; all workers use it from their next turn on. Any thread. NULL = no routes any
+ * more: what workers do not hold is freed. */
 void route_publish(struct route_table *t);
 
-/* A worker's hold on a table. */
-struct route_view {
-    struct route_table *table;
-    int refs; /* exchanges on this worker, plus one while it is current */
-};
 /* The view in force, with a reference for the caller; NULL before the first publish. */
 struct route_view *route_view_take(struct worker *w);
 void route_view_give(struct route_view *v);
 /* The route of a request path; NULL = none. `segment` gets the decoded first segment, from the
- * arena only when it needs decoding; may be empty. */
+ * arena only when it needs decoding; may be empty. Only escapes of unreserved characters (RFC 3986
+ * section 2.3) are decoded, once. */
 const struct route *route_match(const struct route_view *v, struct str path, struct arena *arena,
                                 struct str *segment);
+/* The worker serves no longer: lets go of its current view. On its thread. */
+void route_close(struct worker *w);
 
 #endif

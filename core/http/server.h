@@ -39,7 +39,8 @@ struct handler {
 };
 
 struct exchange {
-    struct list link; /* among the worker's open exchanges */
+    struct list link;  /* among the worker's open exchanges */
+    struct list later; /* among those with something to do at the end of the turn */
     struct worker *worker;
     struct conn *conn;
     struct arena arena; /* ends with the exchange */
@@ -50,26 +51,36 @@ struct exchange {
     const struct route *route;
     struct str segment;        /* decoded first path segment */
     struct str id;             /* request id: the client's X-Request-Id when valid, else ours */
+    char id_text[16];          /* ours */
     const struct claims *auth; /* verified caller, or NULL; alive as long as the exchange */
     struct str token;     /* bearer token in force (after a refresh: the new one); empty without */
     struct str auth_text; /* Authorization value to forward instead of the received one; empty = as
                              received */
-    uint64_t started;     /* uv_hrtime() when the head was complete */
-    uint64_t received;    /* body bytes */
-    uint64_t sent;        /* body bytes */
-    int64_t length;       /* declared response length, -1 = unknown */
-    int status;           /* answered, 0 = not yet */
-    uint8_t step;         /* next step of the plan */
-    bool begun, ended;    /* head of the response built / response complete */
-    bool reading;         /* the handler wants the request body */
-    bool request_done;    /* the request body was delivered in full */
-    bool close;           /* close the connection after this exchange */
-    bool chunked;         /* response body is framed in chunks */
-    bool no_body;         /* response has no body (HEAD, 204, 304) */
-    bool tunnel;          /* both sides are raw bytes now */
-    bool want_drain;      /* exchange_write returned 1 */
-    bool cors;            /* add CORS fields to the answer */
+    struct refresh *refresh;  /* plan: the refresh of a token that it waits for */
+    struct list refresh_link; /* among those that wait for the same one */
+    uint64_t started;         /* uv_hrtime() when the head was complete */
+    uint64_t received;        /* body bytes */
+    uint64_t sent;            /* body bytes */
+    uint64_t discarded;       /* body bytes of the request that came after the answer */
+    int64_t length;           /* declared response length, -1 = unknown */
+    int status;               /* answered, 0 = not yet */
+    uint8_t step;             /* next step of the plan */
+    bool begun, ended;        /* head of the response built / response complete */
+    bool reading;             /* the handler wants the request body */
+    bool request_done;        /* the request body was delivered in full */
+    bool close;               /* close the connection after this exchange */
+    bool chunked;             /* response body is framed in chunks */
+    bool no_body;             /* response has no body (HEAD, 204, 304) */
+    bool tunnel;              /* both sides are raw bytes now */
+    bool want_drain;          /* exchange_write returned 1 */
+    bool cors;                /* add CORS fields to the answer */
     bool streaming; /* event stream or the like: no write or deadline timeouts while it is silent */
+    bool routed;    /* the request head is complete */
+    bool handling;  /* handler->request was called */
+    bool waiting;   /* a step of the plan said PLAN_LATER */
+    bool all_in;    /* the request's last byte was read */
+    bool continued; /* 100 Continue was sent */
+    bool unsent;    /* the response head is still in `head` */
     struct buf head;     /* response head, until it goes out with the first body bytes */
     struct str upstream; /* for the access log: who answered */
     void (*on_free)(
@@ -110,6 +121,10 @@ void exchange_answer_fields(struct exchange *x, int status, const struct field *
 /* {"error": "text"} as application/json, or text/plain for `no instances found` and the like. */
 void exchange_error(struct exchange *x, int status, const char *text);
 void exchange_plain(struct exchange *x, int status, const char *text);
+
+/* Where the client is: its address as text, alive as long as the exchange; the port it came to. */
+struct str exchange_peer(const struct exchange *x);
+int exchange_port(const struct exchange *x);
 
 /* After exchange_begin(101): both sides are raw bytes; exchange_write and handler->body carry them.
  */
