@@ -383,6 +383,31 @@ static void rings_of_ended_threads_are_given_back(void **state) {
     assert_int_equal(text.n, 0);
 }
 
+static pthread_barrier_t meet;
+
+static void *log_and_linger(void *arg) {
+    log_info("one");
+    pthread_barrier_wait(&meet);
+    pthread_barrier_wait(&meet);
+    return NULL;
+}
+
+static void a_thread_that_outlives_the_writer_takes_its_ring_along(void **state) {
+    pthread_t thread;
+    size_t before = log_rings();
+    pthread_barrier_init(&meet, NULL, 2);
+    struct str text = LOG_AND_CATCH(LOG_TEXT, {
+        assert_int_equal(pthread_create(&thread, NULL, log_and_linger, NULL), 0);
+        pthread_barrier_wait(&meet);
+    });
+    assert_str_is(untimed(next_line(&text)), "INFO  one");
+    assert_int_equal(log_rings(), before + 1);
+    pthread_barrier_wait(&meet);
+    pthread_join(thread, NULL);
+    pthread_barrier_destroy(&meet);
+    assert_int_equal(log_rings(), before);
+}
+
 static pthread_key_t late_key;
 
 static void log_late(void *arg) {
@@ -701,6 +726,7 @@ int main(void) {
         cmocka_unit_test_teardown(each_thread_finds_its_lines_complete_and_in_order, stop),
         cmocka_unit_test_teardown(a_line_never_comes_before_one_that_happened_earlier, stop),
         cmocka_unit_test_teardown(rings_of_ended_threads_are_given_back, stop),
+        cmocka_unit_test_teardown(a_thread_that_outlives_the_writer_takes_its_ring_along, stop),
         cmocka_unit_test_teardown(a_thread_may_log_while_it_ends, stop),
         cmocka_unit_test_teardown(stopping_and_starting_under_load_loses_no_line_silently, stop),
         cmocka_unit_test_teardown(a_full_ring_drops_lines_and_says_how_many, stop),
