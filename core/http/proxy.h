@@ -37,4 +37,8 @@ extern const struct handler nowhere_handler;
 /* Own Via pseudonym, unique per host process; the same token inside a received Via is a loop. */
 struct str proxy_via(void);
 
+/* Frees what the proxy keeps on this worker between requests. On the worker's thread, before
+ * pool_close; exchanges that are still open free their part when they end. */
+void proxy_close(struct worker *w);
+
 #endif
