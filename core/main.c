@@ -19,6 +19,7 @@
 #include "core/script/cli.h"
 #include "core/script/home.h"
 #include "core/script/host.h"
+#include "core/script/refresh.h"
 #include "core/script/routes.h"
 #include "core/script/service.h"
 #include "core/script/watchdog.h"
@@ -289,9 +290,9 @@ static void services_started(void *arg, int result, const char *why) {
 }
 
 static int on_worker(struct worker *w, struct err *e) {
-    if (task_open(w) < 0) return err_set(e, -ENOMEM, "out of memory");
-    pool_open(w);
-    return 0;
+    int rc = task_open(w);
+    if (rc == 0) rc = pool_open(w);
+    return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
 static int open_store(struct err *e) {
@@ -376,6 +377,7 @@ static int start(struct err *e) {
     if ((rc = start_threads(e)) < 0) return rc;
     if ((rc = worker_init(&run.control, -1, e)) < 0) return rc;
     if ((rc = open_workers(e)) < 0) return rc;
+    refresh_open();
     routes_open(&run.control);
     return service_open_all(&run.control, conf.services, e);
 }

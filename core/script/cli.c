@@ -1,0 +1,115 @@
+/*
+ * cli: runs lua/cli/main.lua as one task of a trusted state on the main thread, with the same loop,
+ * HTTP client and modules that services have, and gives its result to the shell. Called by main.
+ * Must leave nothing open when it returns.
+ */
+#include "core/script/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/conf.h"
+#include "core/base/log.h"
+#include "core/http/pool.h"
+#include "core/loop/dns.h"
+#include "core/script/lib.h"
+#include "core/script/task.h"
+#include "core/secure/seal.h"
+
+/* The one command of this process. */
+static struct {
+    struct worker worker;
+    struct vm *vm;
+    int argc;
+    char **argv;
+    int code;
+} cli;
+
+/* [protected] require "cli.main" and its arguments */
+static int push(lua_State *co, void *arg) {
+    (void)arg;
+    lua_getglobal(co, "require");
+    lua_pushliteral(co, "cli.main");
+    lua_call(co, 1, 1);
+    lua_getfield(co, -1, "run");
+    lua_remove(co, -2);
+    luaL_checkstack(co, cli.argc, "arguments");
+    for (int i = 1; i < cli.argc; i++)
+        lua_pushstring(co, cli.argv[i]);
+    return cli.argc > 1 ? cli.argc - 1 : 0;
+}
+
+static void say_failure(struct task *t) {
+    struct buf trace, message;
+    buf_init(&trace);
+    buf_init(&message);
+    int status = task_error(t, &trace, &message);
+    fprintf(stderr, "moonbus: %.*s\n", STR_FMT(buf_view(&message)));
+    /* An error value is something to tell; anything else is a fault of ours. */
+    if (status < 100) fprintf(stderr, "%.*s\n", STR_FMT(buf_view(&trace)));
+    buf_free(&trace);
+    buf_free(&message);
+}
+
+static void ended(struct task *t, enum task_end end, int nresults) {
+    if (end == TASK_RETURNED) {
+        cli.code = nresults > 0 ? (int)lua_tointeger(t->co, -nresults) : 0;
+    } else {
+        cli.code = 1;
+        if (end == TASK_FAILED)
+            say_failure(t);
+        else
+            fprintf(stderr, "moonbus: stopped\n");
+    }
+    worker_stop(&cli.worker);
+}
+
+static int start(struct err *e) {
+    int n_rest = 0;
+    if (conf_load(0, NULL, NULL, &n_rest, e) < 0) return -EINVAL;
+    signal(SIGPIPE, SIG_IGN);
+    int rc = seal_start(e);
+    if (rc == 0) rc = worker_init(&cli.worker, -1, e);
+    if (rc == 0 && (rc = dns_start()) < 0) err_set(e, rc, "cannot start the name resolver");
+    if (rc == 0 && ((rc = task_open(&cli.worker)) < 0 || (rc = pool_open(&cli.worker)) < 0))
+        err_set(e, rc, "out of memory");
+    if (rc < 0) return rc;
+    struct vm_options o = {.name = "cli",
+                           .memory = (size_t)1 << 30,
+                           .max_tasks = 1000,
+                           .trusted = true,
+                           .platform = true};
+    cli.vm = vm_new(&cli.worker, &o, e);
+    return cli.vm ? 0 : e->code;
+}
+
+int cli_main(int argc, char **argv) {
+    struct err e = {0};
+    cli.argc = argc;
+    cli.argv = argv;
+    log_start(LOG_WARN, LOG_TEXT, STDERR_FILENO);
+    if (start(&e) < 0) {
+        fprintf(stderr, "moonbus: %s\n", e.text);
+        log_stop();
+        return 2;
+    }
+    struct task *t = task_new(cli.vm, push, NULL, &e);
+    if (t) {
+        t->ended = ended;
+        task_start(t);
+        worker_run(&cli.worker);
+    } else {
+        fprintf(stderr, "moonbus: %s\n", e.text);
+        cli.code = 1;
+    }
+    task_cancel_all(cli.vm, false);
+    vm_free(cli.vm);
+    pool_close(&cli.worker);
+    task_close(&cli.worker);
+    dns_stop();
+    worker_free(&cli.worker);
+    conf_free();
+    log_stop();
+    return cli.code;
+}

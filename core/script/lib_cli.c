@@ -1,0 +1,136 @@
+/* lib_cli: what only the command line needs: settings as a table of text, the terminal, private
+ * files. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "core/base/conf.h"
+#include "core/base/mem.h"
+#include "core/script/lib.h"
+#include "core/script/task.h"
+
+/* cli.config(json, ...flags) -> text; or nil, message, code */
+static int l_config(lua_State *L) {
+    const char *argv[66], *rest[1];
+    bool json = lua_toboolean(L, 1);
+    int argc = 1, n_rest = 0;
+    struct err e = {0};
+    argv[0] = "config";
+    for (int i = 2; i <= lua_gettop(L) && argc < 64; i++)
+        argv[argc++] = luaL_checkstring(L, i);
+    argv[argc] = NULL;
+    if (conf_load(argc, (char **)argv, rest, &n_rest, &e) < 0) return op_fail(L, e.code, e.text);
+    struct buf out;
+    buf_init(&out);
+    conf_print(&out, json);
+    size_t n = out.n;
+    char *copy = lua_newuserdatauv(L, n + 1, 0);
+    if (n) memcpy(copy, out.p, n);
+    buf_free(&out);
+    lua_pushlstring(L, copy, n);
+    return 1;
+}
+
+/* cli.markdown() -> the settings as tables for the README */
+static int l_markdown(lua_State *L) {
+    struct buf out;
+    buf_init(&out);
+    conf_markdown(&out);
+    size_t n = out.n;
+    char *copy = lua_newuserdatauv(L, n + 1, 0);
+    if (n) memcpy(copy, out.p, n);
+    buf_free(&out);
+    lua_pushlstring(L, copy, n);
+    return 1;
+}
+
+/* cli.ask_secret(prompt) -> line typed without echo; nil at the end of input */
+static int l_ask_secret(lua_State *L) {
+    const char *prompt = luaL_checkstring(L, 1);
+    char line[2048];
+    struct termios before, quiet;
+    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
+    if (terminal) {
+        fputs(prompt, stderr);
+        fflush(stderr);
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    }
+    char *got = fgets(line, sizeof line, stdin);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    if (!got) return 0;
+    lua_pushlstring(L, line, strcspn(line, "\r\n"));
+    return 1;
+}
+
+static int l_is_terminal(lua_State *L) {
+    lua_pushboolean(L, isatty((int)luaL_optinteger(L, 1, STDOUT_FILENO)));
+    return 1;
+}
+
+/* cli.write_private(path, text): folder 0700, file 0600, whole or not at all */
+static int l_write_private(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    struct str text = lib_str(L, 2);
+    char fresh[1100];
+    int n = snprintf(fresh, sizeof fresh, "%s", path);
+    luaL_argcheck(L, n > 0 && n < 1080, 1, "the path is too long");
+    char *slash = strrchr(fresh, '/');
+    if (slash && slash > fresh) {
+        *slash = 0;
+        if (mkdir(fresh, 0700) < 0 && errno != EEXIST) return op_fail(L, -errno, strerror(errno));
+        *slash = '/';
+    }
+    snprintf(fresh + n, sizeof fresh - (size_t)n, ".%d", (int)getpid());
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return op_fail(L, -errno, strerror(errno));
+    ssize_t wrote = write(fd, text.p, text.n);
+    int code = wrote == (ssize_t)text.n ? 0 : wrote < 0 ? -errno : -ENOSPC;
+    close(fd);
+    if (code == 0 && rename(fresh, path) < 0) code = -errno;
+    if (code < 0) {
+        unlink(fresh);
+        return op_fail(L, code, strerror(-code));
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int l_version(lua_State *L) {
+    lua_pushliteral(L, MOONBUS_VERSION);
+    return 1;
+}
+
+const struct lib_doc lib_cli_docs[] = {
+    {"config", "fun(json: boolean, ...: string): string?, string?, string?",
+     "The settings in force, as text or JSON, with more flags applied."},
+    {"markdown", "fun(): string", "The settings as Markdown tables."},
+    {"ask_secret", "fun(prompt: string): string?",
+     "A line from the terminal that is not shown while typed."},
+    {"is_terminal", "fun(fd?: integer): boolean",
+     "Whether a descriptor (1 unless told) is a terminal."},
+    {"write_private", "fun(path: string, text: string): true?, string?, string?",
+     "Writes a file that only its owner can read."},
+    {"version", "fun(): string", "The version of this binary."},
+    {NULL, NULL, NULL},
+};
+
+int lib_cli(lua_State *L) {
+    static const luaL_Reg functions[] = {{"config", l_config},
+                                         {"markdown", l_markdown},
+                                         {"ask_secret", l_ask_secret},
+                                         {"is_terminal", l_is_terminal},
+                                         {"write_private", l_write_private},
+                                         {"version", l_version},
+                                         {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,269 @@
+/*
+ * lib_http: the HTTP client for scripts and the CLI: one call, the whole answer. Over the worker's
+ * pool, so connections are kept alive. Bodies are bounded; the response is built as Lua values only
+ * when the task goes on.
+ */
+#include <stdio.h>
+
+#include "core/base/conf.h"
+#include "core/base/mem.h"
+#include "core/http/client.h"
+#include "core/http/url.h"
+#include "core/script/lib.h"
+#include "core/script/task.h"
+
+#define MAX_RESPONSE    (16u << 20)
+#define DEFAULT_TIMEOUT 30.0
+
+/* A request and what came back. */
+struct http_op {
+    struct op op;
+    struct call call;
+    struct arena arena; /* request head, response head */
+    struct timer timer; /* for all of it */
+    struct buf body;
+    const struct head *head;
+    int status;
+    size_t limit;
+    int code; /* 0 or why it failed */
+    char text[256];
+};
+
+static void finish(struct http_op *o, int code, const char *text) {
+    o->code = code;
+    snprintf(o->text, sizeof o->text, "%s", text);
+    timer_disarm(o->call.worker, &o->timer);
+    op_finish(&o->op);
+}
+
+static void on_head(struct call *c, const struct head *h) {
+    struct http_op *o = c->data;
+    if (h->status < 200) return;
+    o->head = h;
+    o->status = h->status;
+}
+
+static void on_body(struct call *c, const char *p, size_t n, bool last) {
+    struct http_op *o = c->data;
+    if (o->body.n + n > o->limit) {
+        call_cancel(c);
+        finish(o, ERR_LIMIT, "the answer is larger than the limit");
+        return;
+    }
+    buf_add(&o->body, p, n);
+    if (last) finish(o, buf_ok(&o->body) ? 0 : -ENOMEM, "out of memory");
+}
+
+static void on_drained(struct call *c) {
+    (void)c; /* the body was handed over in one piece */
+}
+
+static void on_failed(struct call *c, const struct err *e, bool clean) {
+    (void)clean;
+    finish(c->data, e->code, e->text);
+}
+
+static const struct call_ops ops = {
+    .head = on_head, .body = on_body, .drained = on_drained, .failed = on_failed};
+
+static void too_late(struct timer *t) {
+    struct http_op *o = LIST_ENTRY(t, struct http_op, timer);
+    call_cancel(&o->call);
+    finish(o, ERR_TIMEOUT, "no answer in time");
+}
+
+static bool cancel(struct op *op) {
+    call_cancel(&((struct http_op *)op)->call);
+    return true;
+}
+
+static void drop(struct op *op) {
+    struct http_op *o = (struct http_op *)op;
+    timer_remove(o->call.worker, &o->timer);
+    call_free(&o->call);
+    buf_free(&o->body);
+    arena_free(&o->arena);
+}
+
+static void push_headers(lua_State *L, const struct head *h) {
+    lua_createtable(L, 0, h->n_fields);
+    for (int i = 0; i < h->n_fields; i++) {
+        const struct field *f = &h->fields[i];
+        luaL_Buffer b;
+        char *p = luaL_buffinitsize(L, &b, f->name.n);
+        for (size_t k = 0; k < f->name.n; k++) {
+            char c = f->name.p[k];
+            p[k] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        }
+        luaL_pushresultsize(&b, f->name.n);
+        lua_pushlstring(L, f->value.p ? f->value.p : "", f->value.n);
+        lua_rawset(L, -3);
+    }
+}
+
+static int done(lua_State *L, struct op *op) {
+    struct http_op *o = (struct http_op *)op;
+    if (o->code < 0) return op_fail(L, o->code, o->text);
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, o->status);
+    lua_setfield(L, -2, "status");
+    push_headers(L, o->head);
+    lua_setfield(L, -2, "headers");
+    lua_pushlstring(L, o->body.p ? o->body.p : "", o->body.n);
+    lua_setfield(L, -2, "body");
+    return 1;
+}
+
+static const struct op_kind request_kind = {"http.request", sizeof(struct http_op), done, cancel,
+                                            drop};
+
+/* ---- the request, read from a table before anything is started ---- */
+
+struct plan {
+    struct url url;
+    struct str method, text;
+    struct buf *head;
+    lua_Number timeout;
+    size_t limit;
+};
+
+static struct str option(lua_State *L, const char *name, struct str def) {
+    struct str s = def;
+    if (lua_getfield(L, 1, name) != LUA_TNIL) {
+        size_t n;
+        const char *p = luaL_checklstring(L, -1, &n);
+        s = str_make(p, n);
+    }
+    lua_pop(L, 1); /* the table keeps it */
+    return s;
+}
+
+static bool framing(struct str name) {
+    uint8_t id = h1_field_id(name);
+    return id == H1_HOST || id == H1_CONTENT_LENGTH || id == H1_TRANSFER_ENCODING ||
+           id == H1_CONNECTION;
+}
+
+static void add_headers(lua_State *L, struct buf *head) {
+    if (lua_getfield(L, 1, "headers") == LUA_TTABLE) {
+        lua_pushnil(L);
+        while (lua_next(L, -2)) {
+            if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "header names are strings");
+            struct str name = lib_str(L, -2), value = lib_str(L, -1);
+            if (!h1_valid_name(name) || !h1_valid_value(value))
+                luaL_error(L, "not a header: %s", name.p);
+            if (!framing(name)) {
+                buf_str(head, name);
+                buf_str(head, STR(": "));
+                buf_str(head, value);
+                buf_str(head, STR("\r\n"));
+            }
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static bool plain(struct str s) {
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f) return false;
+    return true;
+}
+
+static void build_head(lua_State *L, struct plan *p) {
+    buf_clear(p->head);
+    buf_str(p->head, p->method);
+    buf_char(p->head, ' ');
+    buf_str(p->head, p->url.path.n ? p->url.path : STR("/"));
+    if (p->url.query.p) {
+        buf_char(p->head, '?');
+        buf_str(p->head, p->url.query);
+    }
+    buf_str(p->head, STR(" HTTP/1.1\r\nHost: "));
+    buf_str(p->head, p->url.authority);
+    buf_str(p->head, STR("\r\n"));
+    add_headers(L, p->head);
+    bool bodyless = str_eq(p->method, STR("GET")) || str_eq(p->method, STR("HEAD"));
+    if (p->text.n || !bodyless) buf_printf(p->head, "Content-Length: %zu\r\n", p->text.n);
+    buf_str(p->head, STR("\r\n"));
+}
+
+static bool idempotent(struct str method) {
+    return str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")) ||
+           str_eq(method, STR("PUT")) || str_eq(method, STR("DELETE")) ||
+           str_eq(method, STR("OPTIONS"));
+}
+
+static int start(lua_State *L, const struct plan *p) {
+    struct http_op *o = op_new(L, &request_kind);
+    struct worker *w = vm_of(L)->worker;
+    arena_init(&o->arena, 2048);
+    buf_init(&o->body);
+    timer_init(&o->timer, too_late);
+    o->limit = p->limit;
+    o->call.worker = w;
+    o->call.ops = &ops;
+    o->call.data = o;
+    o->call.arena = &o->arena;
+    o->call.idempotent = idempotent(p->method);
+    o->call.to_head = str_eq(p->method, STR("HEAD"));
+    if (timer_arm(w, &o->timer, (uint64_t)(p->timeout * 1000)) < 0) {
+        op_discard(&o->op);
+        return op_fail(L, -ENOMEM, "out of memory");
+    }
+    struct pool_addr addr = {p->url.host, p->url.port};
+    struct str head = buf_view(p->head);
+    call_start(&o->call, &addr, &head, 1, (int64_t)p->text.n);
+    if (!o->op.finished && p->text.n)
+        call_write_last(&o->call, p->text.p, p->text.n);
+    else if (!o->op.finished)
+        call_end(&o->call);
+    return op_await(L, &o->op);
+}
+
+/* http.request{ url =, method =, headers =, body =, timeout =, limit = } */
+static int l_request(lua_State *L) {
+    static _Thread_local struct buf
+        head; /* the thread's, so that nothing is lost when reading arguments throws */
+    struct err e;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    struct plan p = {.head = &head};
+    p.method = option(L, "method", STR("GET"));
+    p.text = option(L, "body", STR(""));
+    struct str url = option(L, "url", STR(""));
+    if (url_parse(url, &p.url, &e) < 0) return op_fail(L, e.code, e.text);
+    if (!str_ieq(p.url.scheme, STR("http"))) return op_fail(L, -ENOTSUP, "only http is supported");
+    if (!h1_valid_name(p.method)) return luaL_error(L, "not a method");
+    if (!plain(p.url.path) || !plain(p.url.query))
+        return op_fail(L, -EINVAL, "the URL has characters that must be percent-encoded");
+    lua_getfield(L, 1, "timeout");
+    p.timeout = luaL_optnumber(L, -1, DEFAULT_TIMEOUT);
+    if (!(p.timeout > 0 && p.timeout <= 3600)) return luaL_error(L, "timeout: 0 to 3600 seconds");
+    lua_getfield(L, 1, "limit");
+    p.limit = (size_t)luaL_optinteger(L, -1, MAX_RESPONSE);
+    lua_settop(L, 1);
+    build_head(L, &p);
+    if (!buf_ok(&head)) {
+        buf_free(&head);
+        buf_init(&head);
+        return op_fail(L, -ENOMEM, "out of memory");
+    }
+    return start(L, &p);
+}
+
+const struct lib_doc lib_http_docs[] = {
+    {"request",
+     "fun(o: { url: string, method: string?, headers: table<string, string>?, body: string?, "
+     "timeout: number?, limit: integer? }): { status: integer, headers: table<string, string>, "
+     "body: string }?, string?, string?",
+     "One HTTP/1.1 request and its whole answer. Header names of the answer are in lower case. "
+     "timeout in seconds for all of it (30), limit in bytes of the answer (16 MB)."},
+    {NULL, NULL, NULL},
+};
+
+int lib_http(lua_State *L) {
+    static const luaL_Reg functions[] = {{"request", l_request}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

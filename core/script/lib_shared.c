@@ -1,0 +1,137 @@
+/* lib_shared: the map that all workers share. Keys of a service begin with its host name: services
+ * do not meet here. */
+#include "core/base/mem.h"
+#include "core/script/host.h"
+#include "core/script/lib.h"
+#include "core/script/resident.h"
+#include "core/script/task.h"
+
+#define MAX_KEY 512
+
+/* "<host>\0key" in `room`. */
+static struct str own_key(lua_State *L, char *room, size_t cap) {
+    struct str key = lib_str(L, 1);
+    struct vm *vm = vm_of(L);
+    struct resident *r = vm->owner;
+    const char *owner = r && r->host[0] ? r->host : vm->options.name;
+    size_t n = strlen(owner) + 1;
+    luaL_argcheck(L, key.n <= MAX_KEY && n + key.n <= cap, 1, "the key is longer than 512 bytes");
+    memcpy(room, owner, n);
+    memcpy(room + n, key.p, key.n);
+    return str_make(room, n + key.n);
+}
+
+#define KEY_ROOM (MAX_KEY + 300)
+
+static uint64_t ttl(lua_State *L, int index) {
+    lua_Number seconds = luaL_optnumber(L, index, 0);
+    luaL_argcheck(L, seconds >= 0 && seconds < 1e9, index, "seconds, 0 or more");
+    return (uint64_t)(seconds * 1000 + 0.5);
+}
+
+static int outcome(lua_State *L, int rc) {
+    if (rc < 0)
+        return op_fail(L, rc,
+                       rc == ERR_EXISTS     ? "the key is taken"
+                       : rc == ERR_CONFLICT ? "the value is another one"
+                       : rc == -ENOENT      ? "no such key"
+                                            : err_name(rc));
+    lua_pushboolean(L, 1);
+    if (rc == 0) return 1;
+    lua_pushliteral(L, "evicted");
+    return 2;
+}
+
+static int l_set(lua_State *L) {
+    char room[KEY_ROOM];
+    struct str key = own_key(L, room, sizeof room);
+    if (lua_isnil(L, 2)) {
+        shared_del(host.shared, key);
+        return outcome(L, 0);
+    }
+    return outcome(L, shared_set(host.shared, key, lib_str(L, 2), ttl(L, 3)));
+}
+
+static int l_add(lua_State *L) {
+    char room[KEY_ROOM];
+    struct str key = own_key(L, room, sizeof room);
+    return outcome(L, shared_add(host.shared, key, lib_str(L, 2), ttl(L, 3)));
+}
+
+static int l_get(lua_State *L) {
+    static _Thread_local struct buf
+        value; /* the thread's, so that nothing is lost when pushing fails */
+    char room[KEY_ROOM];
+    struct str key = own_key(L, room, sizeof room);
+    buf_clear(&value);
+    int rc = shared_get(host.shared, key, &value);
+    if (rc == -ENOENT) return 0;
+    if (rc < 0 || !buf_ok(&value)) {
+        buf_free(&value);
+        buf_init(&value);
+        return luaL_error(L, "not enough memory");
+    }
+    lua_pushlstring(L, value.p ? value.p : "", value.n);
+    return 1;
+}
+
+/* shared.incr(key, by [, ttl [, initial]]) -> the new value */
+static int l_incr(lua_State *L) {
+    char room[KEY_ROOM];
+    struct str key = own_key(L, room, sizeof room);
+    int64_t result = 0;
+    int rc = shared_incr(host.shared, key, luaL_optinteger(L, 2, 1), luaL_optinteger(L, 4, 0),
+                         ttl(L, 3), &result);
+    if (rc < 0) return op_fail(L, rc, rc == -EINVAL ? "the value is no integer" : err_name(rc));
+    lua_pushinteger(L, result);
+    return 1;
+}
+
+static int l_cas(lua_State *L) {
+    char room[KEY_ROOM];
+    struct str key = own_key(L, room, sizeof room);
+    return outcome(L, shared_cas(host.shared, key, lib_str(L, 2), lib_str(L, 3), ttl(L, 4)));
+}
+
+static int l_del(lua_State *L) {
+    char room[KEY_ROOM];
+    lua_pushboolean(L, shared_del(host.shared, own_key(L, room, sizeof room)));
+    return 1;
+}
+
+static int l_del_prefix(lua_State *L) {
+    char room[KEY_ROOM];
+    lua_pushinteger(L, shared_del_prefix(host.shared, own_key(L, room, sizeof room)));
+    return 1;
+}
+
+const struct lib_doc lib_shared_docs[] = {
+    {"get", "fun(key: string): string?", "The value; integers as decimal text."},
+    {"set", "fun(key: string, value: string?, ttl?: number): true?, string?, string?",
+     "Sets a value for ttl seconds (0 = for ever); nil deletes. \"evicted\" as second result when "
+     "others had to go."},
+    {"add", "fun(key: string, value: string, ttl?: number): true?, string?, string?",
+     "Sets it only when it is not there: else \"exists\"."},
+    {"incr",
+     "fun(key: string, by?: integer, ttl?: number, initial?: integer): integer?, string?, string?",
+     "Adds to an integer; a missing one begins at initial and gets the ttl. The new value."},
+    {"cas",
+     "fun(key: string, expected: string, value: string, ttl?: number): true?, string?, string?",
+     "Sets it only when it is `expected`: else \"conflict\"."},
+    {"del", "fun(key: string): boolean", "Deletes; whether it was there."},
+    {"del_prefix", "fun(prefix: string): integer", "Deletes all keys that begin so; how many."},
+    {NULL, NULL, NULL},
+};
+
+int lib_shared(lua_State *L) {
+    static const luaL_Reg functions[] = {{"get", l_get},
+                                         {"set", l_set},
+                                         {"add", l_add},
+                                         {"incr", l_incr},
+                                         {"cas", l_cas},
+                                         {"del", l_del},
+                                         {"del_prefix", l_del_prefix},
+                                         {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,574 @@
+-- service: binds a service.lua to its declaration.
+--
+--     local svc = require "service" (...)
+--     function svc.Add(ctx, x, y) return x + y end
+--     return svc
+--
+-- Reads service.yaml from the service's own files, collects the handlers as they are assigned, and gives the host the
+-- entry points that it calls: dispatch (an HTTP request), call (over the bus), start (on_start and tickers). Loading
+-- declares and does nothing else.
+
+local declaration = require "declaration"
+local errors = require "errors"
+local files = require "files"
+local json = require "json"
+local log = require "log"
+local request = require "request"
+local task = require "task"
+local time = require "time"
+local url = require "url"
+local wire = require "wire"
+
+local M = {}
+
+-- ---- the context of a call ----
+
+---@class Context
+---@field account { id: string, app: string, slug: string, device: string, roles: string[] }? the verified caller
+---@field roles string[]? of the caller
+---@field token string? the caller's bearer token
+---@field request Request? when it came over HTTP
+---@field id string? request id
+
+local LAZY = {
+  account = function()
+    return (request.account())
+  end,
+  token = function()
+    return (request.token())
+  end,
+  request = function()
+    return (request.current())
+  end,
+  roles = function(ctx)
+    return ctx.account and ctx.account.roles
+  end,
+  id = function(ctx)
+    return ctx.request.id
+  end,
+}
+
+local HttpContext = {}
+
+function HttpContext.__index(ctx, key)
+  local make = LAZY[key]
+  if not make then
+    return nil
+  end
+  local value = make(ctx)
+  rawset(ctx, key, value)
+  return value
+end
+
+-- ---- request to arguments ----
+
+local function content_type(req)
+  local value = req:header("content-type") or ""
+  return value:match("^%s*([^;%s]*)"):lower()
+end
+
+-- The body as a JSON value. `lenient`: nothing at all counts as {}.
+local function json_body(req, lenient)
+  local text = req:body()
+  if text == "" and lenient then
+    return {}
+  end
+  local value, message = json.decode_first(text)
+  if value == nil then
+    return nil, message
+  end
+  if value == json.null then
+    return {}
+  end
+  return value
+end
+
+local HAS_BODY = { POST = true, PUT = true, PATCH = true, DELETE = true }
+
+-- Values by argument name, from the body of the request: JSON object, or form.
+local function body_arguments(req, ep)
+  if req.length == 0 then
+    return {}, false
+  end
+  if content_type(req) == "application/x-www-form-urlencoded" then
+    return url.parse_query(req:body()), true
+  end
+  local value = json_body(req, true)
+  if type(value) ~= "table" or json.is_list(value) then
+    errors.raise(400, "Invalid JSON")
+  end
+  return value, false, ep
+end
+
+local function find_ignoring_case(values, name)
+  local value = values[name]
+  if value ~= nil then
+    return value
+  end
+  local lower = name:lower()
+  for k, v in pairs(values) do
+    if type(k) == "string" and k:lower() == lower then
+      return v
+    end
+  end
+end
+
+-- Body, then query, then path: the later one wins.
+local function argument(arg, ep, body, is_form, query, params, classes)
+  local value = params and params[arg.name]
+  if value ~= nil then
+    return wire.from_text(arg.type, value, classes, arg.name)
+  end
+  value = query and find_ignoring_case(query, arg.name)
+  if value ~= nil then
+    return wire.from_text(arg.type, value, classes, arg.name)
+  end
+  value = body and find_ignoring_case(body, arg.name)
+  if value == nil or value == json.null then
+    return wire.zero(arg.type)
+  elseif is_form then
+    return wire.from_text(arg.type, value, classes, arg.name)
+  end
+  return wire.decode(arg.type, value, classes, arg.name)
+end
+
+local function whole_body(svc, arg, ep, req)
+  local value = json_body(req, svc.optional_body[ep.name])
+  if value == nil then
+    errors.raise(400, "Invalid JSON")
+  end
+  local ok, result = pcall(wire.decode, arg.type, value, svc.classes, arg.name)
+  if not ok then
+    errors.raise(400, svc.platform and "Invalid JSON" or result.message or tostring(result))
+  end
+  return result
+end
+
+local function arguments(svc, ep, params)
+  local n = #ep.inputs
+  if n == 0 then
+    return 0
+  end
+  local req = request.current()
+  local query = req.query_string and url.parse_query(req.query_string)
+  local body, is_form
+  if ep.magic_body then
+    body = nil
+  elseif HAS_BODY[req.method] then
+    body, is_form = body_arguments(req, ep)
+  end
+  local values = {}
+  for i, arg in ipairs(ep.inputs) do
+    if arg.name == "httpRequestBody" then
+      values[i] = whole_body(svc, arg, ep, req)
+    else
+      values[i] = argument(arg, ep, body, is_form, query, params, svc.classes)
+    end
+  end
+  return n, values
+end
+
+-- ---- results to response ----
+
+local function send_results(svc, ep, res, results)
+  local status, body, plain = 200, nil, nil
+  for i, out in ipairs(ep.outputs) do
+    local value = results[i]
+    if out.name == "httpStatusCode" then
+      status = value or 200
+    elseif out.name == "httpResponseBody" then
+      plain = true
+      body = wire.encode(out.type, value, svc.classes)
+    else
+      body = body or {}
+      body[out.name] = wire.encode(out.type, value, svc.classes)
+    end
+  end
+  if body == nil and (status == 204 or status == 304) then
+    res:answer(status)
+  elseif body == nil or (plain and body == json.null) then
+    res:json({}, status)
+  else
+    res:json(body, status)
+  end
+end
+
+-- ---- endpoints ----
+
+local function run_function(svc, ep, params)
+  local handler = svc.handlers[ep.name]
+  if not handler then
+    errors.raise(501, ("%s is declared but has no code"):format(ep.name))
+  end
+  local ctx = setmetatable({}, HttpContext)
+  local n, values = arguments(svc, ep, params)
+  local results = n == 0 and table.pack(handler(ctx)) or table.pack(handler(ctx, table.unpack(values, 1, n)))
+  local _, res = request.current()
+  send_results(svc, ep, res, results)
+end
+
+-- What a web handler returned, when it did not answer by itself: a table as JSON, (status, body), or a string.
+local function answer_web(res, first, second)
+  if res:begun() then
+    return
+  end
+  local status, body = nil, first
+  if math.type(first) == "integer" then
+    status, body = first, second
+  end
+  if type(body) == "table" then
+    res:json(body, status)
+  elseif body ~= nil then
+    res:answer(status, tostring(body))
+  elseif status then
+    res:answer(status)
+  else
+    res:answer()
+  end
+end
+
+local Request = {} -- what lua/service adds to the host's request object
+
+--- Decodes the whole body as JSON; raises 400 when it is none.
+function Request.json(req)
+  local value = json_body(req, false)
+  if value == nil then
+    errors.raise(400, "Invalid JSON")
+  end
+  return value
+end
+
+--- The fields of a form body.
+function Request.form(req)
+  return url.parse_query(req:body())
+end
+
+local function run_web(svc, ep, params)
+  local handler = svc.handlers[ep.name]
+  if not handler then
+    errors.raise(501, ("%s is declared but has no code"):format(ep.name))
+  end
+  local req, res = request.current()
+  if params then
+    request.set_args(req, params)
+  end
+  answer_web(res, handler(setmetatable({}, HttpContext), req, res))
+end
+
+-- ---- routes ----
+
+-- "/a/{x}/{rest+}" -> { "a", false, greedy }, names
+local function compile_path(path)
+  local segments, names = {}, {}
+  for segment in (path:sub(2) .. "/"):gmatch("([^/]*)/") do
+    local name = segment:match("^{(.*)}$")
+    if not name then
+      table.insert(segments, { literal = segment })
+    else
+      local greedy = name:sub(-1) == "+"
+      name = greedy and name:sub(1, -2) or name
+      table.insert(names, name ~= "" and name or "path" .. (#names + 1))
+      table.insert(segments, { name = names[#names], greedy = greedy })
+    end
+  end
+  return segments, #names > 0
+end
+
+-- Literal before argument before greedy, segment by segment.
+local function more_specific(a, b)
+  for i = 1, math.max(#a.segments, #b.segments) do
+    local x, y = a.segments[i], b.segments[i]
+    if not x or not y then
+      return y == nil
+    end
+    local rank_x = x.literal and 0 or x.greedy and 2 or 1
+    local rank_y = y.literal and 0 or y.greedy and 2 or 1
+    if rank_x ~= rank_y then
+      return rank_x < rank_y
+    end
+  end
+  return a.order < b.order
+end
+
+local function match_segments(route, parts, path)
+  local params = {}
+  for i, segment in ipairs(route.segments) do
+    local part = parts[i]
+    if not part then
+      return nil
+    end
+    if segment.literal then
+      if segment.literal ~= part.text then
+        return nil
+      end
+    elseif segment.greedy then
+      params[segment.name] = url.decode(path:sub(part.at))
+      return params
+    elseif part.text == "" then
+      return nil
+    else
+      params[segment.name] = url.decode(part.text)
+      if not params[segment.name] then
+        return nil
+      end
+    end
+  end
+  return #parts == #route.segments and params or nil
+end
+
+local function split(path)
+  local parts = {}
+  for at, text in path:gmatch("()([^/]*)/?") do
+    if at <= #path or path:sub(-1) == "/" then
+      table.insert(parts, { at = at, text = text })
+    end
+  end
+  return parts
+end
+
+local function build_routes(svc)
+  local exact, patterns = {}, {}
+  local base = "/" .. svc.host
+  local function add(ep, run)
+    local segments, has_arguments = compile_path(ep.path)
+    local route = { ep = ep, run = run, method = ep.method, segments = segments, order = #patterns }
+    if has_arguments then
+      table.insert(patterns, route)
+    else
+      local full = base .. ep.path
+      exact[full] = exact[full] or {}
+      exact[full][ep.method] = route
+      if ep.path == "/" then
+        exact[base] = exact[base] or exact[full]
+      end
+    end
+  end
+  for _, ep in ipairs(svc.declaration.functions) do
+    add(ep, run_function)
+  end
+  for _, ep in ipairs(svc.declaration.webs) do
+    add(ep, run_web)
+  end
+  table.sort(patterns, more_specific)
+  return exact, patterns, #base + 2
+end
+
+local function no_route(method, path, methods, svc)
+  local _, res = request.current()
+  if svc.platform or not methods then
+    res:nowhere()
+    return
+  end
+  local allow = {}
+  for m in pairs(methods) do
+    table.insert(allow, m)
+  end
+  table.sort(allow)
+  res:header("Allow", table.concat(allow, ", "))
+  res:json({ error = ("%s is not allowed for %s"):format(method, path) }, 405)
+end
+
+local function make_dispatch(svc)
+  local exact, patterns, below = build_routes(svc)
+  return function(method, path)
+    local methods = exact[path]
+    local route = methods and (methods[method] or methods.ANY)
+    if route then
+      return route.run(svc, route.ep)
+    end
+    if not methods and #patterns > 0 then
+      local rest = path:sub(below)
+      local parts = split(rest)
+      for _, candidate in ipairs(patterns) do
+        if candidate.method == method or candidate.method == "ANY" then
+          local params = match_segments(candidate, parts, rest)
+          if params then
+            return candidate.run(svc, candidate.ep, params)
+          end
+        end
+      end
+    end
+    return no_route(method, path, methods, svc)
+  end
+end
+
+-- ---- bus and life ----
+
+-- `from` = { host, platform }: who calls, vouched for by the host.
+local function make_call(svc)
+  return function(from, name, ...)
+    local exported = svc.exported[name]
+    if exported then
+      return exported(from, ...)
+    end
+    local handler = svc.handlers[name]
+    if not handler then
+      errors.raise(404, ("%s has no function %s"):format(svc.host, tostring(name)))
+    end
+    return handler({ from = from }, ...)
+  end
+end
+
+local function run_ticker(svc, ticker)
+  local handler = svc.handlers[ticker.name]
+  local due = time.monotonic() + ticker.interval
+  while true do
+    local now = time.monotonic()
+    if now < due then
+      time.sleep(due - now)
+    end
+    local ok, message = xpcall(handler, debug.traceback, {})
+    if not ok then
+      log.error("ticker failed", { ticker = ticker.name, error = tostring(message) })
+    end
+    now = time.monotonic()
+    while due <= now do -- missed beats are skipped
+      due = due + ticker.interval
+    end
+  end
+end
+
+local function make_start(svc)
+  return function()
+    if svc.hooks.on_start then
+      svc.hooks.on_start({})
+    end
+    for _, ticker in ipairs(svc.declaration.tickers) do
+      if svc.handlers[ticker.name] then
+        task.background(run_ticker, svc, ticker)
+      end
+    end
+  end
+end
+
+local HOOKS = { on_start = true }
+local KNOBS = { optional_body = true, exported = true }
+
+local function declared_names(decl)
+  local names = {}
+  for _, section in ipairs { "functions", "webs", "tickers" } do
+    for _, h in ipairs(decl[section]) do
+      names[h.name] = true
+    end
+  end
+  for _, ep in ipairs(decl.functions) do
+    for _, arg in ipairs(ep.inputs) do
+      ep.magic_body = ep.magic_body or arg.name == "httpRequestBody"
+    end
+  end
+  return names
+end
+
+local CONVERT = {
+  string = function(text)
+    return text
+  end,
+  int = function(text)
+    return math.tointeger(tonumber(text)) or 0
+  end,
+  float64 = function(text)
+    return tonumber(text) or 0.0
+  end,
+  bool = function(text)
+    return text == "true" or text == "1"
+  end,
+  ["time.Duration"] = function(text)
+    return declaration.duration(text) or 0
+  end,
+}
+
+local function config_values(decl)
+  local values = {}
+  for _, config in ipairs(decl.configs) do
+    values[config.name] = CONVERT[config.type](config.default)
+  end
+  return values
+end
+
+local INNER = {} -- key of what the runtime keeps of a service
+
+local function bind(folder)
+  local source = files.read("service.yaml")
+  if not source then
+    error("services/" .. folder .. "/service.yaml is missing", 0)
+  end
+  local decl, warnings = declaration.parse(source, "services/" .. folder .. "/service.yaml")
+  if not decl then
+    error(warnings, 0)
+  end
+  for _, warning in ipairs(warnings) do
+    log.warn(warning)
+  end
+  local inner = {
+    folder = folder,
+    host = decl.host,
+    declaration = decl,
+    names = declared_names(decl),
+    handlers = {},
+    hooks = {},
+    exported = {},
+    optional_body = {},
+    classes = wire.classes(files.read("types.lua") or ""),
+    undeclared = {},
+  }
+  local svc = {
+    [INNER] = inner,
+    host = decl.host,
+    config = config_values(decl),
+    resources = setmetatable({}, {
+      __index = function(_, name)
+        return files.read("resources/" .. tostring(name))
+      end,
+    }),
+  }
+  return setmetatable(svc, {
+    __newindex = function(_, name, value)
+      if KNOBS[name] then
+        inner[name] = value
+      elseif HOOKS[name] then
+        inner.hooks[name] = value
+      elseif inner.names[name] then
+        inner.handlers[name] = value
+      else
+        table.insert(inner.undeclared, tostring(name))
+      end
+    end,
+    __index = function(_, name)
+      return inner.handlers[name] or inner.hooks[name]
+    end,
+  })
+end
+
+--- What the host calls after the service's file ran.
+---@param svc table what require "service" (...) returned
+---@param platform boolean
+function M.entry(svc, platform)
+  local inner = type(svc) == "table" and rawget(svc, INNER)
+  if not inner then
+    error("service.lua must end with `return svc`, what require \"service\" (...) gave it", 0)
+  end
+  inner.platform = platform
+  for name in pairs(inner.names) do
+    if not inner.handlers[name] then
+      log.warn(("services/%s: %s is declared but has no code"):format(inner.folder, name))
+    end
+  end
+  for _, name in ipairs(inner.undeclared) do
+    log.warn(("services/%s: svc.%s is not declared in service.yaml"):format(inner.folder, name))
+  end
+  return {
+    host = inner.host,
+    api = platform,
+    dispatch = make_dispatch(inner),
+    call = make_call(inner),
+    start = make_start(inner),
+  }
+end
+
+request.extend(Request)
+
+return setmetatable(M, {
+  __call = function(_, folder)
+    return bind(folder)
+  end,
+})

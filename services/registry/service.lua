@@ -1,0 +1,238 @@
+-- registry-svc: instances and who owns them, definitions, nodes.
+
+local auth = require "auth"
+local db = require "db"
+local errors = require "errors"
+local health = require "health"
+local json = require "json"
+local log = require "log"
+local nodes = require "nodes"
+local task = require "task"
+local url = require "url"
+
+local svc = require "service" (...)
+
+svc.optional_body = { ListNodes = true }
+
+local MOST = 1000 -- instances of one owner
+
+-- Slugs of platform services that may look at and change what is not theirs.
+local SEES_ALL = { ["deploy-svc"] = true, ["proxy-svc"] = true }
+local CHANGES_ALL = { ["deploy-svc"] = true }
+
+local PERMITS = {
+  ["registry-svc:instance:view"] = { who = "ua", slugs = { "deploy-svc", "proxy-svc" } },
+  ["registry-svc:instance:edit"] = { who = "u", slugs = { "deploy-svc" } },
+  ["registry-svc:instance:create"] = "a",
+  ["registry-svc:instance:delete"] = { who = "a", slugs = { "deploy-svc" } },
+  ["registry-svc:definition:view"] = { who = "ua", slugs = { "deploy-svc" } },
+  ["registry-svc:definition:create"] = "a",
+  ["registry-svc:definition:edit"] = "a",
+  ["registry-svc:definition:delete"] = { who = "a", slugs = { "deploy-svc" } },
+  ["registry-svc:node:view"] = { who = "a", slugs = { "deploy-svc", "file-svc", "model-svc" } },
+  ["registry-svc:node:create"] = "a",
+  ["registry-svc:node:edit"] = "a",
+  ["registry-svc:node:stream"] = "a",
+  ["registry-svc:node:delete"] = { who = "a", slugs = { "deploy-svc" } },
+}
+
+-- ---- instances ----
+
+local function check_url(text)
+  if not text or text == "" then
+    errors.raise(400, "url is missing")
+  end
+  local parts, why = url.parse(text)
+  if not parts then
+    errors.raise(400, why)
+  elseif parts.scheme:lower() ~= "http" then
+    errors.raise(400, "only http instances are supported")
+  elseif parts.query then
+    errors.raise(400, "the URL of an instance has no query")
+  elseif #text > 2000 then
+    errors.raise(400, "the URL is too long")
+  end
+end
+
+local FIELDS = { "id", "scheme", "host", "ip", "path", "deploymentId" }
+
+local function owned_by(instance, account)
+  return instance.slug == account.slug or CHANGES_ALL[account.slug] or auth.is_admin(account)
+end
+
+local function update(instance, account, req)
+  if not owned_by(instance, account) then
+    errors.raise(401, "this URL belongs to another account")
+  end
+  return errors.check(db.instances:update(instance.id, function(row)
+    for _, name in ipairs(FIELDS) do
+      if name ~= "id" and (req[name] or "") ~= "" then
+        row[name] = req[name]
+      end
+    end
+  end))
+end
+
+local function create(account, req)
+  local mine = errors.check(db.instances:count { filters = { db.is("slug", account.slug) } })
+  if mine >= MOST then
+    errors.raise(429, ("%s has %d instances already; remove some first"):format(account.slug, MOST))
+  end
+  local row = { url = req.url, slug = account.slug, status = "Unknown", lastHeartbeat = db.ZERO_TIME }
+  for _, name in ipairs(FIELDS) do
+    row[name] = (req[name] or "") ~= "" and req[name] or nil
+  end
+  return db.instances:create(row)
+end
+
+local function by_url(text)
+  return errors.check(db.instances:one { filters = { db.is("url", text) } })
+end
+
+function svc.RegisterInstance(ctx, req)
+  local account = auth.need(ctx, "registry-svc:instance:edit")
+  check_url(req.url)
+  local known = by_url(req.url)
+  local row, message, code
+  if known then
+    row = update(known, account, req)
+  else
+    row, message, code = create(account, req)
+    if not row and code == "exists" then
+      known = by_url(req.url)
+      row = known and update(known, account, req) or errors.raise(409, "this id is taken")
+    end
+    errors.check(row, message, code)
+  end
+  health.publish()
+  task.detach(health.follow, row)
+  return {}, 201
+end
+
+local function view(row)
+  return {
+    id = row.id,
+    url = row.url,
+    deploymentId = row.deploymentId,
+    nodeUrl = row.nodeUrl,
+    lastHeartbeat = row.lastHeartbeat,
+    path = row.path,
+    scheme = row.scheme,
+    host = row.host,
+    ip = row.ip,
+    status = row.status,
+    slug = row.slug,
+  }
+end
+
+function svc.ListInstances(ctx, host, ip, deployment_id, path, slug, id, scheme)
+  local account = auth.need(ctx, "registry-svc:instance:view")
+  local wanted = {
+    host = host, ip = ip, deploymentId = deployment_id, path = path, slug = slug, id = id, scheme = scheme,
+  }
+  local filters = {}
+  for field, value in pairs(wanted) do
+    if value ~= "" then
+      table.insert(filters, db.is(field, value))
+    end
+  end
+  if not auth.is_admin(account) and not SEES_ALL[account.slug] then
+    table.insert(filters, db.is("slug", account.slug))
+  end
+  local views = {}
+  for i, row in ipairs(errors.check(db.instances:find { filters = filters })) do
+    views[i] = view(row)
+  end
+  return { instances = #views > 0 and views or nil }
+end
+
+function svc.RemoveInstance(ctx, id)
+  local account = auth.caller(ctx)
+  local row = errors.check(db.instances:get(id))
+  if not (row and row.slug == account.slug) then
+    auth.need(ctx, "registry-svc:instance:delete")
+  end
+  if row then
+    errors.check(db.instances:delete(id))
+    health.publish()
+  end
+  return 204
+end
+
+-- ---- definitions ----
+
+function svc.SaveDefinition(ctx, req)
+  auth.need(ctx, "registry-svc:node:view")
+  local definition = req.definition
+  if definition ~= nil and (type(definition) ~= "table" or json.is_list(definition)) then
+    errors.raise(400, "Invalid JSON")
+  end
+  definition = definition or {}
+  local id = type(definition.id) == "string" and definition.id or ""
+  errors.check(db.definitions:put { id = "def:" .. id, definition = definition })
+  return {}, 201
+end
+
+function svc.ListDefinitions(ctx)
+  auth.need(ctx, "registry-svc:definition:view")
+  local list = {}
+  for i, row in ipairs(errors.check(db.definitions:find())) do
+    list[i] = row.definition
+  end
+  return { definitions = #list > 0 and list or nil }
+end
+
+function svc.DeleteDefinition(ctx, id)
+  auth.need(ctx, "registry-svc:definition:delete")
+  errors.check(db.definitions:delete("def:" .. id))
+  return 204
+end
+
+-- ---- nodes ----
+
+function svc.SelfNode(ctx)
+  auth.need(ctx, "registry-svc:node:view")
+  return { node = nodes.own() }
+end
+
+function svc.ListNodes(ctx, req)
+  auth.need(ctx, "registry-svc:node:view")
+  return { nodes = nodes.list(req.ids) }
+end
+
+function svc.DeleteNode(ctx, node_url)
+  auth.need(ctx, "registry-svc:node:delete")
+  nodes.delete(node_url)
+  return 204
+end
+
+function svc.Heartbeat()
+  nodes.beat()
+end
+
+-- ---- echo ----
+
+function svc.EchoGet(_, req)
+  local out = {}
+  for name, values in pairs(url.parse_query_all(req.query_string or "")) do
+    out[name] = #values == 1 and values[1] or json.list(values)
+  end
+  return out
+end
+
+local function echo(_, req, res)
+  res:answer(200, json.encode(req:json()) .. "\n", "application/json")
+end
+
+svc.EchoPost = echo
+svc.EchoPut = echo
+
+function svc.on_start()
+  auth.introduce("Registry Svc", PERMITS)
+  nodes.beat()
+  health.publish()
+  task.background(health.run)
+  log.debug("registry ready")
+end
+
+return svc
