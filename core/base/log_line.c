@@ -45,7 +45,9 @@ static const char *calendar(uint64_t seconds, bool text) {
 
 static void put_time(struct buf *out, uint64_t now, bool text) {
     unsigned ms = (unsigned)(now / 1000000 % 1000);
-    buf_printf(out, "%s.%03u", calendar(now / 1000000000, text), ms);
+    char part[4] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10)};
+    buf_str(out, str_of(calendar(now / 1000000000, text)));
+    buf_add(out, part, sizeof part);
 }
 
 enum { SHOWN = -1, BROKEN = -2 };
@@ -117,9 +119,36 @@ static void put_word(struct buf *out, struct str s) {
     if (quotes) buf_char(out, '"');
 }
 
-/* The shortest of two spellings that reads back as the same number. */
+static void put_int(struct buf *out, int64_t i) {
+    if (i < 0) buf_char(out, '-');
+    buf_u64(out, i < 0 ? 0 - (uint64_t)i : (uint64_t)i);
+}
+
+/* Numbers with at most six decimals, which is what people log, without the detour over printf: they
+ * are quotients of two integers that a double holds exactly, so the quotient's text reads back as
+ * the same double. False for all others. */
+static bool put_short_float(struct buf *out, double f) {
+    const double scale = 1e6, most = 9007199254740992.0 / 1e6;
+    if (!(fabs(f) < most)) return false;
+    int64_t i = (int64_t)(f * scale + (f < 0 ? -0.5 : 0.5));
+    if ((double)i / scale != f || (i == 0 && signbit(f))) return false;
+    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    char digits[7] = ".";
+    size_t n = sizeof digits;
+    for (uint64_t part = u % 1000000, at = 6; at > 0; at--, part /= 10)
+        digits[at] = (char)('0' + part % 10);
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    if (f < 0) buf_char(out, '-');
+    buf_u64(out, u / 1000000);
+    if (n > 1) buf_add(out, digits, n);
+    return true;
+}
+
+/* The shorter of two spellings that reads back as the same number. */
 static void put_float(struct buf *out, double f) {
     char word[40];
+    if (put_short_float(out, f)) return;
     snprintf(word, sizeof word, "%.15g", f);
     if (strtod(word, NULL) != f) snprintf(word, sizeof word, "%.17g", f);
     buf_str(out, str_of(word));
@@ -134,7 +163,7 @@ static void put_value(struct buf *out, const struct log_field *f, bool text) {
             buf_json(out, str_first(f->s, VALUE_MAX));
         break;
     case LOG_F_INT:
-        buf_printf(out, "%lld", (long long)f->i);
+        put_int(out, f->i);
         break;
     case LOG_F_FLOAT:
         if (text || isfinite(f->f))
@@ -209,14 +238,18 @@ void log_line(struct buf *out, bool text, enum log_level level, uint64_t now, co
     struct str msg = str_first(str_of(message), VALUE_MAX);
     if (text) {
         put_time(out, now, true);
-        buf_printf(out, " %s ", text_levels[level]);
+        buf_char(out, ' ');
+        buf_str(out, str_of(text_levels[level]));
+        buf_char(out, ' ');
         put_plain(out, msg, false);
         put_fields(out, fields, true, start);
         put_blocks(out, fields, start);
     } else {
         buf_str(out, STR("{\"time\":\""));
         put_time(out, now, false);
-        buf_printf(out, "Z\",\"level\":\"%s\",\"msg\":", json_levels[level]);
+        buf_str(out, STR("Z\",\"level\":\""));
+        buf_str(out, str_of(json_levels[level]));
+        buf_str(out, STR("\",\"msg\":"));
         buf_json(out, msg);
         put_fields(out, fields, false, start);
         buf_char(out, '}');

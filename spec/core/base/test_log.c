@@ -158,6 +158,46 @@ static void numbers_that_json_lacks_are_null(void **state) {
                   "\"level\":\"info\",\"msg\":\"m\",\"a\":null,\"b\":null,\"c\":-0.5}");
 }
 
+static void numbers_read_back_as_they_were(void **state) {
+    static const double numbers[] = {0,
+                                     -0.0,
+                                     1,
+                                     -1,
+                                     0.1,
+                                     -0.000001,
+                                     1.25,
+                                     123.456,
+                                     1e-7,
+                                     1.0 / 3,
+                                     1e15,
+                                     9007199254.740991,
+                                     9007199255,
+                                     1e22,
+                                     1e300,
+                                     5e-324,
+                                     -1e-300,
+                                     0.1 + 0.2,
+                                     999999.999999,
+                                     4503599627370.5,
+                                     100};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct str text = LOG_AND_CATCH(LOG_TEXT, log_info("m", LOGF("f", numbers[i])));
+        char word[64];
+        struct str value = str_from(untimed(next_line(&text)), strlen("INFO  m  f="));
+        assert_true(value.n > 0 && value.n < 26);
+        memcpy(word, value.p, value.n);
+        word[value.n] = 0;
+        double back = strtod(word, NULL);
+        assert_memory_equal(&back, &numbers[i], sizeof back);
+    }
+    struct str text =
+        LOG_AND_CATCH(LOG_JSON, log_info("m", LOGI("a", INT64_MIN), LOGI("b", INT64_MAX),
+                                         LOGF("c", -12.5), LOGF("d", 0.000001)));
+    assert_str_is(untimed(next_line(&text)),
+                  "\"level\":\"info\",\"msg\":\"m\",\"a\":-9223372036854775808,"
+                  "\"b\":9223372036854775807,\"c\":-12.5,\"d\":0.000001}");
+}
+
 static void a_field_cannot_pass_for_the_time_level_or_message(void **state) {
     struct str text = LOG_AND_CATCH(
         LOG_JSON, log_info("m", LOGZ("time", "t"), LOGI("level", 1), LOGZ("msg", "x")));
@@ -716,6 +756,7 @@ int main(void) {
         cmocka_unit_test_teardown(no_control_character_reaches_a_terminal, stop),
         cmocka_unit_test_teardown(json_stays_one_object_per_line, stop),
         cmocka_unit_test_teardown(numbers_that_json_lacks_are_null, stop),
+        cmocka_unit_test_teardown(numbers_read_back_as_they_were, stop),
         cmocka_unit_test_teardown(a_field_cannot_pass_for_the_time_level_or_message, stop),
         cmocka_unit_test_teardown(a_traceback_is_readable_on_a_terminal_only, stop),
         cmocka_unit_test_teardown(huge_values_are_cut_and_huge_lines_say_so, stop),
