@@ -1,0 +1,13 @@
+-- moonbus run: told here for help; the host itself is started before any Lua runs.
+
+return {
+  usage = "run [--SETTING VALUE ...]",
+  summary = "start the host",
+  text = "Starts the host and serves until SIGTERM or Ctrl-C; requests in flight are finished first. Every setting of\n"
+    .. "`moonbus config` is a flag (--log-level debug), an environment variable (MOONBUS_LOG_LEVEL) and a line of\n"
+    .. "moonbus.yaml (log_level: debug). SIGHUP reloads the services.",
+  raw = true,
+  run = function()
+    return 2
+  end,
+}
