@@ -1,0 +1,184 @@
+// Reload: edits of a service's files while requests flow. Either the old answers or the new ones, never
+// an error, and nothing left behind.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+
+import { lab, labCode } from "./lib/lab.mjs";
+import {
+  SOAK,
+  after,
+  call,
+  it,
+  metric,
+  metrics,
+  root,
+  rss,
+  startHost,
+  waitFor,
+} from "./lib/spec.mjs";
+
+const host = await startHost({ after }, { services: { lab: lab() } });
+const file = (host, name = "service.lua") => path.join(host.cwd, "services/lab", name);
+const version = async (on = host) => (await call(on.url, "/lab.example/version")).json.n;
+
+/** Replaces a file at once, as careful editors do. */
+function replace(name, text) {
+  fs.writeFileSync(`${name}.new`, text);
+  fs.renameSync(`${name}.new`, name);
+}
+
+it("an edit changes the next answer", async () => {
+  fs.writeFileSync(file(host), labCode(2));
+  await waitFor(async () => (await version()) === 2, "the new version");
+  replace(file(host), labCode(3));
+  await waitFor(async () => (await version()) === 3, "the new version");
+});
+
+it("a syntax error keeps the old code serving and is reported with file and line", async () => {
+  const before = await version();
+  const failed = await metric(host, "reloads_failed_total");
+  const from = host.logs().length;
+  const lines = labCode(4).split("\n").length;
+  replace(file(host), `${labCode(4)}\nlocal x = = 1\n`);
+  const entry = await host.waitForLog(
+    (entry) => /service\.lua:\d+/.test(JSON.stringify(entry)),
+    20_000,
+    from,
+  );
+  const [, line] = /service\.lua:(\d+)/.exec(JSON.stringify(entry));
+  assert.ok(Number(line) >= lines, `line ${line}`);
+  assert.equal(await version(), before);
+  assert.ok((await metric(host, "reloads_failed_total")) > failed);
+  replace(file(host), labCode(5));
+  await waitFor(async () => (await version()) === 5, "the repaired version");
+});
+
+it("what fails while it loads keeps the old code, too", async () => {
+  const bad = [
+    labCode(6, 'error("not today")'),
+    labCode(6, 'require "no.such.module"'),
+    labCode(6, "undefined_global()"),
+    labCode(6, "while true do end"),
+  ];
+  for (const code of bad) {
+    const failed = await metric(host, "reloads_failed_total");
+    replace(file(host), code);
+    await waitFor(async () => (await metric(host, "reloads_failed_total")) > failed, "the refusal");
+    assert.equal(await version(), 5);
+  }
+  replace(file(host), labCode(7));
+  await waitFor(async () => (await version()) === 7, "the repaired version");
+});
+
+it("a change of the declaration is a new generation as well", async () => {
+  const yaml = fs.readFileSync(file(host, "service.yaml"), "utf8");
+  assert.equal((await call(host.url, "/lab.example/added")).status, 404);
+  replace(file(host), labCode(8, "function svc.Added() return 42 end"));
+  replace(
+    file(host, "service.yaml"),
+    yaml.replace("webs:", "  - signature: Added() (n int)\nwebs:"),
+  );
+  await waitFor(
+    async () => (await call(host.url, "/lab.example/added")).status === 200,
+    "the new function",
+  );
+  assert.deepEqual((await call(host.url, "/lab.example/added")).json, { n: 42 });
+});
+
+it("a request in flight finishes on the code it began with", async () => {
+  replace(
+    file(host),
+    labCode(
+      20,
+      "function svc.Nap(_, seconds) time.sleep(seconds) return 20 end\nfunction svc.Added() return 1 end",
+    ),
+  );
+  await waitFor(async () => (await version()) === 20, "the new version");
+  const nap = call(host.url, "/lab.example/nap?seconds=2");
+  await waitFor(async () => (await metric(host, "requests_open")) > 0, "the nap to begin");
+  replace(
+    file(host),
+    labCode(
+      21,
+      "function svc.Nap(_, seconds) time.sleep(seconds) return 21 end\nfunction svc.Added() return 1 end",
+    ),
+  );
+  await waitFor(async () => (await version()) === 21, "the new version");
+  assert.equal((await nap).json.n, 20);
+});
+
+it("edits under load: no failed request, no growth, nothing left behind", async (t) => {
+  const edits = SOAK ? 1000 : 60;
+  const busy = await startHost(t, { release: true, services: { lab: lab(0) } });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
+  t.after(() => agent.destroy());
+
+  let current = 0; // the newest version written
+  let confirmed = 0; // the newest version seen
+  let requests = 0;
+  let stop = false;
+  const client = async () => {
+    while (!stop) {
+      const answer = await call(busy.url, "/lab.example/version", { agent });
+      assert.equal(answer.status, 200, answer.text);
+      assert.ok(answer.json.n <= current, "nobody answers from the future");
+      confirmed = Math.max(confirmed, answer.json.n);
+      requests++;
+    }
+  };
+  const clients = Promise.all(Array.from({ length: 16 }, client));
+  clients.catch(() => (stop = true));
+
+  const figures = ["tasks_open", "ops_open", "refs_open", "states_open"];
+  const look = async () => {
+    const values = await metrics(busy.adminUrl);
+    return Object.fromEntries(figures.map((name) => [name, values.get(`moonbus_${name}`)]));
+  };
+  const edit = async () => {
+    const next = ++current;
+    if (next % 2) replace(file(busy), labCode(next));
+    else fs.writeFileSync(file(busy), labCode(next));
+    await waitFor(() => stop || confirmed >= next, `version ${next} to serve`);
+  };
+
+  for (let i = 0; i < 20 && !stop; i++) await edit();
+  const memory = rss(busy.pid);
+  while (current < edits && !stop) await edit();
+  stop = true;
+  await clients;
+  assert.ok(requests > edits, `${requests} requests`);
+  assert.ok(rss(busy.pid) - memory < 16 << 20, `grew by ${rss(busy.pid) - memory} bytes`);
+
+  // What a host holds that has just started and served the same service once.
+  const fresh = await startHost(t, { release: true, services: { lab: lab(0) } });
+  await Promise.all(Array.from({ length: 64 }, () => call(fresh.url, "/lab.example/version")));
+  const values = await metrics(fresh.adminUrl);
+  await waitFor(
+    async () => {
+      const now = await look();
+      return figures.every((name) => now[name] <= values.get(`moonbus_${name}`) + 2);
+    },
+    "tasks, waits and states to be as few as at the start",
+    60_000,
+  );
+});
+
+it("the example service answers, and follows its file", async (t) => {
+  const hello = await startHost(t, {
+    services: { hello: path.join(root, "services/examples/hello") },
+  });
+  const add = await call(hello.url, "/hello.example/add?x=1&y=2");
+  assert.equal(add.status, 200, add.text);
+  assert.ok(Object.values(add.json).includes(3), add.text);
+  const before = await call(hello.url, "/hello.example/hello");
+  assert.equal(before.status, 200);
+  assert.match(before.text, /Hello/i);
+  const source = path.join(hello.cwd, "services/hello/service.lua");
+  replace(source, fs.readFileSync(source, "utf8").replaceAll("Hello,", "Servus,"));
+  await waitFor(
+    async () => /Servus/.test((await call(hello.url, "/hello.example/hello")).text),
+    "the new greeting",
+  );
+});
