@@ -114,7 +114,7 @@ void call_flush(struct call *c) {
 void call_pause(struct call *c) {
     if (c->over || c->paused) return;
     c->paused = true;
-    if (c->conn && c->got_head) stream_pause(&c->conn->stream);
+    if (c->conn && (c->got_head || c->tunnel)) stream_pause(&c->conn->stream);
     if (c->got_head) timer_disarm(c->worker, &c->timer);
 }
 
