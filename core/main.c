@@ -220,14 +220,11 @@ static void serving(void) {
 }
 
 static void ask_open(struct question *q) {
-    struct worker *w = q->worker;
     char address[300];
     const char *colon = strrchr(conf.listen, ':');
-    size_t n = colon ? (size_t)(colon - conf.listen) : 0;
-    /* The first worker found the port; the others share it. */
-    snprintf(address, sizeof address, "%.*s%s%d", (int)n, conf.listen, n ? ":" : "", run.port);
-    run.doors[w->index] = server_open(w, run.port ? address : conf.listen, NULL, &q->err);
-    if (run.doors[w->index] && w->index == 0) run.port = server_port(run.doors[0]);
+    int n = colon ? (int)(colon - conf.listen) : 0;
+    snprintf(address, sizeof address, "%.*s%s%d", n, conf.listen, n ? ":" : "", run.port);
+    run.doors[q->worker->index] = server_open(q->worker, address, NULL, &q->err);
     answer(q);
 }
 
@@ -248,37 +245,6 @@ static int open_admin(void) {
     return 0;
 }
 
-static void ask_open_others(struct question *q) {
-    if (q->worker->index == 0)
-        answer(q);
-    else
-        ask_open(q);
-}
-
-static void first_open(void) {
-    if (run.err.code) {
-        failed();
-        return;
-    }
-    const char *colon = strrchr(conf.self_url, ':');
-    int n = (int)(colon - conf.self_url);
-    if (atoi(colon + 1) != 0)
-        snprintf(run.url, sizeof run.url, "%s", conf.self_url);
-    else
-        snprintf(run.url, sizeof run.url, "%.*s:%d", n, conf.self_url, run.port);
-    if (open_admin() < 0)
-        failed();
-    else
-        ask_all(ask_open_others, serving);
-}
-
-static void ask_open_first(struct question *q) {
-    if (q->worker->index == 0)
-        ask_open(q);
-    else
-        answer(q);
-}
-
 static void services_started(void *arg, int result, const char *why) {
     (void)arg;
     if (result < 0) {
@@ -286,12 +252,41 @@ static void services_started(void *arg, int result, const char *why) {
         failed();
         return;
     }
-    ask_all(ask_open_first, first_open);
+    if (open_admin() < 0)
+        failed();
+    else
+        ask_all(ask_open, serving);
 }
 
 static int on_worker(struct worker *w, struct err *e) {
     int rc = task_open(w);
     if (rc == 0) rc = pool_open(w);
+    return rc < 0 ? err_set(e, rc, "out of memory") : 0;
+}
+
+static void never_accepted(struct listener *l) {
+    (void)l;
+}
+
+static void port_closed(struct listener *l) {
+    mem_free(l);
+}
+
+/* Learns which port the front door gets, before anybody needs the own URL. The port is free again
+ * for a moment until the workers take it. */
+static int choose_port(struct err *e) {
+    int rc = listener_probe(conf.listen, e);
+    struct listener *l = rc == 0 ? mem_zalloc(sizeof *l) : NULL;
+    if (!l) return rc < 0 ? rc : err_set(e, -ENOMEM, "out of memory");
+    rc = listener_open(l, conf.listen, never_accepted, e);
+    if (rc < 0) {
+        mem_free(l);
+        return rc;
+    }
+    run.port = l->port;
+    listener_close(l, port_closed);
+    rc = conf_listening((unsigned)run.port);
+    snprintf(run.url, sizeof run.url, "%s", conf.self_url);
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
@@ -370,12 +365,12 @@ static int start(struct err *e) {
     unsigned char secret[16];
     seal_random(secret, sizeof secret);
     seal_hex(secret, sizeof secret, host.secret);
-    if ((rc = listener_probe(conf.listen, e)) < 0) return rc;
     if ((rc = open_store(e)) < 0) return rc;
     host.shared = shared_new(conf.shared_size);
     if (!host.shared) return err_set(e, -ENOMEM, "out of memory");
     if ((rc = start_threads(e)) < 0) return rc;
     if ((rc = worker_init(&run.control, -1, e)) < 0) return rc;
+    if ((rc = choose_port(e)) < 0) return rc;
     if ((rc = open_workers(e)) < 0) return rc;
     refresh_open();
     routes_open(&run.control);
@@ -461,7 +456,7 @@ static int bad_usage(const struct err *e) {
 int main(int argc, char **argv) {
     const char *command = argc > 1 ? argv[1] : "help";
     const char *rest[2];
-    int n_rest = 1;
+    int n_rest = 2;
     struct err e = {0};
     if (strcmp(command, "run") != 0) return cli_main(argc, argv);
     if (conf_load(argc - 1, argv + 1, rest, &n_rest, &e) < 0) return bad_usage(&e);

@@ -18,6 +18,8 @@
 struct bus_call {
     struct op op;
     struct resident *to;
+    const char *from;   /* host name of the caller; alive as long as the caller's task */
+    bool platform;      /* the caller is a platform service */
     struct task *task;  /* the callee; NULL once it ended */
     struct buf message; /* packed arguments, then packed results */
     int values;         /* packed */
@@ -116,15 +118,21 @@ static const struct op_kind call_kind = {
     .drop = drop,
 };
 
-/* [callee's state] fn(...) */
+/* [callee's state] call({host, platform}, name, ...): who calls is the host's word, not the
+ * caller's. */
 static int push_call(lua_State *co, void *arg) {
     struct bus_call *c = arg;
     struct str in = buf_view(&c->message);
     luaL_checkstack(co, c->values + 4, "arguments");
     ref_push(co, c->to->vm, c->to->call);
+    lua_createtable(co, 0, 2);
+    lua_pushstring(co, c->from);
+    lua_setfield(co, -2, "host");
+    lua_pushboolean(co, c->platform);
+    lua_setfield(co, -2, "platform");
     for (int i = 0; i < c->values; i++)
         pack_push(co, &in);
-    return c->values;
+    return c->values + 1;
 }
 
 static int start_failed(lua_State *L, struct bus_call *c, int status, const char *text) {
@@ -153,7 +161,11 @@ static int l_call(lua_State *L) {
     struct err e = {0};
     const char *why = NULL;
 
+    struct vm *vm = vm_of(L);
+    struct resident *from = vm->owner;
     buf_init(&c->message);
+    c->from = from && from->host[0] ? from->host : vm->options.name;
+    c->platform = vm->options.platform;
     c->values = values;
     for (int i = 2; i <= values + 1; i++)
         if (pack_value(L, i, &c->message, &why) < 0) return start_failed(L, c, 500, why);

@@ -21,6 +21,9 @@
 static void push_STR(lua_State *L, const char *v) {
     lua_pushstring(L, v ? v : "");
 }
+static void push_SECRET(lua_State *L, const char *v) {
+    push_STR(L, v);
+}
 static void push_INT(lua_State *L, int64_t v) {
     lua_pushinteger(L, v);
 }

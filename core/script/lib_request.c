@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/script/json.h"
 #include "core/script/lib.h"
+#include "core/script/lib_url.h"
 #include "core/script/serve.h"
 #include "core/secure/token.h"
 
@@ -224,11 +225,15 @@ static int index_request(lua_State *L) {
     else if (is(key, "id"))
         push_str(L, x->id);
     else if (is(key, "peer"))
-        lua_pushstring(L, x->peer);
+        push_str(L, exchange_peer(x));
     else if (is(key, "account"))
         push_account(L, x);
     else if (is(key, "token"))
         push_str(L, x->token.n ? x->token : STR_NONE);
+    else if (is(key, "query"))
+        url_push_query(L, h->query);
+    else if (is(key, "args"))
+        lua_getiuservalue(L, 1, 1);
     else if (is(key, "length"))
         lua_pushinteger(L, h->length);
     else
@@ -267,6 +272,30 @@ static int l_token(lua_State *L) {
     return 1;
 }
 
+/* request.set_args(request, table): [platform runtime] path arguments. */
+static int l_set_args(lua_State *L) {
+    serve_check(L, SERVE_REQUEST);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    lua_setiuservalue(L, 1, 1);
+    return 0;
+}
+
+/* request.extend(table): [platform runtime] methods in Lua for the request class of this state. */
+static int l_extend(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_getmetatable(L, SERVE_REQUEST);
+    lua_getfield(L, -1, "__index");
+    lua_getupvalue(L, -1, 1);
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    return 0;
+}
+
 static void open_class(lua_State *L) {
     static const luaL_Reg methods[] = {
         {"body", l_body}, {"chunks", l_chunks}, {"header", l_header}, {NULL, NULL}};
@@ -289,6 +318,9 @@ const struct lib_doc lib_request_docs[] = {
      "expires; nil when anonymous."},
     {"token", "fun(): string?",
      "The bearer token of the running task's request, after a refresh the new one."},
+    {"set_args", "fun(request: Request, args: table)", "For the runtime: the path arguments."},
+    {"extend", "fun(methods: table)",
+     "For the runtime: methods of requests that are written in Lua."},
     {"Request:body", "fun(self: Request): string",
      "The whole request body, once. Raises 413 above the setting max_body."},
     {"Request:chunks", "fun(self: Request): fun(): string?",
@@ -299,8 +331,9 @@ const struct lib_doc lib_request_docs[] = {
 };
 
 int lib_request(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"current", l_current}, {"account", l_account}, {"token", l_token}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"current", l_current}, {"account", l_account},
+                                         {"token", l_token},     {"set_args", l_set_args},
+                                         {"extend", l_extend},   {NULL, NULL}};
     open_class(L);
     response_open(L);
     luaL_newlib(L, functions);

@@ -18,7 +18,7 @@ struct box {
 };
 
 void serve_push(lua_State *L, struct serving *s, const char *name) {
-    struct box *b = lua_newuserdatauv(L, sizeof *b, 0);
+    struct box *b = lua_newuserdatauv(L, sizeof *b, 1);
     b->id = s->task->id;
     luaL_setmetatable(L, name);
 }
