@@ -12,6 +12,8 @@
 #include "core/http/conn.h"
 
 #include <assert.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "core/base/conf.h"
 #include "core/base/mem.h"
@@ -155,8 +157,14 @@ static enum conn_phase phase_now(const struct conn *c) {
     return x->reading || x->ended ? PHASE_BODY : PHASE_NONE;
 }
 
+/* What reached the client's machine. The kernel's own buffer counts as not taken: a slow client
+ * empties it for a long time before the socket asks for more. */
 static uint64_t taken_by_client(const struct conn *c) {
-    return c->out - stream_pending(&c->stream);
+    uv_os_fd_t fd;
+    int queued = 0;
+    bool known = uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) == 0 &&
+                 ioctl(fd, SIOCOUTQ, &queued) == 0;
+    return c->out - stream_pending(&c->stream) - (known ? (uint64_t)queued : 0);
 }
 
 /* Sets the timer for what the connection waits for. `fresh`: something came from the client. The

@@ -333,7 +333,7 @@ static void decide(struct exchange *x, int status, int64_t length) {
     bool old = x->routed && x->h1.head.minor == 0;
     x->status = status;
     x->no_body = x->h1.head.is_head || status == 204 || status == 205 || status == 304;
-    x->length = status == 205 ? 0 : length;
+    x->length = status == 205 ? 0 : status == 101 ? -1 : length;
     if (x->length < 0 && status >= 200) {
         x->chunked = !old;
         if (old && !x->no_body) x->close = true;
