@@ -39,7 +39,10 @@ struct stream {
     struct stream_linger *linger;         /* NULL unless stream_linger is at work */
     uint32_t pending;                     /* bytes in `out`; 0 exactly when it is empty */
     uint32_t flying;                      /* those of them that libuv has */
-    bool reading, eof, closing, shutting, failed;
+    bool connecting, reading, closing;
+    bool eof;      /* nothing more comes: the peer ended its side, or reading failed */
+    bool shutting; /* no more writes: FIN once `out` is empty */
+    bool failed;   /* writing is over because of an error */
 };
 
 /* Most bytes that may wait in one stream; a producer that ignores back-pressure breaks the stream
@@ -101,6 +104,7 @@ struct listener {
     void *data;
     struct worker *worker;
     struct timer rest; /* while no descriptor or memory could be had */
+    uint64_t told;     /* now_ms of the last log line about that */
     int fd;            /* the listening socket */
     int waiting;       /* an accepted connection on its way into a stream; -1 = none */
     uv_file spare;     /* kept open so that a full descriptor table can still say no */

@@ -109,6 +109,7 @@ static void run_turns(struct worker *w) {
 
 static void before_poll(uv_prepare_t *prepare) {
     struct worker *w = prepare->loop->data;
+    worker_enter(w);
     if (!w->more) run_turns(w);
     turn_end(w);
 }

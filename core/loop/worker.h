@@ -116,8 +116,12 @@ static inline void worker_enter(struct worker *w) {
 void worker_clock(struct worker *w);
 
 /* Slabs for reading: streams read into w->slab; whoever wants to keep the bytes takes the slab (the
- * worker gets a fresh one) and gives it back with worker_slab_give, on the same worker.
+ * worker gets a fresh one) and gives it back with worker_slab_give, on the same worker. Ask
+ * worker_slab_holds first: a stream_write in the same callback may have taken it already.
  * worker_slab_take may return NULL: then copy. */
+static inline bool worker_slab_holds(const struct worker *w, const char *p) {
+    return (uintptr_t)p >= (uintptr_t)w->slab && (uintptr_t)p - (uintptr_t)w->slab < WORKER_SLAB;
+}
 char *worker_slab_take(struct worker *w);
 void worker_slab_give(struct worker *w, char *slab);
 /* Around a callback that looks at `slab` (io.c): keeps it alive even if somebody takes it and gives
