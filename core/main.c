@@ -91,8 +91,20 @@ static void ask_all(void (*ask)(struct question *q), void (*next)(void)) {
 
 /* ---- stopping ---- */
 
-static void workers_stopped(void) {
+static void admin_drained(struct server *s, void *arg) {
+    (void)arg;
+    server_close(s);
+    run.admin = NULL;
     worker_stop(&run.control);
+}
+
+static void workers_stopped(void) {
+    if (!run.admin) {
+        worker_stop(&run.control);
+        return;
+    }
+    server_drain(run.admin, admin_drained, NULL);
+    if (run.admin) server_abort(run.admin);
 }
 
 static void ask_close(struct question *q) {
@@ -370,6 +382,7 @@ static int start(struct err *e) {
     if (!host.shared) return err_set(e, -ENOMEM, "out of memory");
     if ((rc = start_threads(e)) < 0) return rc;
     if ((rc = worker_init(&run.control, -1, e)) < 0) return rc;
+    if ((rc = task_open(&run.control)) < 0) return err_set(e, rc, "out of memory");
     if ((rc = choose_port(e)) < 0) return rc;
     if ((rc = open_workers(e)) < 0) return rc;
     refresh_open();
@@ -414,10 +427,7 @@ static void close_control(void) {
     for (int i = 0; i < run.n_signals; i++)
         uv_close((uv_handle_t *)&run.signals[i], NULL);
     if (run.watch) watch_stop(run.watch);
-    if (run.admin) {
-        server_abort(run.admin);
-        server_close(run.admin);
-    }
+    task_close(&run.control);
     worker_free(&run.control);
 }
 
@@ -459,7 +469,7 @@ int main(int argc, char **argv) {
     int n_rest = 2;
     struct err e = {0};
     if (strcmp(command, "run") != 0) return cli_main(argc, argv);
-    if (conf_load(argc - 1, argv + 1, rest, &n_rest, &e) < 0) return bad_usage(&e);
+    if (conf_load(argc - 2, argv + 2, rest, &n_rest, &e) < 0) return bad_usage(&e);
     if (n_rest > 0) {
         err_set(&e, -EINVAL, "run takes no argument \"%s\"; see moonbus help run", rest[0]);
         return bad_usage(&e);

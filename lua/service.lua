@@ -67,13 +67,15 @@ local function content_type(req)
   return value:match("^%s*([^;%s]*)"):lower()
 end
 
+local FIRST = { first = true } -- what follows the first JSON value is ignored
+
 -- The body as a JSON value. `lenient`: nothing at all counts as {}.
 local function json_body(req, lenient)
   local text = req:body()
   if text == "" and lenient then
     return {}
   end
-  local value, message = json.decode_first(text)
+  local value, message = json.decode(text, FIRST)
   if value == nil then
     return nil, message
   end
@@ -417,7 +419,9 @@ local function run_ticker(svc, ticker)
     if now < due then
       time.sleep(due - now)
     end
-    local ok, message = xpcall(handler, debug.traceback, {})
+    -- Each beat is a task of its own, with its own budget; it ends when the ticker is cancelled.
+    local beat <close> = errors.check(task.spawn(handler, {}))
+    local ok, message = pcall(beat.join, beat)
     if not ok then
       log.error("ticker failed", { ticker = ticker.name, error = tostring(message) })
     end

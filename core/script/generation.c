@@ -198,12 +198,13 @@ struct generation *generation_read(const char *root, struct str folder, struct e
     struct generation *g = generation_new(folder, false, e);
     if (!g) return NULL;
     struct filling f = {.g = g, .e = e};
-    struct str path = arena_printf(&g->arena, "%s/%.*s", root, STR_FMT(folder));
-    int dir = path.p ? open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int rc;
+    char path[1300];
+    int n = snprintf(path, sizeof path, "%s/%.*s", root, STR_FMT(folder));
+    bool fits = n > 0 && (size_t)n < sizeof path;
+    int dir = fits ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int code = fits ? errno : ENAMETOOLONG, rc;
     if (dir < 0)
-        rc = err_set(e, path.p ? -errno : -ENOMEM, "cannot read %s/%.*s: %s", root, STR_FMT(folder),
-                     strerror(path.p ? errno : ENOMEM));
+        rc = err_set(e, -code, "cannot read %s: %s", path, strerror(code));
     else
         rc = read_folder(&f, dir, STR_NONE, 0);
     if (rc == 0) rc = seal_snapshot(g, e);

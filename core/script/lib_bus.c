@@ -52,7 +52,7 @@ static void pack_error(struct bus_call *c, struct task *t) {
     int status = task_error(t, &trace, &message);
     if (status < 100 || status > 599) status = 500;
     if (status >= 500)
-        log_error("call failed", LOGS("id", t->request_id), LOGZ("service", c->to->host),
+        log_error("call failed", LOGS("request_id", t->request_id), LOGZ("service", c->to->host),
                   LOGZ("what", t->what), LOGS("error", buf_view(&message)),
                   LOGS("traceback", buf_view(&trace)));
     fail(c, status, buf_view(&message));

@@ -17,9 +17,8 @@
 static int l_config(lua_State *L) {
     const char *argv[66], *rest[1];
     bool json = lua_toboolean(L, 1);
-    int argc = 1, n_rest = 0;
+    int argc = 0, n_rest = 1;
     struct err e = {0};
-    argv[0] = "config";
     for (int i = 2; i <= lua_gettop(L) && argc < 64; i++)
         argv[argc++] = luaL_checkstring(L, i);
     argv[argc] = NULL;

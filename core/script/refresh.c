@@ -40,8 +40,8 @@ static void refused(struct refresh *r, struct task *t, enum task_end end) {
     buf_init(&message);
     int status = end == TASK_FAILED ? task_error(t, &trace, &message) : 500;
     if (status < 400 || status >= 500)
-        log_error("token refresh failed", LOGS("id", r->x->id), LOGS("error", buf_view(&message)),
-                  LOGS("traceback", buf_view(&trace)));
+        log_error("token refresh failed", LOGS("request_id", r->x->id),
+                  LOGS("error", buf_view(&message)), LOGS("traceback", buf_view(&trace)));
     buf_free(&trace);
     buf_free(&message);
     plan_refreshed(r->x, STR_NONE, "token refresh failed: 500 Internal Server Error");
@@ -73,7 +73,7 @@ static void start(struct exchange *x, void **state) {
     }
     struct task *t = r && r->resident ? resident_task(r->resident, push, r, &e) : NULL;
     if (!t) {
-        log_error("token refresh not started", LOGS("id", x->id), LOGZ("error", e.text));
+        log_error("token refresh not started", LOGS("request_id", x->id), LOGZ("error", e.text));
         mem_free(r);
         plan_refreshed(x, STR_NONE, "token refresh failed: 503 Service Unavailable");
         return;

@@ -89,16 +89,16 @@ static void failed(struct serving *s, struct task *t) {
     buf_char(&message, 0);
     const char *text = buf_ok(&message) ? message.p : "";
     if (status >= 500)
-        log_error("handler failed", LOGS("id", t->request_id), LOGZ("service", s->resident->host),
-                  LOGZ("what", t->what), LOGI("status", status), LOGZ("error", text),
-                  LOGS("traceback", buf_view(&trace)));
+        log_error("handler failed", LOGS("request_id", t->request_id),
+                  LOGZ("service", s->resident->host), LOGZ("what", t->what), LOGI("status", status),
+                  LOGZ("error", text), LOGS("traceback", buf_view(&trace)));
     if (s->x) serve_fail(s, status, asked || conf.dev ? text : "Internal Server Error");
     buf_free(&trace);
     buf_free(&message);
 }
 
 static void over(struct serving *s, struct task *t, const char *why, int status, const char *text) {
-    log_error(why, LOGS("id", t->request_id), LOGZ("service", s->resident->host),
+    log_error(why, LOGS("request_id", t->request_id), LOGZ("service", s->resident->host),
               LOGZ("what", t->what));
     if (s->x) serve_fail(s, status, text);
 }
@@ -142,7 +142,7 @@ static int push(lua_State *co, void *arg) {
 
 static void refuse(struct exchange *x, const struct err *e) {
     stat_add(STAT_TASKS_REFUSED, 1);
-    log_warn("request not started", LOGS("id", x->id), LOGS("service", x->segment),
+    log_warn("request not started", LOGS("request_id", x->id), LOGS("service", x->segment),
              LOGZ("error", e->text));
     exchange_error(x, 503, "the service cannot take another request now; try again later");
 }

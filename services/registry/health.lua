@@ -99,7 +99,7 @@ function M.scan()
     return
   end
   local changed = false
-  for _, news in ipairs(task.all(probers)) do
+  for _, news in ipairs { task.all(probers) } do
     changed = changed or news
   end
   if changed then
@@ -110,7 +110,8 @@ end
 --- Scans for ever.
 function M.run()
   while true do
-    local ok, why = pcall(M.scan)
+    local scan <close> = errors.check(task.spawn(M.scan)) -- its own task: each scan has its own budget
+    local ok, why = pcall(scan.join, scan)
     if not ok then
       log.warn("health scan failed", { error = tostring(why) })
     end

@@ -105,7 +105,7 @@ function svc.RegisterInstance(ctx, req)
     errors.check(row, message, code)
   end
   health.publish()
-  task.detach(health.follow, row)
+  task.detach(errors.check(task.spawn(health.follow, row)))
   return {}, 201
 end
 
