@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "core/base/log.h"
 #include "core/base/str.h"
 
 struct lib_doc {
@@ -33,12 +34,23 @@ struct lib {
 
 extern const struct lib lib_all[]; /* ended by name = NULL; in lib.c */
 
+/* lib_<name>.c exports `int lib_<name>(lua_State *L)` and `const struct lib_doc lib_<name>_docs[]`
+ * and nothing else; one line of LIBS in lib.c makes it a module. */
+
 /* Misuse raises through luaL_arg*; what can happen returns nil, message, code (op_fail). */
 
-/* Registers a metatable with methods, __index, __close and __gc from `methods`; name like
- * "host.stream". */
+/* Registers a metatable under `name` ("host.stream"). Entries of `methods` that begin with "__" go
+ * into it, the others into its __index table; scripts cannot reach it. Pushes nothing. May be
+ * called again. luaL_setmetatable and luaL_checkudata find it by its name. */
 void lib_class(lua_State *L, const char *name, const luaL_Reg *methods);
 struct str lib_str(lua_State *L, int i); /* luaL_checklstring as a slice: borrowed */
 struct str lib_opt_str(lua_State *L, int i, struct str def);
+
+/* [lib_log.c] A line with the name of the service and the request id of the task; `fields` is the
+ * index of a table of strings, numbers and booleans, 0 = none. */
+void lib_log_line(lua_State *L, enum log_level level, struct str message, int fields);
+
+/* [lib_time.c] time.sleep, which is task.sleep, too. */
+int lib_sleep(lua_State *L);
 
 #endif

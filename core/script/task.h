@@ -12,13 +12,19 @@
  * An awaiting binding is three small functions:
  *
  *     static int l_sleep(lua_State *L) {
- *         lua_Number s = luaL_checknumber(L, 1);                  all arguments first: this may
- * throw struct sleep *o = op_new(L, &sleep_kind);               throws "cannot wait here"; nothing
- * may throw below timer_arm(…);                                           start return op_await(L,
- * &o->op);
+ *         lua_Number s = luaL_checknumber(L, 1);      all arguments first: this may throw
+ *         struct sleep *o = op_new(L, &sleep_kind);   throws "cannot wait here"
+ *         timer_arm(...);                             nothing may throw below
+ *         return op_await(L, &o->op);
  *     }
  *     cancel: disarm, return true (nothing will come any more)
  *     done:   push results, return their number
+ *
+ * How a task ends, always in this order: its op is cancelled, its children end, its coroutine is
+ * closed (<close> variables run, inner coroutines first), `ended` is called, the arena's
+ * destructors run, the coroutine goes back to the pool. Tasks are ended by the scheduler only,
+ * never from inside Lua: whoever cancels one from there (or from an `ended`) has the op cancelled
+ * at once and the rest done before the loop turns again.
  */
 #ifndef TASK_H
 #define TASK_H
@@ -32,7 +38,7 @@ struct op_kind {
     const char *name; /* "time.sleep": for traces and errors */
     size_t size;      /* of the structure that begins with struct op */
     int (*done)(lua_State *L,
-                struct op *op); /* pushes results; may throw (then the task sees the error) */
+                struct op *op); /* pushes results; may throw (then the script sees the error) */
     bool (*cancel)(
         struct op *op); /* stop it. true = nothing will come, the op is dropped now; false =
                            op_finish will still be called, the op is dropped then */
@@ -47,6 +53,8 @@ struct op {
     uint64_t since;    /* loop ms when it began */
     bool finished;     /* op_finish was called */
     bool awaited;      /* the task has yielded on it */
+    bool consumed;     /* done was called: it only waits to be released */
+    bool canceling;    /* inside kind->cancel */
 };
 
 /* Zeroed memory of kind->size. Throws when the caller may not wait (outside a task, inside a sort
@@ -65,7 +73,16 @@ int op_fail(lua_State *L, int code, const char *text);
 enum task_end { TASK_RETURNED, TASK_FAILED, TASK_CANCELED, TASK_NO_MEMORY, TASK_OVERRUN };
 
 struct task_id {
-    uint32_t index, generation;
+    uint32_t index, generation; /* generation is never 0: {0, 0} is nobody's */
+};
+
+enum task_state {
+    TASK_FREE,    /* recycled */
+    TASK_NEW,     /* made, not started */
+    TASK_READY,   /* in the worker's ready list */
+    TASK_RUNNING, /* inside lua_resume */
+    TASK_WAITING, /* on its op */
+    TASK_DONE     /* being closed, then inside `ended` */
 };
 
 struct task {
@@ -75,29 +92,37 @@ struct task {
     lua_State *co;
     int ref; /* keeps co alive */
     struct task_id id;
-    uint8_t state;
+    uint8_t state; /* enum task_state */
     bool canceled;
     bool overrun;    /* stopped by the watchdog: any further turn raises at once */
+    bool timed_out;  /* cancelled by its deadline */
+    bool exposed;    /* a script holds its coroutine: it is not recycled */
     bool detached;   /* not cancelled with its parent */
     bool background; /* tickers: cancelled at once when the vm retires */
     int nargs;       /* values on co's stack for the first resume */
     struct op *op;   /* what it waits for */
     struct task *parent;
     struct list children, sibling;
+    lua_State **nest; /* inner coroutines to resume when the wait is over, innermost first */
+    int n_nest, nest_room;
+    uint32_t big;          /* vm->big when it began */
     struct arena arena;    /* ends with the task; destructors run on every way out */
     uint64_t started;      /* loop ms */
     uint64_t deadline;     /* loop ms, 0 = none: then it is cancelled with "deadline exceeded" */
     struct timer timer;    /* for the deadline */
-    uint64_t cpu;          /* ns so far */
+    uint64_t cpu;          /* ns so far, its ended children's too; sampled by the watchdog */
+    uint64_t cpu_rested;   /* ns of them that waiting has earned back: see op.c */
     struct str request_id; /* for logs, in the arena; may be empty */
     const char *what;      /* "GET /x", ticker name: in the arena */
-    /* Called once, when it is over. co's stack holds the results (RETURNED: nresults on top) or the
-     * error value (FAILED, on top). Runs outside lua_resume: use vm_protect to touch values that
-     * may allocate. May be NULL. */
+    /* Called once, when it is over: the coroutine is closed by then. co's stack holds the results
+     * (RETURNED: nresults on top) or the error value (FAILED, on top). Runs outside lua_resume: use
+     * vm_protect to touch values that may allocate. May be NULL. */
     void (*ended)(struct task *t, enum task_end end, int nresults);
     void *data;                /* the starter's */
     struct exchange *exchange; /* the request it serves, or NULL; nulled when that is gone */
-    void *context;             /* verified caller, trace …: owned by the starter */
+    void *context;             /* verified caller, trace ...: owned by the starter */
+    enum task_end end;         /* how it ended; from TASK_DONE on */
+    struct buf trace;          /* where it failed, taken before the coroutine was closed */
 };
 
 /* Makes a task. `push` runs protected with the coroutine's stack: it pushes the function and its
@@ -105,28 +130,38 @@ struct task {
  * -ENOMEM, or the error push raised. The task does not run before task_start. */
 struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
                       struct err *e);
-/* Runs it now when nothing is running on this worker, else makes it ready. */
+/* Before task_start: makes it a child, cancelled when the parent ends; its processor time is the
+ * parent's too. It shows the parent's request id and context. A detached child lives on by itself:
+ * it has no context any more and a copy of the id. */
+void task_adopt(struct task *parent, struct task *child);
+int task_detach(struct task *child); /* 0 or -ENOMEM */
+/* Runs it now when nothing is running on this worker, else makes it ready. It may be over when this
+ * returns. */
 void task_start(struct task *t);
 /* Ends it: cancels its op, closes the coroutine (<close> variables run), its children too. A
- * running task ends at its next wait. `ended` is called with TASK_CANCELED. */
+ * running task ends at its next wait. `ended` is called with TASK_CANCELED: before this returns
+ * when called from a loop callback, else before the loop turns again. */
 void task_cancel(struct task *t);
-void task_deadline(struct task *t, uint64_t ms);             /* from now; 0 = none */
+/* From now; 0 = none. 0 or -ENOMEM (then there is none). */
+int task_deadline(struct task *t, uint64_t ms);
 struct task *task_find(struct worker *w, struct task_id id); /* NULL when it is over */
 struct task *task_running(lua_State *L);                     /* NULL outside a task */
-/* Gives the turn to others (also what a forced yield does). Use as `return task_yield(L)`. */
+/* Gives the turn to others (also what a forced yield does); nothing where one may not wait. Use as
+ * `return task_yield(L)`. */
 int task_yield(lua_State *L);
 void task_cancel_all(struct vm *vm, bool background_only);
-/* Per-worker scheduler. */
+/* Per-worker scheduler. Open before the first vm_new, on any thread; close after the last vm_free.
+ */
 int task_open(struct worker *w);
 void task_close(struct worker *w);
-/* Why a task failed, as text for the log: message with traceback into out, the HTTP status it asked
- * for (an error value made by errors.new has `status`), and the text meant for callers. Only inside
- * `ended`. */
+/* Why a task did not return: the error's text with traceback, for the log; the error's text alone;
+ * and the HTTP status: what the error value asked for (errors.new gives it `status` and `message`),
+ * 503 out of memory, 504 deadline exceeded, 0 = none. Only inside `ended`. */
 int task_error(struct task *t, struct buf *traceback, struct buf *message);
 
 /* Counted references into a state. */
-int ref_take(lua_State *L); /* pops the top value */
+int ref_take(lua_State *L); /* pops the top value; may throw out-of-memory. nil gives LUA_REFNIL */
 void ref_push(lua_State *L, struct vm *vm, int ref);
-void ref_drop(struct vm *vm, int ref);
+void ref_drop(struct vm *vm, int ref); /* any context; LUA_NOREF and LUA_REFNIL are fine */
 
 #endif

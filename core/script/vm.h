@@ -20,7 +20,7 @@
 
 struct task;
 
-/* Where `require` finds the files of this state, before the embedded lua/ tree: returns the source
+/* Where `require` finds the files of this state, after libraries and the embedded lua/ tree: returns the source
  * text of a module file path relative to the service's folder ("service.lua", "gen/api.lua"), p =
  * NULL when there is none. */
 struct vm_files {
@@ -34,45 +34,82 @@ struct vm_options {
     size_t memory; /* cap in bytes */
     int max_tasks;
     bool trusted;    /* CLI and specs: io, os and the full environment are allowed */
+    bool platform;   /* may require what only platform services may (LIB_PLATFORM) */
     bool load_phase; /* start with the load-time API only: awaiting and side effects fail by name */
 };
 
 struct vm {
-    lua_State *L; /* main thread of the state */
-    struct worker *worker;
-    struct vm_options options;
-    size_t used;            /* bytes the state holds */
-    size_t foreign;         /* bytes pinned by its userdata */
-    uint64_t out_of_memory; /* allocations refused by the cap */
-    struct task *running;   /* the task inside lua_resume now */
-    struct list tasks;      /* struct task.link: alive */
-    struct list idle;       /* recycled tasks with their coroutine */
-    int n_tasks, n_idle;
-    int n_ops, n_refs; /* outstanding, for leak checks */
-    bool closing;      /* no new tasks */
-    void *owner;       /* the generation's per-worker record, or whatever made this vm */
-    uint64_t cpu;      /* nanoseconds spent in its tasks */
+    lua_State *L;              /* main thread of the state */
+    struct worker *worker;     /* the only thread that ever touches it */
+    struct vm_options options; /* `name` is a copy of the vm's own */
+    size_t used;               /* bytes the state holds */
+    size_t reported;           /* of them, bytes that STAT_STATE_BYTES knows of */
+    size_t foreign;            /* bytes pinned by its userdata: see vm_foreign */
+    size_t foreign_grown;      /* growth of `foreign` since the collector was last told */
+    uint64_t out_of_memory;    /* allocations refused by the cap */
+    uint32_t big;              /* allocations above VM_BIG: a coroutine's stack may have grown */
+    uint8_t starve;            /* refuse this many growths: see vm_throw_memory */
+    struct task *running;      /* the task inside lua_resume now */
+    struct list tasks;         /* struct task.link: alive */
+    struct list idle;          /* recycled tasks with their coroutine */
+    int n_tasks, n_idle;       /* length of the two lists */
+    int n_ops, n_refs;         /* outstanding, for leak checks */
+    int depth;                 /* inner coroutines being resumed right now, one inside the other */
+    int barrier;               /* of these resumes, how many have a caller that may not wait */
+    int closers;               /* coroutines being closed right now, one inside the other */
+    bool host_yield;    /* the yield under way is ours (a wait, a forced yield), no script's */
+    bool loading;       /* load phase: vm_freeze was not called yet */
+    bool closing;       /* no new tasks */
+    struct buf warning; /* the pieces of what Lua is warning of */
+    void *owner;        /* the generation's per-worker record, or whatever made this vm */
+    uint64_t cpu;       /* nanoseconds spent in its tasks, sampled by the watchdog */
 };
 
+#define VM_BIG \
+    ((size_t)16 * 1024) /* bytes: a coroutine that needed more is shrunk when recycled \
+                         */
+
 /* Opens the libraries, sandbox and module loader. NULL + *e on failure (also when memory runs out
- * half-way). */
+ * half-way). The worker must have had its task_open. */
 struct vm *vm_new(struct worker *w, const struct vm_options *o, struct err *e);
-/* No tasks may be alive and no ops outstanding (assert). */
+/* No tasks may be alive and no ops outstanding (assert). Cheap objects with C finalizers are
+ * collected here; their finalizers must not look for the owner. */
 void vm_free(struct vm *vm);
-struct vm *vm_of(lua_State *L);
+
+/* The state that a thread of it belongs to. Two low bits of the word are coro.c's. */
+static inline struct vm *vm_of(lua_State *L) {
+    return (struct vm *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)3);
+}
 
 /* Runs fn(L) protected, with `arg` as its only argument (light userdata). 0, or negative: -ENOMEM,
- * or -EINVAL with the error's text and position in *e. Restores the stack. */
+ * or -EINVAL with the error's text and position in *e. Restores the stack. Scripts that fn calls
+ * may not wait; the watchdog stops them at the hard limit. No task starts meanwhile (task_start
+ * makes it ready). */
 int vm_protect(struct vm *vm, lua_CFunction fn, void *arg, struct err *e);
 /* Compiles text (never bytecode) and leaves the function on the stack; luaL_loadbufferx's result.
- * Chunk names are
- * "@services/<name>/<path>" so that messages carry file and line. */
+ * Chunk names are "@services/<name>/<path>" so that messages carry file and line. A byte order mark
+ * and a first line that begins with '#' are skipped. */
 int vm_load(lua_State *L, struct vm *vm, struct str path, struct str source);
+/* The same with the whole name, for files of the embedded tree: "lua/service.lua". */
+int vm_load_named(lua_State *L, struct str name, struct str source);
 /* After the load phase: the full API from now on, globals and library tables frozen. Protected
  * context only. */
 void vm_freeze(lua_State *L);
-/* "file:line: text" plus traceback of the coroutine into out. Protected context or a dead
- * coroutine. */
+/* The message, if any, and the traceback of the coroutine, each line indented, into out. Allocates
+ * nothing in the state: any context. */
 void vm_traceback(lua_State *co, const char *message, struct buf *out);
+/* The value at `index` as text for people, whatever it is; runs __tostring. Protected context. */
+void vm_text(lua_State *L, int index, struct buf *out);
+
+/* Bytes outside the state that its userdata keep alive (buffers, bodies): + when taken, - when
+ * given back. The collector cannot see them; this makes it work harder while they grow. Growing may
+ * run finalizers: protected context only, and last thing before the caller returns to Lua. */
+void vm_foreign(struct vm *vm, ptrdiff_t bytes);
+/* Raises what Lua raises when an allocation fails, so that the task ends with TASK_NO_MEMORY. For
+ * bindings whose mem_alloc failed. */
+_Noreturn void vm_throw_memory(lua_State *L);
+/* Raises "<what>: not while a service is loading" in the load phase. First line of bindings with
+ * side effects that do not wait (op_new does it for those that do). */
+void vm_live(lua_State *L, const char *what);
 
 #endif

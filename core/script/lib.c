@@ -1,0 +1,72 @@
+/*
+ * lib: the table of modules in C, and what their bindings share. Called by require.c and by the
+ * bindings.
+ */
+#include "core/script/lib.h"
+
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/script/task.h"
+
+/* X("module", symbol, trust): lib_<symbol>.c. Sorted, please. */
+#define LIBS(X) \
+    X("bus", bus, LIB_ALL) \
+    X("cli", cli, LIB_TRUSTED) \
+    X("files", files, LIB_ALL) \
+    X("host", host, LIB_PLATFORM) \
+    X("http", http, LIB_ALL) \
+    X("json", json, LIB_ALL) \
+    X("log", log, LIB_ALL) \
+    X("net", net, LIB_PLATFORM) \
+    X("pass", pass, LIB_PLATFORM) \
+    X("request", request, LIB_ALL) \
+    X("seal", seal, LIB_ALL) \
+    X("shared", shared, LIB_ALL) \
+    X("spec.core", spec, LIB_TRUSTED) \
+    X("store.core", store, LIB_ALL) \
+    X("task", task, LIB_ALL) \
+    X("time", time, LIB_ALL) \
+    X("token", token, LIB_ALL) \
+    X("url", url, LIB_ALL) \
+    X("yaml", yaml, LIB_ALL)
+
+#define LIB_DECLARE(name, symbol, trust) \
+    int lib_##symbol(lua_State *L); \
+    extern const struct lib_doc lib_##symbol##_docs[];
+LIBS(LIB_DECLARE)
+
+#define LIB_ROW(name, symbol, trust) {name, lib_##symbol, lib_##symbol##_docs, trust},
+const struct lib lib_all[] = {LIBS(LIB_ROW){NULL, NULL, NULL, LIB_ALL}};
+
+/* Methods go to __index, the rest into the metatable. What one call registers twice is the same. */
+void lib_class(lua_State *L, const char *name, const luaL_Reg *methods) {
+    if (!luaL_newmetatable(L, name)) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_newtable(L);
+    for (const luaL_Reg *m = methods; m->name; m++) {
+        lua_pushcfunction(L, m->func);
+        lua_setfield(L, strncmp(m->name, "__", 2) == 0 ? -3 : -2, m->name);
+    }
+    if (lua_getfield(L, -2, "__index") == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_setfield(L, -2, "__index");
+    } else {
+        lua_pop(L, 2);
+    }
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
+struct str lib_str(lua_State *L, int i) {
+    size_t n;
+    const char *p = luaL_checklstring(L, i, &n);
+    return str_make(p, n);
+}
+
+struct str lib_opt_str(lua_State *L, int i, struct str def) {
+    return lua_isnoneornil(L, i) ? def : lib_str(L, i);
+}

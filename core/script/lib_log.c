@@ -1,0 +1,107 @@
+/*
+ * lib_log: `require "log"`: lines for the host's log. Called by scripts, anywhere; print goes here,
+ * too. Lines are bounded: what is longer is cut.
+ */
+#include <stdlib.h>
+
+#include "core/script/lib.h"
+#include "core/script/task.h"
+
+#define MESSAGE_MAX 8192
+#define VALUE_MAX   4096
+#define FIELDS_MAX  24
+/* Fields that every line has: service and request id, and the end mark. */
+#define OWN_FIELDS 3
+
+static int by_key(const void *a, const void *b) {
+    return strcmp(((const struct log_field *)a)->key, ((const struct log_field *)b)->key);
+}
+
+/* The value on top. Strings stay anchored in the fields' table, other text on the stack. */
+static struct log_field field(lua_State *L, const char *key) {
+    switch (lua_type(L, -1)) {
+    case LUA_TBOOLEAN:
+        return LOGB(key, lua_toboolean(L, -1));
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, -1)) return LOGI(key, lua_tointeger(L, -1));
+        return LOGF(key, lua_tonumber(L, -1));
+    case LUA_TSTRING:
+        return LOGS(key, str_first(lib_str(L, -1), VALUE_MAX));
+    default:
+        luaL_error(L, "field '%s' must be a string, a number or a boolean, got %s", key,
+                   luaL_typename(L, -1));
+        return LOGB(key, false);
+    }
+}
+
+static int collect(lua_State *L, int index, struct log_field *out) {
+    int n = 0;
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        if (lua_type(L, -2) != LUA_TSTRING) luaL_argerror(L, index, "names must be strings");
+        if (n == FIELDS_MAX) luaL_argerror(L, index, "too many fields");
+        out[n++] = field(L, lua_tostring(L, -2));
+        lua_pop(L, 1);
+    }
+    qsort(out, (size_t)n, sizeof *out, by_key);
+    return n;
+}
+
+void lib_log_line(lua_State *L, enum log_level level, struct str message, int fields) {
+    struct log_field out[FIELDS_MAX + OWN_FIELDS];
+    struct vm *vm = vm_of(L);
+    struct task *t = vm->running;
+    int n = fields ? collect(L, fields, out) : 0;
+    if (!log_enabled(level)) return;
+    out[n++] = LOGZ("service", vm->options.name);
+    out[n++] = LOGS("id", t ? t->request_id : STR_NONE);
+    out[n] = (struct log_field){.key = NULL};
+    char text[MESSAGE_MAX + 1];
+    message = str_first(message, MESSAGE_MAX);
+    memcpy(text, message.p, message.n);
+    text[message.n] = 0;
+    log_emit(level, text, out);
+}
+
+static int line(lua_State *L, enum log_level level) {
+    struct str message = lib_str(L, 1);
+    lua_settop(L, 2);
+    lib_log_line(L, level, message, lua_isnil(L, 2) ? 0 : 2);
+    return 0;
+}
+
+static int l_debug(lua_State *L) {
+    return line(L, LOG_DEBUG);
+}
+
+static int l_info(lua_State *L) {
+    return line(L, LOG_INFO);
+}
+
+static int l_warn(lua_State *L) {
+    return line(L, LOG_WARN);
+}
+
+static int l_error(lua_State *L) {
+    return line(L, LOG_ERROR);
+}
+
+#define SIGNATURE "fun(message: string, fields?: table<string, string|number|boolean>)"
+#define BOUNDS    " Fields: at most 24; the service's name and the request's id are added."
+
+const struct lib_doc lib_log_docs[] = {
+    {"debug", SIGNATURE, "Writes a line that is shown at log level debug only." BOUNDS},
+    {"info", SIGNATURE, "Writes a line about normal work." BOUNDS},
+    {"warn", SIGNATURE, "Writes a line about something that somebody should look at." BOUNDS},
+    {"error", SIGNATURE, "Writes a line about something that failed." BOUNDS},
+    {NULL, NULL, NULL},
+};
+
+int lib_log(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL},
+    };
+    luaL_newlib(L, functions);
+    return 1;
+}

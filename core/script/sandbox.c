@@ -1,0 +1,509 @@
+/*
+ * sandbox: opens the standard libraries and takes out or replaces what untrusted scripts must not
+ * have. Called once per state by vm.c, and again when its load phase ends.
+ *
+ * Replacements check first and then run the library's own C function in the same frame (upvalue 1),
+ * so that names in messages, costs and results stay those of the original.
+ *
+ * No C function of a library may be able to run for long: instruction hooks, by which the watchdog
+ * stops scripts, do not fire inside one. Loops over something that Lua holds are bounded by the
+ * state's memory; loops over numbers that a script merely claims are bounded here.
+ */
+#include "core/script/sandbox.h"
+
+#include <lualib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/types.h>
+
+#include "core/base/log.h"
+#include "core/base/map.h"
+#include "core/script/lib.h"
+#include "core/script/sched.h"
+
+/* Elements that one call of a table function may touch when the state has no cap; with one it is
+ * as many as the cap has room for. */
+#define ELEMENTS_MAX ((lua_Integer)1 << 24)
+/* Arrays longer than this are sorted with a comparator in Lua, in which the watchdog can act. */
+#define SORT_IN_C ((lua_Integer)20000)
+/* Source text that `load` takes. */
+#define LOAD_MAX ((size_t)1024 * 1024)
+
+static const char VIEW; /* address: key of the viewed table in a view's metatable */
+
+static int original(lua_State *L) {
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* ---- views ----------------------------------------------------------------------------------- */
+
+static int view_write(lua_State *L) {
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    return luaL_error(L, "%s is read-only (writing '%s')", lua_tostring(L, lua_upvalueindex(1)),
+                      key);
+}
+
+/* The iterator carries the table itself: a loop must not get hold of what it may not write. */
+static int view_next(lua_State *L) {
+    lua_settop(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_replace(L, 1);
+    if (lua_next(L, 1)) return 2;
+    lua_pushnil(L);
+    return 1;
+}
+
+static int view_pairs(lua_State *L) {
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_pushnil(L);
+    return 3;
+}
+
+/* A view is an empty table; its metatable reads from the table that was on top. */
+void sandbox_readonly(lua_State *L, const char *name) {
+    int table = lua_gettop(L);
+    lua_newtable(L);
+    lua_createtable(L, 0, 6);
+    lua_pushvalue(L, table);
+    lua_setfield(L, -2, "__index");
+    lua_pushvalue(L, table);
+    lua_rawsetp(L, -2, &VIEW);
+    lua_pushstring(L, name);
+    lua_pushcclosure(L, view_write, 1);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushvalue(L, table);
+    lua_pushcclosure(L, view_next, 1);
+    lua_pushcclosure(L, view_pairs, 1);
+    lua_setfield(L, -2, "__pairs");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_replace(L, table);
+}
+
+/* Pushes the table behind the view at `index`; false, and nothing pushed, when it is none. */
+static bool view_target(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return false;
+    if (lua_rawgetp(L, -1, &VIEW) == LUA_TTABLE) {
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 2);
+    return false;
+}
+
+static int safe_rawget(lua_State *L) {
+    if (view_target(L, 1)) lua_replace(L, 1);
+    return original(L);
+}
+
+static int safe_rawset(lua_State *L) {
+    if (view_target(L, 1)) return luaL_error(L, "this table is read-only");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+    if (lua_rawequal(L, 1, -1) && !vm_of(L)->loading) return luaL_error(L, "globals are read-only");
+    lua_pop(L, 1);
+    return original(L);
+}
+
+/* ---- text without addresses ------------------------------------------------------------------ */
+
+const char *sandbox_tostring(lua_State *L, int index, size_t *n) {
+    index = lua_absindex(L, index);
+    if (luaL_callmeta(L, index, "__tostring")) {
+        if (!lua_isstring(L, -1)) luaL_error(L, "'__tostring' must return a string");
+        return lua_tolstring(L, -1, n);
+    }
+    switch (lua_type(L, index)) {
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+    case LUA_TBOOLEAN:
+    case LUA_TNIL:
+        return luaL_tolstring(L, index, n);
+    default:
+        break;
+    }
+    /* Still unique and stable, but nobody learns where anything is. */
+    const void *address = lua_topointer(L, index);
+    char masked[24];
+    snprintf(masked, sizeof masked, "%016llx",
+             (unsigned long long)map_hash(str_make((const char *)&address, sizeof address)));
+    int named = luaL_getmetafield(L, index, "__name");
+    lua_pushfstring(L, "%s: 0x%s",
+                    named == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, index), masked);
+    if (named != LUA_TNIL) lua_remove(L, -2);
+    return lua_tolstring(L, -1, n);
+}
+
+static int safe_tostring(lua_State *L) {
+    luaL_checkany(L, 1);
+    sandbox_tostring(L, 1, NULL);
+    return 1;
+}
+
+static bool shows_address(struct str format) {
+    for (size_t i = 0; i < format.n; i++) {
+        if (format.p[i] != '%') continue;
+        for (i++; i < format.n && strchr("-+#0 .123456789", format.p[i]) && format.p[i]; i++) {
+        }
+        if (i < format.n && format.p[i] == 'p') return true;
+    }
+    return false;
+}
+
+/* What `%p` would show is refused; what `%s` would show of a table or function is masked. */
+static int safe_format(lua_State *L) {
+    if (shows_address(lib_str(L, 1))) return luaL_error(L, "invalid conversion '%%p' to 'format'");
+    int n = lua_gettop(L);
+    for (int i = 2; i <= n; i++) {
+        int type = lua_type(L, i);
+        if (type < LUA_TTABLE && type != LUA_TLIGHTUSERDATA) continue;
+        sandbox_tostring(L, i, NULL);
+        lua_replace(L, i);
+    }
+    return original(L);
+}
+
+/* print("a", 1) is log.info("a\t1"). */
+static int print_to_log(lua_State *L) {
+    luaL_Buffer b;
+    int n = lua_gettop(L);
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= n; i++) {
+        if (i > 1) luaL_addchar(&b, '\t');
+        sandbox_tostring(L, i, NULL);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    lib_log_line(L, LOG_INFO, lib_str(L, -1), 0);
+    return 0;
+}
+
+/* ---- base ------------------------------------------------------------------------------------ */
+
+static int safe_collectgarbage(lua_State *L) {
+    if (strcmp(luaL_optstring(L, 1, "collect"), "count") != 0)
+        return luaL_error(L, "collectgarbage: only \"count\" is available");
+    return original(L);
+}
+
+static int safe_setmetatable(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TTABLE) {
+        lua_pushliteral(L, "__gc");
+        if (lua_rawget(L, 2) != LUA_TNIL)
+            return luaL_error(L, "__gc is not available: use a <close> variable");
+        lua_pop(L, 1);
+    }
+    return original(L);
+}
+
+/* Pushes the whole text that a reader function gives, piece by piece. */
+static void read_pieces(lua_State *L) {
+    luaL_Buffer b;
+    size_t total = 0, n;
+    luaL_buffinit(L, &b);
+    for (;;) {
+        lua_pushvalue(L, 1);
+        lua_call(L, 0, 1);
+        if (lua_isnil(L, -1)) break;
+        if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "reader function must return a string");
+        lua_tolstring(L, -1, &n);
+        if (n == 0) break;
+        total += n;
+        if (total > LOAD_MAX) luaL_error(L, "chunk is too long");
+        luaL_addvalue(&b);
+    }
+    lua_pop(L, 1);
+    luaL_pushresult(&b);
+}
+
+/* load(text or reader, name, mode, env): text only, whatever the mode says. */
+static int safe_load(lua_State *L) {
+    bool text = lua_type(L, 1) == LUA_TSTRING;
+    if (!text) luaL_checktype(L, 1, LUA_TFUNCTION);
+    const char *name = luaL_optstring(L, 2, text ? NULL : "=(load)");
+    luaL_optstring(L, 3, NULL);
+    bool env = !lua_isnone(L, 4);
+    lua_settop(L, 4);
+    if (text)
+        lua_pushvalue(L, 1);
+    else
+        read_pieces(L);
+    struct str source = lib_str(L, -1);
+    if (source.n > LOAD_MAX) return luaL_error(L, "chunk is too long");
+    if (luaL_loadbufferx(L, source.p, source.n, name ? name : source.p, "t") != LUA_OK) {
+        luaL_pushfail(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (env) {
+        lua_pushvalue(L, 4);
+        if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
+    }
+    return 1;
+}
+
+/* ---- string ---------------------------------------------------------------------------------- */
+
+/* Repeating nothing would loop without making anything. */
+static int safe_rep(lua_State *L) {
+    size_t text, sep;
+    luaL_checklstring(L, 1, &text);
+    lua_Integer n = luaL_checkinteger(L, 2);
+    luaL_optlstring(L, 3, "", &sep);
+    size_t limit = vm_of(L)->options.memory, unit = text + sep;
+    if (limit == 0) limit = (size_t)INT32_MAX;
+    if (n <= 0 || unit == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    if (unit < text || (lua_Unsigned)n > limit / unit)
+        return luaL_error(L, "resulting string too large");
+    return original(L);
+}
+
+/* ---- table ----------------------------------------------------------------------------------- */
+
+/* The library's functions believe what `#` says, and that may be any number: of a table with a
+ * __len, or of one with elements at powers of two. Those that loop up to it are bounded here. */
+static lua_Integer elements_max(lua_State *L) {
+    size_t cap = vm_of(L)->options.memory;
+    return cap ? (lua_Integer)(cap / 16) : ELEMENTS_MAX;
+}
+
+/* What the library asks of an argument that is no table: that it looks like one. */
+static void check_table(lua_State *L, int index, bool length) {
+    static const char *const wanted[] = {"__index", "__newindex", "__len"};
+    if (lua_type(L, index) == LUA_TTABLE) return;
+    for (int i = 0; i < (length ? 3 : 2); i++) {
+        if (luaL_getmetafield(L, index, wanted[i]) == LUA_TNIL)
+            luaL_checktype(L, index, LUA_TTABLE);
+        lua_pop(L, 1);
+    }
+}
+
+static int safe_insert(lua_State *L) {
+    check_table(L, 1, true);
+    int n = lua_gettop(L);
+    lua_Integer end = (lua_Integer)((lua_Unsigned)luaL_len(L, 1) + 1), at = end;
+    if (n != 2 && n != 3) return luaL_error(L, "wrong number of arguments to 'insert'");
+    if (n == 3) {
+        at = luaL_checkinteger(L, 2);
+        luaL_argcheck(L, (lua_Unsigned)at - 1 < (lua_Unsigned)end, 2, "position out of bounds");
+        luaL_argcheck(L, end - at <= elements_max(L), 1, "too many elements");
+        for (lua_Integer i = end; i > at; i--) {
+            lua_geti(L, 1, i - 1);
+            lua_seti(L, 1, i);
+        }
+    }
+    lua_seti(L, 1, at);
+    return 0;
+}
+
+static int safe_remove(lua_State *L) {
+    check_table(L, 1, true);
+    lua_Integer size = luaL_len(L, 1), at = luaL_optinteger(L, 2, size);
+    if (at != size)
+        luaL_argcheck(L, (lua_Unsigned)at - 1 <= (lua_Unsigned)size, 2, "position out of bounds");
+    luaL_argcheck(L, size - at <= elements_max(L), 1, "too many elements");
+    lua_geti(L, 1, at);
+    for (; at < size; at++) {
+        lua_geti(L, 1, at + 1);
+        lua_seti(L, 1, at);
+    }
+    lua_pushnil(L);
+    lua_seti(L, 1, at);
+    return 1;
+}
+
+static int safe_move(lua_State *L) {
+    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
+    if (to >= from)
+        luaL_argcheck(L, (lua_Unsigned)to - (lua_Unsigned)from < (lua_Unsigned)elements_max(L), 3,
+                      "too many elements to move");
+    return original(L);
+}
+
+static int safe_concat(lua_State *L) {
+    check_table(L, 1, true);
+    lua_Integer length = luaL_len(L, 1);
+    luaL_optstring(L, 2, "");
+    lua_Integer from = luaL_optinteger(L, 3, 1), to = luaL_optinteger(L, 4, length);
+    if (to >= from)
+        luaL_argcheck(L, (lua_Unsigned)to - (lua_Unsigned)from < (lua_Unsigned)elements_max(L), 1,
+                      "too many elements");
+    lua_settop(L, 2);
+    lua_pushinteger(L, from);
+    lua_pushinteger(L, to);
+    return original(L);
+}
+
+/* Upvalue 2: makes a comparator in Lua from a function, or from nil. */
+static int safe_sort(lua_State *L) {
+    check_table(L, 1, true);
+    lua_settop(L, 2);
+    bool in_c = lua_isnil(L, 2) || lua_iscfunction(L, 2);
+    bool claimed = luaL_getmetafield(L, 1, "__len") != LUA_TNIL;
+    lua_settop(L, 2);
+    if (in_c && (claimed || luaL_len(L, 1) > SORT_IN_C)) {
+        lua_pushvalue(L, lua_upvalueindex(2));
+        lua_insert(L, 2);
+        lua_call(L, 1, 1);
+    }
+    return original(L);
+}
+
+static const char COMPARATOR[] = "local less = ...\n"
+                                 "if less then return function(a, b) return less(a, b) end end\n"
+                                 "return function(a, b) return a < b end\n";
+
+/* ---- putting it together --------------------------------------------------------------------- */
+
+/* Replaces `name` of the table on top by `fn`, which finds what was there in upvalue 1. */
+static void replace(lua_State *L, const char *name, lua_CFunction fn) {
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, fn, 1);
+    lua_setfield(L, -2, name);
+}
+
+static void drop(lua_State *L, const char *name) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+}
+
+/* The library on top becomes a table of only these functions of its. */
+static void keep(lua_State *L, const char *const *names) {
+    lua_newtable(L);
+    for (; *names; names++) {
+        lua_getfield(L, -2, *names);
+        lua_setfield(L, -2, *names);
+    }
+    lua_remove(L, -2);
+}
+
+/* A generator of its own for every state, from the system's. */
+static void seed(lua_State *L) {
+    lua_Integer seeds[2];
+    if (getrandom(seeds, sizeof seeds, 0) != (ssize_t)sizeof seeds)
+        luaL_error(L, "no random numbers");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, seeds[0]);
+    lua_pushinteger(L, seeds[1]);
+    lua_call(L, 2, 0);
+}
+
+static void limit_base(lua_State *L) {
+    drop(L, "dofile");
+    drop(L, "loadfile");
+    replace(L, "collectgarbage", safe_collectgarbage);
+    replace(L, "load", safe_load);
+    replace(L, "print", print_to_log);
+    replace(L, "rawget", safe_rawget);
+    replace(L, "rawset", safe_rawset);
+    replace(L, "setmetatable", safe_setmetatable);
+    replace(L, "tostring", safe_tostring);
+}
+
+static void limit_string(lua_State *L) {
+    drop(L, "dump");
+    replace(L, "format", safe_format);
+    replace(L, "rep", safe_rep);
+}
+
+static void limit_table(lua_State *L) {
+    replace(L, "concat", safe_concat);
+    replace(L, "insert", safe_insert);
+    replace(L, "move", safe_move);
+    replace(L, "remove", safe_remove);
+    lua_getfield(L, -1, "sort");
+    if (luaL_loadbufferx(L, COMPARATOR, sizeof COMPARATOR - 1, "=sort", "t") != LUA_OK)
+        lua_error(L);
+    lua_pushcclosure(L, safe_sort, 2);
+    lua_setfield(L, -2, "sort");
+}
+
+static void limit_os(lua_State *L) {
+    static const char *const names[] = {"clock", "date", "difftime", "time", NULL};
+    keep(L, names);
+}
+
+static void limit_debug(lua_State *L) {
+    static const char *const names[] = {"traceback", NULL};
+    keep(L, names);
+}
+
+static const struct {
+    const char *name;           /* the global; "_G" is the table of globals itself */
+    lua_CFunction open;         /* stock library */
+    void (*limit)(lua_State *); /* what untrusted states get of it; NULL = all */
+    bool trusted;               /* only trusted states have it */
+} libraries[] = {
+    {LUA_GNAME, luaopen_base, limit_base, false},
+    {LUA_STRLIBNAME, luaopen_string, limit_string, false},
+    {LUA_TABLIBNAME, luaopen_table, limit_table, false},
+    {LUA_MATHLIBNAME, luaopen_math, NULL, false},
+    {LUA_UTF8LIBNAME, luaopen_utf8, NULL, false},
+    {LUA_COLIBNAME, coro_open, NULL, false},
+    {LUA_OSLIBNAME, luaopen_os, limit_os, false},
+    {LUA_DBLIBNAME, luaopen_debug, limit_debug, false},
+    {LUA_IOLIBNAME, luaopen_io, NULL, true},
+};
+
+static void lock_strings(lua_State *L) {
+    lua_pushliteral(L, "");
+    if (lua_getmetatable(L, -1)) {
+        lua_pushboolean(L, false);
+        lua_setfield(L, -2, "__metatable");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+void sandbox_open(lua_State *L, struct vm *vm) {
+    bool trusted = vm->options.trusted;
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        if (libraries[i].trusted && !trusted) continue;
+        luaL_requiref(L, libraries[i].name, libraries[i].open, 1);
+        if (libraries[i].open == luaopen_math) seed(L);
+        if (!trusted) {
+            if (libraries[i].limit) libraries[i].limit(L);
+            if (libraries[i].open != luaopen_base) sandbox_readonly(L, libraries[i].name);
+            lua_setglobal(L, libraries[i].name);
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+    if (!trusted) lock_strings(L);
+}
+
+/* ---- freezing -------------------------------------------------------------------------------- */
+
+static const char *key_text(lua_State *L) {
+    return lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : sandbox_tostring(L, 2, NULL);
+}
+
+static int undefined(lua_State *L) {
+    return luaL_error(L, "undefined global '%s'", key_text(L));
+}
+
+static int no_new_global(lua_State *L) {
+    return luaL_error(L, "globals are read-only (writing '%s')", key_text(L));
+}
+
+void sandbox_freeze(lua_State *L) {
+    lua_pushglobaltable(L);
+    lua_createtable(L, 0, 3);
+    lua_pushcfunction(L, undefined);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, no_new_global);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushvalue(L, -2);
+    if (!vm_of(L)->options.trusted) sandbox_readonly(L, LUA_GNAME);
+    lua_setfield(L, -3, LUA_GNAME);
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}

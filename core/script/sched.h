@@ -1,0 +1,60 @@
+/*
+ * sched: what the files of the task scheduler share with each other and with nobody else: the
+ * record that every worker hangs into its WORKER_SCRIPT slot, and the inner doors between vm.c,
+ * task.c, op.c, coro.c and watchdog.c.
+ */
+#ifndef SCHED_H
+#define SCHED_H
+
+#include "core/script/task.h"
+#include "core/script/vm.h"
+#include "core/script/watchdog.h"
+
+/* One place in the worker's table of tasks; task_id.index points at it. */
+struct sched_slot {
+    struct task *task;   /* NULL while the place is free */
+    uint32_t generation; /* of the next task that lives here */
+    uint32_t next_free;  /* the next free place, or SCHED_NO_SLOT */
+};
+
+#define SCHED_NO_SLOT UINT32_MAX
+
+struct sched {
+    struct watchdog_mark mark; /* first: watchdog.h finds it through the slot */
+    struct worker *worker;
+    struct worker_turn turn;  /* drains `ready` */
+    struct list ready;        /* struct task.ready: to be resumed or, when cancelled, ended */
+    struct sched_slot *slots; /* every task of the worker, also the recycled ones */
+    uint32_t n_slots;         /* room in `slots` */
+    uint32_t free_slot;       /* first free place */
+    int n_tasks;              /* places taken */
+    bool busy;                /* Lua or an `ended` is on the C stack: nothing is started or ended */
+};
+
+static inline struct sched *sched_of(const struct worker *w) {
+    return w->slot[WORKER_SCRIPT];
+}
+
+/* task.c */
+void task_ready(struct task *t);    /* to the end of the ready list, if it is in none */
+void task_drop_idle(struct vm *vm); /* frees the recycled tasks */
+_Noreturn void task_stop(lua_State *L, struct task *t); /* ends a cancelled or overrun task here */
+
+/* op.c */
+void op_release(struct op *op); /* drop() and free */
+void op_detach(struct task *t); /* cancels or drops what the task waits for */
+
+/* coro.c: marks in the low bits of a thread's extra space, see vm_of. */
+#define CORO_TASK    1 /* a task's own coroutine, no script's */
+#define CORO_WAITING 2 /* a script's coroutine that waits: only its task may resume it */
+
+static inline uintptr_t *coro_word(lua_State *co) {
+    return lua_getextraspace(co);
+}
+int coro_open(lua_State *L); /* pushes the coroutine library */
+/* Closes the inner coroutines that a waiting task has, innermost first. Protected context. */
+void coro_close_nest(lua_State *L, struct task *t);
+/* lua_resetthread with the watchdog looking at `co`; its result. */
+int coro_reset(lua_State *L, lua_State *co);
+
+#endif

@@ -1,0 +1,661 @@
+/*
+ * task: the scheduler of one worker. Called by whoever starts tasks (server, tickers, bus,
+ * lib_task) and by op.c; runs at the end of loop turns.
+ *
+ * Everything that runs Lua or calls an `ended` does so with sched.busy set, and nothing is started
+ * or ended while it is: it goes to the ready list instead. So neither Lua nor `ended` is ever
+ * entered from inside itself, and the depth of the C stack does not depend on scripts.
+ *
+ * Outside of lua_resume and vm_protect nothing here calls what may throw.
+ */
+#include "core/script/task.h"
+
+#include <assert.h>
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/stat.h"
+#include "core/script/sched.h"
+
+/* One loop turn resumes so many tasks, or until so much time has passed. */
+#define TURN_TASKS 64
+#define TURN_NS    2000000
+/* Recycled tasks that a state keeps. */
+#define IDLE_MAX    256
+#define ARENA_FIRST 512
+#define SLOTS_FIRST 64
+/* Inner coroutines for which a recycled task keeps room. */
+#define NEST_KEPT 16
+/* Parents whose traceback follows a child's. */
+#define TRACE_PARENTS 4
+
+static void end(struct task *t, enum task_end how, int nresults);
+static void deadline_passed(struct timer *timer);
+
+/* ---- the worker's table ---------------------------------------------------------------------- */
+
+static int grow_slots(struct sched *s) {
+    uint32_t n = s->n_slots ? 2 * s->n_slots : SLOTS_FIRST;
+    if (n <= s->n_slots || n == SCHED_NO_SLOT) return -ENOMEM;
+    struct sched_slot *slots = mem_realloc(s->slots, n * sizeof *slots);
+    if (!slots) return -ENOMEM;
+    s->slots = slots;
+    for (uint32_t i = n; i-- > s->n_slots;) {
+        slots[i] = (struct sched_slot){.generation = 1, .next_free = s->free_slot};
+        s->free_slot = i;
+    }
+    s->n_slots = n;
+    return 0;
+}
+
+static int take_slot(struct sched *s, struct task *t) {
+    if (s->free_slot == SCHED_NO_SLOT && grow_slots(s) < 0) return -ENOMEM;
+    t->id.index = s->free_slot;
+    struct sched_slot *slot = &s->slots[s->free_slot];
+    s->free_slot = slot->next_free;
+    slot->task = t;
+    t->id.generation = slot->generation;
+    s->n_tasks++;
+    return 0;
+}
+
+/* Whoever knows the task by its id does not find it any more. */
+static void next_generation(struct sched *s, struct task *t) {
+    struct sched_slot *slot = &s->slots[t->id.index];
+    if (++slot->generation == 0) slot->generation = 1;
+    t->id.generation = slot->generation;
+}
+
+static void give_slot(struct sched *s, struct task *t) {
+    struct sched_slot *slot = &s->slots[t->id.index];
+    next_generation(s, t);
+    slot->task = NULL;
+    slot->next_free = s->free_slot;
+    s->free_slot = t->id.index;
+    s->n_tasks--;
+}
+
+struct task *task_find(struct worker *w, struct task_id id) {
+    struct sched *s = sched_of(w);
+    if (id.index >= s->n_slots) return NULL;
+    struct sched_slot *slot = &s->slots[id.index];
+    bool alive = slot->task && slot->generation == id.generation && slot->task->state != TASK_FREE;
+    return alive ? slot->task : NULL;
+}
+
+/* ---- making and recycling -------------------------------------------------------------------- */
+
+static int new_coroutine(lua_State *L) {
+    struct task *t = lua_touserdata(L, 1);
+    t->co = lua_newthread(L);
+    t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+/* A task that was never used, with a coroutine of its own. */
+static struct task *make(struct vm *vm, struct err *e) {
+    struct sched *s = sched_of(vm->worker);
+    struct task *t = mem_zalloc(sizeof *t);
+    if (!t || take_slot(s, t) < 0) {
+        mem_free(t);
+        err_set(e, -ENOMEM, "out of memory for a task");
+        return NULL;
+    }
+    t->vm = vm;
+    t->ref = LUA_NOREF;
+    list_init(&t->link);
+    list_init(&t->ready);
+    list_init(&t->children);
+    list_init(&t->sibling);
+    arena_init(&t->arena, ARENA_FIRST);
+    timer_init(&t->timer, deadline_passed);
+    buf_init(&t->trace);
+    if (vm_protect(vm, new_coroutine, t, e) < 0) {
+        give_slot(s, t);
+        mem_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void destroy(struct task *t) {
+    struct vm *vm = t->vm;
+    timer_remove(vm->worker, &t->timer);
+    if (t->ref != LUA_NOREF && lua_checkstack(vm->L, 2))
+        luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
+    arena_free(&t->arena);
+    buf_free(&t->trace);
+    mem_free(t->nest);
+    give_slot(sched_of(vm->worker), t);
+    mem_free(t);
+}
+
+/* Back to the pool, or away with it when its coroutine is no good any more. */
+static void recycle(struct task *t, bool usable) {
+    struct vm *vm = t->vm;
+    lua_State *co = t->co;
+    timer_disarm(vm->worker, &t->timer);
+    if (!usable || t->exposed || vm->closing || vm->n_idle >= IDLE_MAX) {
+        *coro_word(co) &= ~(uintptr_t)CORO_TASK;
+        destroy(t);
+        return;
+    }
+    /* Something big was allocated meanwhile, maybe its stack: this gives the stack back. */
+    if (t->big != vm->big) lua_resetthread(co);
+    if (lua_gethookmask(co)) lua_sethook(co, NULL, 0, 0);
+    if (t->nest_room > NEST_KEPT) {
+        mem_free(t->nest);
+        t->nest = NULL;
+        t->nest_room = 0;
+    }
+    arena_reset(&t->arena);
+    buf_free(&t->trace);
+    next_generation(sched_of(vm->worker), t);
+    t->state = TASK_FREE;
+    list_push_front(&vm->idle, &t->link);
+    vm->n_idle++;
+}
+
+void task_drop_idle(struct vm *vm) {
+    for (struct list *node; (node = list_pop(&vm->idle));) {
+        vm->n_idle--;
+        destroy(LIST_ENTRY(node, struct task, link));
+    }
+}
+
+/* Everything that a life leaves behind. */
+static void reset(struct task *t) {
+    t->canceled = t->overrun = t->timed_out = t->exposed = t->detached = t->background = false;
+    t->nargs = t->n_nest = 0;
+    t->op = NULL;
+    t->parent = NULL;
+    t->big = t->vm->big;
+    t->started = t->vm->worker->now_ms;
+    t->deadline = t->cpu = t->cpu_rested = 0;
+    t->request_id = STR_NONE;
+    t->what = NULL;
+    t->ended = NULL;
+    t->data = t->context = NULL;
+    t->exchange = NULL;
+    t->end = TASK_RETURNED;
+}
+
+struct pushing {
+    int (*push)(lua_State *co, void *arg);
+    void *arg;
+    int nargs;
+};
+
+static int call_push(lua_State *co) {
+    struct pushing *p = lua_touserdata(co, 1);
+    lua_settop(co, 0);
+    p->nargs = p->push(co, p->arg);
+    assert(lua_gettop(co) > p->nargs && p->nargs >= 0);
+    return p->nargs + 1;
+}
+
+/* Runs push in the coroutine. Its values stay there. */
+static int push_values(struct task *t, struct pushing *p, struct err *e) {
+    lua_State *co = t->co;
+    lua_pushcfunction(co, call_push);
+    lua_pushlightuserdata(co, p);
+    int status = lua_pcall(co, 1, LUA_MULTRET, 0);
+    if (status == LUA_OK) return 0;
+    int code = status == LUA_ERRMEM ? -ENOMEM : -EINVAL;
+    const char *text = lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : "no message";
+    err_set(e, code, "%s", text);
+    lua_settop(co, 0);
+    return code;
+}
+
+struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                      struct err *e) {
+    int most = vm->options.max_tasks;
+    if (vm->closing || (most > 0 && vm->n_tasks >= most)) {
+        stat_add(STAT_TASKS_REFUSED, 1);
+        err_set(e, ERR_LIMIT, vm->closing ? "%s is going out of service" : "%s has too many tasks",
+                vm->options.name);
+        return NULL;
+    }
+    struct list *node = list_pop(&vm->idle);
+    struct task *t = node ? LIST_ENTRY(node, struct task, link) : make(vm, e);
+    if (!t) return NULL;
+    if (node) vm->n_idle--;
+    reset(t);
+    struct pushing p = {push, arg, 0};
+    if (push_values(t, &p, e) < 0) {
+        recycle(t, true);
+        return NULL;
+    }
+    t->nargs = p.nargs;
+    t->state = TASK_NEW;
+    *coro_word(t->co) |= CORO_TASK;
+    list_push(&vm->tasks, &t->link);
+    vm->n_tasks++;
+    stat_add(STAT_TASKS_OPEN, 1);
+    return t;
+}
+
+/* ---- family ---------------------------------------------------------------------------------- */
+
+void task_adopt(struct task *parent, struct task *child) {
+    assert(child->state == TASK_NEW && !child->parent && child->vm == parent->vm);
+    child->parent = parent;
+    list_push(&parent->children, &child->sibling);
+    child->request_id = parent->request_id;
+    child->what = parent->what;
+    child->context = parent->context;
+}
+
+static void leave_parent(struct task *t) {
+    list_unlink(&t->sibling);
+    t->parent = NULL;
+}
+
+int task_detach(struct task *child) {
+    if (!child->parent) return 0;
+    struct str id = arena_str(&child->arena, child->request_id);
+    char *what = child->what ? arena_dup(&child->arena, str_of(child->what)) : NULL;
+    if ((child->request_id.n && !id.p) || (child->what && !what)) return -ENOMEM;
+    child->request_id = id;
+    child->what = what;
+    child->context = NULL;
+    child->detached = true;
+    leave_parent(child);
+    return 0;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+struct task *task_running(lua_State *L) {
+    return vm_of(L)->running;
+}
+
+void task_ready(struct task *t) {
+    struct sched *s = sched_of(t->vm->worker);
+    assert(t->state != TASK_FREE && t->state != TASK_DONE && t->state != TASK_RUNNING);
+    t->state = TASK_READY;
+    if (!list_empty(&t->ready)) return;
+    list_push(&s->ready, &t->ready);
+    worker_turn_soon(s->worker);
+}
+
+void task_stop(lua_State *L, struct task *t) {
+    struct vm *vm = t->vm;
+    if (!t->overrun && lua_isyieldable(L) && vm->barrier == 0) {
+        vm->host_yield = true;
+        lua_yield(L, 0);
+    }
+    lua_pushstring(L, t->overrun ? WATCHDOG_MESSAGE : "this task was cancelled");
+    lua_error(L);
+    __builtin_unreachable();
+}
+
+static int yielded(lua_State *L, int status, lua_KContext context) {
+    return 0;
+}
+
+int task_yield(lua_State *L) {
+    struct vm *vm = vm_of(L);
+    struct task *t = vm->running;
+    if (!t || t->state != TASK_RUNNING) return 0;
+    if (t->canceled || t->overrun) task_stop(L, t);
+    if (!lua_isyieldable(L) || vm->barrier > 0) return 0;
+    vm->host_yield = true;
+    return lua_yieldk(L, 0, 0, yielded);
+}
+
+/* The task has stopped running: where does it go? */
+static void settle(struct task *t, int status, int nresults) {
+    struct vm *vm = t->vm;
+    bool host_yield = vm->host_yield;
+    vm->host_yield = false;
+    if (t->op && t->op->consumed) {
+        struct op *op = t->op;
+        t->op = NULL;
+        op_release(op);
+    }
+    if (t->overrun) {
+        end(t, TASK_OVERRUN, 0);
+    } else if (t->canceled) {
+        end(t, TASK_CANCELED, 0);
+    } else if (status == LUA_OK) {
+        end(t, TASK_RETURNED, nresults);
+    } else if (status == LUA_ERRMEM) {
+        end(t, TASK_NO_MEMORY, 0);
+    } else if (status != LUA_YIELD) {
+        end(t, TASK_FAILED, 1);
+    } else {
+        assert(host_yield);
+        (void)host_yield;
+        if (t->op && t->op->awaited)
+            t->state = TASK_WAITING;
+        else
+            task_ready(t);
+    }
+}
+
+/* One turn. The caller has set busy. */
+static void run(struct task *t) {
+    struct vm *vm = t->vm;
+    int nargs = t->nargs, nresults = 0;
+    t->nargs = 0;
+    t->state = TASK_RUNNING;
+    vm->running = t;
+    vm->depth = vm->barrier = vm->closers = 0;
+    watchdog_enter(vm->worker, t->co);
+    int status = lua_resume(t->co, NULL, nargs, &nresults);
+    watchdog_leave(vm->worker, vm, t);
+    vm->running = NULL;
+    t->state = TASK_READY;
+    settle(t, status, nresults);
+}
+
+void task_start(struct task *t) {
+    struct sched *s = sched_of(t->vm->worker);
+    assert(t->state == TASK_NEW);
+    stat_add(STAT_TASKS, 1);
+    if (s->busy) {
+        task_ready(t);
+        return;
+    }
+    s->busy = true;
+    run(t);
+    s->busy = false;
+}
+
+static bool turn(struct worker_turn *turn) {
+    struct sched *s = LIST_ENTRY(turn, struct sched, turn);
+    if (s->busy || list_empty(&s->ready)) return false;
+    uint64_t began = uv_hrtime();
+    s->busy = true;
+    for (int i = 0; i < TURN_TASKS; i++) {
+        struct list *node = list_pop(&s->ready);
+        if (!node) break;
+        struct task *t = LIST_ENTRY(node, struct task, ready);
+        if (t->canceled)
+            end(t, TASK_CANCELED, 0);
+        else
+            run(t);
+        if (uv_hrtime() - began > TURN_NS) break;
+    }
+    s->busy = false;
+    return !list_empty(&s->ready);
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+struct verdict {
+    struct task *task;
+    bool answer;         /* the error is an answer rather than a fault */
+    int closed;          /* status of closing the coroutine */
+    struct buf *message; /* text of the error */
+    int status;          /* HTTP status of the error */
+};
+
+/* Moves a copy of the task's error to L. */
+static void push_error(lua_State *L, struct task *t) {
+    if (!lua_checkstack(t->co, 1)) vm_throw_memory(L);
+    lua_pushvalue(t->co, -1);
+    lua_xmove(t->co, L, 1);
+}
+
+/* [protected] The HTTP status that the error on top asks for, or 0. */
+static int asked_status(lua_State *L) {
+    if (!lua_istable(L, -1)) return 0;
+    lua_getfield(L, -1, "status");
+    lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
+    return status >= 100 && status <= 599 ? (int)status : 0;
+}
+
+static int examine(lua_State *L) {
+    struct verdict *v = lua_touserdata(L, 1);
+    push_error(L, v->task);
+    int status = asked_status(L);
+    v->answer = status > 0 && status < 500;
+    return 0;
+}
+
+static void trace_one(struct task *t, struct buf *out) {
+    for (int i = 0; i < t->n_nest; i++) {
+        vm_traceback(t->nest[i], NULL, out);
+        buf_str(out, STR("\nresumed from:\n"));
+    }
+    vm_traceback(t->co, NULL, out);
+}
+
+/* Where a task failed, or where it waited too long. Not for errors that are answers: they are
+ * raised on purpose, and often. */
+static void keep_trace(struct task *t) {
+    if (t->end == TASK_RETURNED || (t->end == TASK_CANCELED && !t->timed_out)) return;
+    if (t->end == TASK_FAILED && lua_istable(t->co, -1)) {
+        struct verdict v = {.task = t};
+        vm_protect(t->vm, examine, &v, NULL);
+        if (v.answer) return;
+    }
+    if (t->end == TASK_OVERRUN) {
+        const char *where = watchdog_of(t->vm->worker)->where;
+        if (*where) buf_printf(&t->trace, "over the limit at %s\n", where);
+    }
+    if (t->op && t->op->awaited) buf_printf(&t->trace, "waiting for %s\n", t->op->kind->name);
+    trace_one(t, &t->trace);
+    struct task *p = t->parent;
+    for (int i = 0; p && i < TRACE_PARENTS; i++, p = p->parent) {
+        buf_str(&t->trace, STR("\nstarted by a task:\n"));
+        trace_one(p, &t->trace);
+    }
+}
+
+static int close_coroutine(lua_State *L) {
+    struct verdict *v = lua_touserdata(L, 1);
+    coro_close_nest(L, v->task);
+    v->closed = coro_reset(L, v->task->co);
+    return 0;
+}
+
+static void report_closers(struct task *t, const char *text) {
+    log_warn("error in a <close> variable of a task that ended",
+             LOGZ("service", t->vm->options.name), LOGS("id", t->request_id), LOGZ("error", text));
+}
+
+/* Runs the <close> variables. False when the coroutine is not to be used again. The error of a
+ * failed task stays on top, possibly replaced by the last one that a closer raised. */
+static bool close_task(struct task *t) {
+    struct verdict v = {.task = t};
+    struct err e = {0};
+    lua_State *co = t->co;
+    t->vm->running = t;
+    int rc = vm_protect(t->vm, close_coroutine, &v, &e);
+    t->vm->running = NULL;
+    if (rc < 0) {
+        report_closers(t, e.text);
+    } else if (v.closed != LUA_OK && t->end != TASK_FAILED && !t->overrun) {
+        report_closers(t, lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : "no message");
+    }
+    if (t->end != TASK_FAILED)
+        lua_settop(co, 0);
+    else if (lua_gettop(co) == 0 && lua_checkstack(co, 1))
+        lua_pushnil(co);
+    return rc == 0;
+}
+
+static void count_end(enum task_end how) {
+    static const enum stat_id counters[] = {
+        [TASK_RETURNED] = STAT_COUNT,          [TASK_FAILED] = STAT_TASKS_FAILED,
+        [TASK_CANCELED] = STAT_TASKS_CANCELED, [TASK_NO_MEMORY] = STAT_TASKS_FAILED,
+        [TASK_OVERRUN] = STAT_TASKS_OVERRUN,
+    };
+    if (counters[how] != STAT_COUNT) stat_add(counters[how], 1);
+    stat_add(STAT_TASKS_OPEN, -1);
+}
+
+/* Before its children end. */
+static void begin_end(struct task *t, enum task_end how) {
+    t->end = how;
+    list_unlink(&t->ready);
+    keep_trace(t);
+    t->state = TASK_DONE;
+    op_detach(t);
+}
+
+/* After its children have ended. */
+static void finish_end(struct task *t, int nresults) {
+    struct vm *vm = t->vm;
+    bool usable = true;
+    assert(list_empty(&t->children));
+    if (t->end != TASK_RETURNED) usable = close_task(t);
+    assert(t->n_nest == 0 || !usable);
+    if (t->ended) t->ended(t, t->end, nresults);
+    leave_parent(t);
+    list_unlink(&t->link);
+    vm->n_tasks--;
+    count_end(t->end);
+    lua_settop(t->co, 0);
+    recycle(t, usable);
+}
+
+/* Ends a task and its descendants, the youngest first, without recursion. The caller has set busy.
+ */
+static void end(struct task *root, enum task_end how, int nresults) {
+    begin_end(root, how);
+    for (struct task *t = root, *parent;; t = parent) {
+        while (!list_empty(&t->children)) {
+            t = LIST_ENTRY(t->children.next, struct task, sibling);
+            begin_end(t, TASK_CANCELED);
+        }
+        parent = t->parent;
+        bool last = t == root;
+        finish_end(t, last ? nresults : 0);
+        if (last) break;
+    }
+}
+
+void task_cancel(struct task *t) {
+    struct sched *s = sched_of(t->vm->worker);
+    if (t->canceled || t->state == TASK_FREE || t->state == TASK_DONE) return;
+    t->canceled = true;
+    if (t->state == TASK_RUNNING) return;
+    if (s->busy) {
+        op_detach(t);
+        task_ready(t);
+        return;
+    }
+    s->busy = true;
+    end(t, TASK_CANCELED, 0);
+    s->busy = false;
+}
+
+/* The list is walked by moving it over: cancelling one task may end any other of them. */
+void task_cancel_all(struct vm *vm, bool background_only) {
+    struct list todo;
+    list_init(&todo);
+    for (struct list *node; (node = list_pop(&vm->tasks));)
+        list_push(&todo, node);
+    for (struct list *node; (node = list_pop(&todo));) {
+        struct task *t = LIST_ENTRY(node, struct task, link);
+        list_push(&vm->tasks, node);
+        if (t->background || !background_only) task_cancel(t);
+    }
+}
+
+static void deadline_passed(struct timer *timer) {
+    struct task *t = LIST_ENTRY(timer, struct task, timer);
+    if (t->canceled) return;
+    t->timed_out = true;
+    task_cancel(t);
+}
+
+int task_deadline(struct task *t, uint64_t ms) {
+    struct worker *w = t->vm->worker;
+    t->deadline = 0;
+    timer_disarm(w, &t->timer);
+    if (ms == 0) return 0;
+    if (timer_arm(w, &t->timer, ms) < 0) return -ENOMEM;
+    t->deadline = w->now_ms + ms;
+    return 0;
+}
+
+/* ---- why ------------------------------------------------------------------------------------- */
+
+static int explain(lua_State *L) {
+    struct verdict *v = lua_touserdata(L, 1);
+    push_error(L, v->task);
+    v->status = asked_status(L);
+    if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "message");
+        if (lua_type(L, -1) != LUA_TSTRING) lua_pop(L, 1);
+    }
+    vm_text(L, -1, v->message);
+    return 0;
+}
+
+static int failure(struct task *t, struct buf *message) {
+    struct verdict v = {.task = t, .message = message};
+    struct err e = {0};
+    if (vm_protect(t->vm, explain, &v, &e) < 0) {
+        buf_clear(message);
+        buf_str(message, str_of(e.text));
+    }
+    return v.status;
+}
+
+int task_error(struct task *t, struct buf *traceback, struct buf *message) {
+    int status = 0;
+    struct buf text;
+    buf_init(&text);
+    assert(t->state == TASK_DONE);
+    switch (t->end) {
+    case TASK_RETURNED:
+        break;
+    case TASK_FAILED:
+        status = failure(t, &text);
+        break;
+    case TASK_CANCELED:
+        status = t->timed_out ? 504 : 0;
+        buf_str(&text, t->timed_out ? STR("deadline exceeded") : STR("canceled"));
+        break;
+    case TASK_NO_MEMORY:
+        status = 503;
+        buf_str(&text, STR("out of memory"));
+        break;
+    case TASK_OVERRUN:
+        status = 503;
+        buf_str(&text, str_of(WATCHDOG_MESSAGE));
+        break;
+    }
+    if (message) buf_str(message, buf_view(&text));
+    if (traceback) {
+        buf_str(traceback, buf_view(&text));
+        if (t->trace.n) buf_char(traceback, '\n');
+        buf_str(traceback, buf_view(&t->trace));
+    }
+    buf_free(&text);
+    return status;
+}
+
+/* ---- the worker ------------------------------------------------------------------------------ */
+
+int task_open(struct worker *w) {
+    struct sched *s = mem_zalloc(sizeof *s);
+    if (!s) return -ENOMEM;
+    s->worker = w;
+    s->turn.run = turn;
+    s->free_slot = SCHED_NO_SLOT;
+    list_init(&s->ready);
+    w->slot[WORKER_SCRIPT] = s;
+    watchdog_open(&s->mark);
+    worker_turn_add(w, &s->turn);
+    return 0;
+}
+
+void task_close(struct worker *w) {
+    struct sched *s = sched_of(w);
+    if (!s) return;
+    assert(s->n_tasks == 0 && list_empty(&s->ready) && !s->busy);
+    worker_turn_remove(&s->turn);
+    watchdog_close(&s->mark);
+    mem_free(s->slots);
+    mem_free(s);
+    w->slot[WORKER_SCRIPT] = NULL;
+}
