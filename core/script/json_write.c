@@ -437,6 +437,7 @@ static void write_path(struct encoder *e, struct buf *path) {
     lua_State *L = e->L;
     for (int i = 0; i < e->depth; i++) {
         struct level *v = &e->level[i];
+        if (v->i == 0) return; /* it failed before its first member */
         if (v->kind == LEVEL_ARRAY) {
             buf_printf(path, "[%lld]", (long long)v->i);
             continue;
