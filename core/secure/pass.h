@@ -16,18 +16,19 @@
 struct pass_job {
     struct job job; /* internal; cancel with jobs_cancel(&p->job) */
     enum { PASS_HASH, PASS_CHECK } what;
-    char password[PASS_MAX + 1]; /* wiped when done */
+    char password[PASS_MAX + 1]; /* wiped when done, dropped or refused */
     size_t n;
     char phc[128]; /* result of HASH, input of CHECK; empty = burn the time of a check and fail
                       (unknown account) */
-    int result;    /* 0, -EACCES (wrong password) or negative */
+    int result;    /* 0, -EACCES (wrong password), -EBADMSG (phc is no argon2 hash) or -ENOMEM */
     bool outdated; /* CHECK passed but the parameters are weaker than ours: hash again */
     void (*done)(struct pass_job *p); /* on the submitting worker */
     void (*drop)(struct pass_job *p); /* instead of done, after a cancel */
 };
 
+/* `threads` 0 = half the cores; `queue` = how many may wait; `cheap` = test mode. */
 int pass_start(int threads, int queue, bool cheap, struct err *e);
 void pass_stop(void);
-int pass_submit(struct pass_job *p); /* 0 or ERR_BUSY */
+int pass_submit(struct pass_job *p); /* 0, ERR_BUSY, or -EINVAL when n is over PASS_MAX */
 
 #endif
