@@ -112,6 +112,30 @@ static struct str field_str(lua_State *L, int index, const char *name) {
     return str_make(p, n);
 }
 
+/* Waiting until every worker routes by a list. */
+struct routing {
+    struct op op;
+    struct routes_update update;
+};
+
+static void applied(struct routes_update *u) {
+    op_finish(&LIST_ENTRY(u, struct routing, update)->op);
+}
+
+static int routing_done(lua_State *L, struct op *op) {
+    (void)op;
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static bool routing_cancel(struct op *op) {
+    (void)op;
+    return false; /* applied() comes */
+}
+
+static const struct op_kind routing_kind = {"host.instances", sizeof(struct routing), routing_done,
+                                            routing_cancel, NULL};
+
 /* host.instances(list, generation): list of {id, slug, url, healthy}. */
 static int l_instances(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -130,10 +154,12 @@ static int l_instances(lua_State *L) {
         list[i].healthy = lua_toboolean(L, -1);
         lua_settop(L, t - 1);
     }
-    if (routes_set_instances(list, (int)n, (uint64_t)generation) < 0)
-        return op_fail(L, -ENOMEM, "out of memory");
-    lua_pushboolean(L, 1);
-    return 1;
+    struct routing *r = op_new(L, &routing_kind);
+    r->update.applied = applied;
+    if (routes_set_instances(&r->update, list, (int)n, (uint64_t)generation) == 0)
+        return op_await(L, &r->op);
+    op_discard(&r->op);
+    return op_fail(L, -ENOMEM, "out of memory");
 }
 
 /* ---- the machine ---- */
@@ -252,8 +278,8 @@ const struct lib_doc lib_host_docs[] = {
     {"write", "fun(name: string, text: string): true?, string?, string?",
      "Writes a small file of the home folder, readable by its owner only, whole or not at all."},
     {"instances", "fun(list: table[], generation: integer): true?, string?, string?",
-     "Hands all instances ({id, slug, url, healthy}) to the proxy; an older generation than the "
-     "last is ignored."},
+     "Hands all instances ({id, slug, url, healthy}) to the proxy and returns when every worker "
+     "routes by them; an older generation than the last is ignored."},
     {"usage", "fun(): table", "cpu, memory and disk, each {used, total, percent}."},
     {"generate_key", "fun(): string?, string?, string?", "A new private RSA key as PEM; slow."},
     {"use_key", "fun(pem: string): string?, string?, string?",

@@ -18,6 +18,19 @@ struct instances {
     struct routes_instance *list;
     int n;
     uint64_t generation;
+    struct barrier_count *count; /* who waits; NULL once on its way */
+};
+
+/* Goes to every worker behind the new table; the last one to get it tells who waits. */
+struct barrier {
+    struct message msg;
+    struct barrier_count *count;
+};
+
+struct barrier_count {
+    struct message msg;
+    _Atomic int waiting;
+    struct routes_update *update;
 };
 
 static struct worker *control;
@@ -25,29 +38,71 @@ static struct instances *current;
 
 static void instances_free(struct instances *in) {
     if (!in) return;
+    mem_free(in->count);
     arena_free(&in->arena);
     mem_free(in);
 }
 
-static void deliver(struct message *m) {
-    struct instances *in = LIST_ENTRY(m, struct instances, msg);
-    if (current && current->generation >= in->generation) {
-        instances_free(in);
-        return;
-    }
-    instances_free(current);
-    current = in;
-    if (routes_rebuild() < 0) log_error("cannot publish routes: out of memory");
+static void tell(struct message *m) {
+    struct barrier_count *c = LIST_ENTRY(m, struct barrier_count, msg);
+    struct routes_update *u = c->update;
+    mem_free(c);
+    u->applied(u);
 }
 
-int routes_set_instances(const struct routes_instance *list, int n, uint64_t generation) {
+static void passed(struct message *m) {
+    struct barrier *b = LIST_ENTRY(m, struct barrier, msg);
+    struct barrier_count *c = b->count;
+    mem_free(b);
+    if (atomic_fetch_sub(&c->waiting, 1) != 1) return;
+    c->msg.deliver = tell;
+    worker_post(c->update->home, &c->msg);
+}
+
+/* Messages of one sender keep their order: what passes a worker now passes behind the table that
+ * was published. */
+static void tell_when_applied(struct barrier_count *c) {
+    atomic_init(&c->waiting, worker_count);
+    for (int i = 0; i < worker_count; i++) {
+        struct barrier *b = mem_zalloc(sizeof *b);
+        if (!b) {
+            log_error("out of memory");
+            if (atomic_fetch_sub(&c->waiting, 1) == 1) {
+                c->msg.deliver = tell;
+                worker_post(c->update->home, &c->msg);
+            }
+            continue;
+        }
+        b->count = c;
+        b->msg.deliver = passed;
+        worker_post(workers[i], &b->msg);
+    }
+}
+
+static void deliver(struct message *m) {
+    struct instances *in = LIST_ENTRY(m, struct instances, msg);
+    struct barrier_count *c = in->count;
+    in->count = NULL;
+    if (current && current->generation >= in->generation) {
+        instances_free(in);
+    } else {
+        instances_free(current);
+        current = in;
+        if (routes_rebuild() < 0) log_error("cannot publish routes: out of memory");
+    }
+    tell_when_applied(c);
+}
+
+int routes_set_instances(struct routes_update *u, const struct routes_instance *list, int n,
+                         uint64_t generation) {
     struct instances *in = mem_zalloc(sizeof *in);
     if (!in) return -ENOMEM;
     arena_init(&in->arena, 4096);
     in->generation = generation;
     in->n = n;
     in->list = arena_zalloc(&in->arena, (size_t)(n ? n : 1) * sizeof *in->list);
-    bool ok = in->list != NULL;
+    in->count = mem_zalloc(sizeof *in->count);
+    bool ok = in->list && in->count;
     for (int i = 0; ok && i < n; i++) {
         struct routes_instance *to = &in->list[i];
         to->id = arena_str(&in->arena, list[i].id);
@@ -60,6 +115,8 @@ int routes_set_instances(const struct routes_instance *list, int n, uint64_t gen
         instances_free(in);
         return -ENOMEM;
     }
+    u->home = worker_self();
+    in->count->update = u;
     in->msg.deliver = deliver;
     worker_post(control, &in->msg);
     return 0;

@@ -16,9 +16,18 @@ struct routes_instance {
     bool healthy;
 };
 
-/* Any worker: these are all instances from now on. Copies. 0 or -ENOMEM. `generation` orders
- * hand-overs of several workers: an older one than the one in force is ignored. */
-int routes_set_instances(const struct routes_instance *list, int n, uint64_t generation);
+/* A hand-over of all instances. The caller owns it until applied() is called, on its own worker,
+ * once every worker routes by them. */
+struct routes_update {
+    struct worker *home; /* set by routes_set_instances */
+    void (*applied)(struct routes_update *u);
+};
+
+/* Any worker: these are all instances from now on. Copies the list. `generation` orders the
+ * hand-overs of several workers: an older one than the one in force changes nothing (applied()
+ * comes all the same). 0, or -ENOMEM and applied() will not come. */
+int routes_set_instances(struct routes_update *u, const struct routes_instance *list, int n,
+                         uint64_t generation);
 /* Control thread: publish a table of services and instances. 0 or negative. */
 int routes_rebuild(void);
 /* Control thread, once, before the first rebuild. */
