@@ -132,7 +132,7 @@ struct store_job {
     struct message msg;    /* internal: the way back of what did not go through the pool */
     struct list link;      /* internal: in the writer's queue */
     struct worker *home;   /* internal: who submitted it */
-    bool waiting;          /* internal: in the writer's queue, guarded by the store */
+    _Atomic bool waiting;  /* internal: in the writer's queue; changed under the store's lock */
     _Atomic bool canceled; /* internal */
     struct store *store;
     struct arena arena;

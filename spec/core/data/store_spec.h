@@ -40,7 +40,7 @@ static inline int spec_begin(void **state) {
     struct err e = {0};
     alarm(PATIENCE_S);
     chance = 42;
-    snprintf(folder, sizeof folder, "/tmp/moonbus-spec-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/moonbus-data-XXXXXX");
     if (!mkdtemp(folder)) return -1;
     here = calloc(1, sizeof *here);
     return worker_init(here, -1, &e);
@@ -84,11 +84,11 @@ static inline int open_with(struct store_options o) {
 }
 
 static inline void open_memory(void) {
-    assert_int_equal(open_with(usual(NULL)), 0);
+    if (open_with(usual(NULL))) fail_msg("%s", said);
 }
 
 static inline void open_file(void) {
-    assert_int_equal(open_with(usual(in_folder("a.db"))), 0);
+    if (open_with(usual(in_folder("a.db")))) fail_msg("%s", said);
 }
 
 static inline void close_store(void) {
@@ -149,7 +149,6 @@ static inline int ensure(struct store_collection c) {
     struct call *call = call_new(STORE_ENSURE);
     call->j.collection = c;
     int code = call_run(call);
-    if (code) print_message("%s\n", said);
     call_free(call);
     return code;
 }

@@ -377,7 +377,7 @@ static void random_queries_find_what_the_evaluator_finds(void **state) {
     (void)state;
     fill();
     arena_init(&made, 4096);
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 2000; round++) {
         struct store_query q = any_query();
         compare(bare(), q, round);
         compare(indexed(), q, round);
