@@ -14,26 +14,32 @@
 
 struct shared;
 
+/* Room for about `bytes` of keys, values and what it takes to manage them. */
 struct shared *shared_new(size_t bytes);
-void shared_free(struct shared *m);
+void shared_free(struct shared *m); /* nobody may be using it any more */
 
 /* ttl in ms, 0 = for ever. Returns 0, 1 = stored but something was evicted, ERR_LIMIT = larger than
- * a shard. */
+ * a shard, -ENOMEM. A call that fails changes nothing. */
 int shared_set(struct shared *m, struct str key, struct str value, uint64_t ttl);
-int shared_add(struct shared *m, struct str key, struct str value,
-               uint64_t ttl); /* ERR_EXISTS when it is there */
-int shared_get(struct shared *m, struct str key,
-               struct buf *value); /* 0 or -ENOENT; ints as decimal text */
-/* Adds to an integer (missing = `initial`, which then also gets the ttl). -EINVAL when it holds
- * bytes that are none. */
+/* The same, but ERR_EXISTS when it is there. */
+int shared_add(struct shared *m, struct str key, struct str value, uint64_t ttl);
+/* Appends the value: 0, -ENOENT or -ENOMEM; ints as decimal text. */
+int shared_get(struct shared *m, struct str key, struct buf *value);
+/* Adds to an integer (missing = `initial`, which then also gets the ttl) and tells the new value.
+ * 0, 1 (something was evicted), -EINVAL when it holds bytes that are none, -ERANGE when the sum has
+ * no room in 64 bits. */
 int shared_incr(struct shared *m, struct str key, int64_t by, int64_t initial, uint64_t ttl,
                 int64_t *result);
+/* Replaces the value if it is `expected`: 0, 1, ERR_CONFLICT, -ENOENT, ERR_LIMIT, -ENOMEM. */
 int shared_cas(struct shared *m, struct str key, struct str expected, struct str value,
-               uint64_t ttl); /* ERR_CONFLICT, -ENOENT */
+               uint64_t ttl);
 bool shared_del(struct shared *m, struct str key);
 int shared_del_prefix(struct shared *m, struct str prefix); /* entries gone */
-int64_t shared_ttl(struct shared *m, struct str key);       /* ms left, 0 = for ever, -ENOENT */
-void shared_usage(struct shared *m, size_t *bytes, size_t *entries);
+int64_t shared_ttl(struct shared *m, struct str key);       /* ms left, 0 = for ever, or -ENOENT */
+void shared_usage(struct shared *m, size_t *bytes, size_t *entries); /* expired ones included */
+
 uint64_t shared_now(void); /* monotonic ms that expiry uses */
+/* Another clock, for tests. Before the map is used by others. */
+void shared_clock(struct shared *m, uint64_t (*now)(void));
 
 #endif

@@ -1,0 +1,370 @@
+/*
+ * shared: 64 maps behind 64 locks; a key's hash chooses the one.
+ *
+ * Each shard has its own part of the memory, its own chains and its own order of use, so a call
+ * touches one lock, briefly: nothing is allocated under it but the entry itself. Expired entries
+ * are dropped when they are met, and each write looks at a few places for more, so that they do not
+ * push out live ones. What an entry is charged includes its share of the tables.
+ */
+#include "core/data/shared.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "core/base/list.h"
+#include "core/base/map.h"
+#include "core/base/mem.h"
+#include "core/base/stat.h"
+
+#define SHARDS      64
+#define CHAINS_MIN  16 /* of a shard, a power of two */
+#define SWEEP       2  /* chains that a write searches for expired entries */
+#define ENTRY_COST  (sizeof(struct entry) + 2 * sizeof(void *) + 16) /* beside key and value */
+#define NUMBER_TEXT 20 /* the longest 64-bit integer */
+
+/* A key with its value. The bytes behind it are the key, then the value unless it is a number. */
+struct entry {
+    struct list used;   /* in shard.used */
+    struct entry *next; /* in its chain */
+    uint64_t hash;
+    uint64_t expires; /* 0 = never */
+    uint32_t key_n, value_n;
+    bool number; /* the value is `integer` */
+    int64_t integer;
+    char bytes[];
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    struct entry **chains;
+    size_t n_chains, n; /* chains and entries */
+    size_t bytes, cap;  /* charged, and allowed */
+    size_t hand;        /* the next chain to search for expired entries */
+    struct list used;   /* least recently used first */
+};
+
+struct shared {
+    uint64_t (*now)(void);
+    struct shard shards[SHARDS];
+};
+
+uint64_t shared_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void shared_clock(struct shared *m, uint64_t (*now)(void)) {
+    m->now = now;
+}
+
+/* ---- entries ------------------------------------------------------------------------------ */
+
+/* One call's view: its shard, locked, the key with its hash, and the time. */
+struct view {
+    struct shard *s;
+    struct str key;
+    uint64_t hash, now;
+    bool evicted; /* a live entry had to go */
+};
+
+static struct view look(struct shared *m, struct str key) {
+    uint64_t hash = map_hash(key);
+    struct view v = {&m->shards[hash >> 58], key, hash, m->now(), false};
+    pthread_mutex_lock(&v.s->lock);
+    return v;
+}
+
+static int leave(struct view *v, int rc) {
+    pthread_mutex_unlock(&v->s->lock);
+    return rc == 0 && v->evicted ? 1 : rc;
+}
+
+static size_t cost(size_t key_n, size_t value_n) {
+    return ENTRY_COST + key_n + value_n;
+}
+
+static struct entry **chain(struct shard *s, uint64_t hash) {
+    return &s->chains[hash & (s->n_chains - 1)];
+}
+
+static struct str key_of(const struct entry *e) {
+    return str_make(e->bytes, e->key_n);
+}
+
+/* The value as bytes; a number is written into `room`. */
+static struct str value_of(const struct entry *e, char room[NUMBER_TEXT]) {
+    if (!e->number) return str_make(e->bytes + e->key_n, e->value_n);
+    uint64_t rest = e->integer < 0 ? 0 - (uint64_t)e->integer : (uint64_t)e->integer;
+    char *at = room + NUMBER_TEXT;
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (e->integer < 0) *--at = '-';
+    return str_make(at, (size_t)(room + NUMBER_TEXT - at));
+}
+
+static bool expired(const struct entry *e, uint64_t now) {
+    return e->expires && e->expires <= now;
+}
+
+static void drop(struct shard *s, struct entry *e) {
+    struct entry **at = chain(s, e->hash);
+    while (*at != e)
+        at = &(*at)->next;
+    *at = e->next;
+    list_unlink(&e->used);
+    s->n--;
+    s->bytes -= cost(e->key_n, e->value_n);
+    mem_free(e);
+}
+
+/* The live entry of the key, or NULL. */
+static struct entry *find(struct view *v) {
+    for (struct entry *e = *chain(v->s, v->hash); e; e = e->next) {
+        if (e->hash != v->hash || !str_eq(key_of(e), v->key)) continue;
+        if (!expired(e, v->now)) return e;
+        drop(v->s, e);
+        return NULL;
+    }
+    return NULL;
+}
+
+static void touch(struct shard *s, struct entry *e) {
+    list_unlink(&e->used);
+    list_push(&s->used, &e->used);
+}
+
+static uint64_t deadline(uint64_t now, uint64_t ttl) {
+    if (ttl == 0) return 0;
+    return ttl > UINT64_MAX - now ? UINT64_MAX : now + ttl;
+}
+
+/* ---- room --------------------------------------------------------------------------------- */
+
+/* Twice the chains once there are as many entries. Without memory the chains just get longer. */
+static void grow(struct shard *s) {
+    if (s->n < s->n_chains) return;
+    size_t n = s->n_chains * 2;
+    struct entry **chains = mem_zalloc(n * sizeof *chains);
+    if (!chains) return;
+    for (size_t i = 0; i < s->n_chains; i++) {
+        for (struct entry *e = s->chains[i], *next; e; e = next) {
+            next = e->next;
+            struct entry **to = &chains[e->hash & (n - 1)];
+            e->next = *to;
+            *to = e;
+        }
+    }
+    mem_free(s->chains);
+    s->chains = chains;
+    s->n_chains = n;
+}
+
+static void sweep(struct shard *s, uint64_t now) {
+    for (int i = 0; i < SWEEP; i++) {
+        s->hand = (s->hand + 1) & (s->n_chains - 1);
+        for (struct entry *e = s->chains[s->hand], *next; e; e = next) {
+            next = e->next;
+            if (expired(e, now)) drop(s, e);
+        }
+    }
+}
+
+/* Evicts until `size` more bytes fit. */
+static void make_room(struct view *v, size_t size) {
+    struct shard *s = v->s;
+    while (s->bytes + size > s->cap) {
+        struct entry *e = LIST_ENTRY(s->used.next, struct entry, used);
+        if (!expired(e, v->now)) {
+            v->evicted = true;
+            stat_add(STAT_SHARED_EVICTED, 1);
+        }
+        drop(s, e);
+    }
+}
+
+/* Puts a fresh entry in, in place of `old` (may be NULL). The caller fills in the value. */
+static struct entry *put(struct view *v, struct entry *old, size_t value_n, uint64_t expires,
+                         int *rc) {
+    struct shard *s = v->s;
+    *rc = ERR_LIMIT;
+    if (v->key.n > UINT32_MAX || value_n > UINT32_MAX) return NULL;
+    size_t size = cost(v->key.n, value_n);
+    if (size > s->cap) return NULL;
+    *rc = -ENOMEM;
+    struct entry *e = mem_alloc(sizeof *e + v->key.n + value_n);
+    if (!e) return NULL;
+    *rc = 0;
+    if (old) drop(s, old);
+    sweep(s, v->now);
+    make_room(v, size);
+    grow(s);
+    *e = (struct entry){.hash = v->hash,
+                        .expires = expires,
+                        .key_n = (uint32_t)v->key.n,
+                        .value_n = (uint32_t)value_n};
+    if (v->key.n) memcpy(e->bytes, v->key.p, v->key.n);
+    struct entry **at = chain(s, v->hash);
+    e->next = *at;
+    *at = e;
+    list_push(&s->used, &e->used);
+    s->n++;
+    s->bytes += size;
+    return e;
+}
+
+static int put_bytes(struct view *v, struct entry *old, struct str value, uint64_t ttl) {
+    int rc;
+    struct entry *e = put(v, old, value.n, deadline(v->now, ttl), &rc);
+    if (e && value.n) memcpy(e->bytes + e->key_n, value.p, value.n);
+    return rc;
+}
+
+static int put_number(struct view *v, struct entry *old, int64_t value, uint64_t expires) {
+    int rc;
+    struct entry *e = put(v, old, 0, expires, &rc);
+    if (e) {
+        e->number = true;
+        e->integer = value;
+    }
+    return rc;
+}
+
+/* ---- calls -------------------------------------------------------------------------------- */
+
+int shared_set(struct shared *m, struct str key, struct str value, uint64_t ttl) {
+    struct view v = look(m, key);
+    return leave(&v, put_bytes(&v, find(&v), value, ttl));
+}
+
+int shared_add(struct shared *m, struct str key, struct str value, uint64_t ttl) {
+    struct view v = look(m, key);
+    if (find(&v)) return leave(&v, ERR_EXISTS);
+    return leave(&v, put_bytes(&v, NULL, value, ttl));
+}
+
+int shared_get(struct shared *m, struct str key, struct buf *value) {
+    struct view v = look(m, key);
+    struct entry *e = find(&v);
+    if (!e) return leave(&v, -ENOENT);
+    char room[NUMBER_TEXT];
+    buf_str(value, value_of(e, room));
+    touch(v.s, e);
+    return leave(&v, buf_ok(value) ? 0 : -ENOMEM);
+}
+
+/* The number that an entry holds, perhaps as text. */
+static int number_of(const struct entry *e, int64_t *out) {
+    *out = e->integer;
+    if (e->number) return 0;
+    return str_i64(str_make(e->bytes + e->key_n, e->value_n), out) < 0 ? -EINVAL : 0;
+}
+
+int shared_incr(struct shared *m, struct str key, int64_t by, int64_t initial, uint64_t ttl,
+                int64_t *result) {
+    struct view v = look(m, key);
+    struct entry *e = find(&v);
+    int64_t before = initial, sum;
+    uint64_t expires = e ? e->expires : deadline(v.now, ttl);
+    if (e && number_of(e, &before) < 0) return leave(&v, -EINVAL);
+    if (__builtin_add_overflow(before, by, &sum)) return leave(&v, -ERANGE);
+    int rc = 0;
+    if (e && e->number) {
+        e->integer = sum;
+        touch(v.s, e);
+    } else {
+        rc = put_number(&v, e, sum, expires);
+    }
+    if (rc == 0) *result = sum;
+    return leave(&v, rc);
+}
+
+int shared_cas(struct shared *m, struct str key, struct str expected, struct str value,
+               uint64_t ttl) {
+    struct view v = look(m, key);
+    struct entry *e = find(&v);
+    char room[NUMBER_TEXT];
+    if (!e) return leave(&v, -ENOENT);
+    if (!str_eq(value_of(e, room), expected)) return leave(&v, ERR_CONFLICT);
+    return leave(&v, put_bytes(&v, e, value, ttl));
+}
+
+bool shared_del(struct shared *m, struct str key) {
+    struct view v = look(m, key);
+    struct entry *e = find(&v);
+    if (e) drop(v.s, e);
+    leave(&v, 0);
+    return e != NULL;
+}
+
+int shared_del_prefix(struct shared *m, struct str prefix) {
+    int gone = 0;
+    uint64_t now = m->now();
+    for (int i = 0; i < SHARDS; i++) {
+        struct shard *s = &m->shards[i];
+        pthread_mutex_lock(&s->lock);
+        LIST_EACH_SAFE(&s->used, it, next) {
+            struct entry *e = LIST_ENTRY(it, struct entry, used);
+            if (!str_starts(key_of(e), prefix)) continue;
+            gone += !expired(e, now);
+            drop(s, e);
+        }
+        pthread_mutex_unlock(&s->lock);
+    }
+    return gone;
+}
+
+int64_t shared_ttl(struct shared *m, struct str key) {
+    struct view v = look(m, key);
+    struct entry *e = find(&v);
+    int64_t left = -ENOENT;
+    if (e) left = e->expires ? (int64_t)((e->expires - v.now) & INT64_MAX) : 0;
+    leave(&v, 0);
+    return left;
+}
+
+void shared_usage(struct shared *m, size_t *bytes, size_t *entries) {
+    *bytes = *entries = 0;
+    for (int i = 0; i < SHARDS; i++) {
+        struct shard *s = &m->shards[i];
+        pthread_mutex_lock(&s->lock);
+        *bytes += s->bytes;
+        *entries += s->n;
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+struct shared *shared_new(size_t bytes) {
+    struct shared *m = mem_zalloc(sizeof *m);
+    if (!m) return NULL;
+    m->now = shared_now;
+    for (int i = 0; i < SHARDS; i++) {
+        struct shard *s = &m->shards[i];
+        s->chains = mem_zalloc(CHAINS_MIN * sizeof *s->chains);
+        s->n_chains = CHAINS_MIN;
+        s->cap = bytes / SHARDS;
+        list_init(&s->used);
+        pthread_mutex_init(&s->lock, NULL);
+        if (!s->chains) {
+            shared_free(m);
+            return NULL;
+        }
+    }
+    return m;
+}
+
+void shared_free(struct shared *m) {
+    if (!m) return;
+    for (int i = 0; i < SHARDS && m->shards[i].n_chains > 0; i++) {
+        struct shard *s = &m->shards[i];
+        while (!list_empty(&s->used))
+            drop(s, LIST_ENTRY(s->used.next, struct entry, used));
+        mem_free(s->chains);
+        pthread_mutex_destroy(&s->lock);
+    }
+    mem_free(m);
+}
