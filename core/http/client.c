@@ -350,8 +350,7 @@ static int put(struct call *c, const char *p, size_t n, bool last) {
     if (rc < 0) return rc;
     if (!hold && (n || last)) let_go(c);
     if (c->tunnel) return last ? tunnel_end(c) : rc;
-    if (!c->got_head && touch(c) < 0) return ERR_CLOSED;
-    return rc;
+    return touch(c) < 0 ? ERR_CLOSED : rc;
 }
 
 /* ---- the response ---------------------------------------------------------------------------- */
@@ -580,7 +579,7 @@ static void on_drain(struct stream *s) {
     struct call *c = call_of(s);
     if (!c->want_drain) return;
     c->want_drain = false;
-    if (!c->got_head && touch(c) < 0) return;
+    if (touch(c) < 0) return;
     c->ops->drained(c);
 }
 

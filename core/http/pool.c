@@ -21,13 +21,16 @@
 #include "core/base/mem.h"
 #include "core/base/stat.h"
 
+#define RECENT 64
+
 /* One worker's connections to everywhere. */
 struct pool {
     struct worker *worker;
-    struct map peers; /* key -> struct pool_peer */
-    int alive;        /* pool_conn structures not freed yet */
-    int busy;         /* pool_close is at work */
-    bool closing;     /* nothing is taken any more; freed with the last connection */
+    struct map peers;                 /* key -> struct pool_peer */
+    struct pool_peer *recent[RECENT]; /* asked for lately: spares most look-ups their hash */
+    int alive;                        /* pool_conn structures not freed yet */
+    int busy;                         /* pool_close is at work */
+    bool closing; /* nothing is taken any more; freed with the last connection */
 };
 
 /* One upstream: a host and a port. */
@@ -244,14 +247,26 @@ static void pool_free(struct pool *pool) {
     mem_free(pool);
 }
 
+static struct str peer_host(const struct pool_peer *peer) {
+    return str_make(peer->key, peer->n_key - 2);
+}
+
+static struct pool_peer **recent_of(struct pool *pool, struct str host, int port) {
+    return &pool->recent[((size_t)port ^ host.n ^ (unsigned char)host.p[host.n - 1]) % RECENT];
+}
+
 static struct pool_peer *peer_get(struct pool *pool, const struct pool_addr *addr, bool make) {
-    if (addr->host.n > POOL_HOST) return NULL;
-    char key[POOL_HOST + 3];
-    memcpy(key, addr->host.p, addr->host.n);
     size_t n = addr->host.n;
+    if (n == 0 || n > POOL_HOST) return NULL;
+    struct pool_peer **recent = recent_of(pool, addr->host, addr->port), *peer = *recent;
+    if (peer && peer->port == addr->port && str_eq(peer_host(peer), addr->host)) return peer;
+
+    char key[POOL_HOST + 3];
+    memcpy(key, addr->host.p, n);
     key[n++] = (char)(addr->port >> 8);
     key[n++] = (char)(addr->port & 0xff);
-    struct pool_peer *peer = map_get(&pool->peers, str_make(key, n));
+    peer = map_get(&pool->peers, str_make(key, n));
+    if (peer) *recent = peer;
     if (peer || !make) return peer;
 
     peer = mem_zalloc(sizeof *peer);
@@ -274,12 +289,10 @@ static struct pool_peer *peer_get(struct pool *pool, const struct pool_addr *add
 static void peer_settle(struct pool_peer *peer) {
     if (peer->holds || peer->n_open || peer->n_asks || peer->n_queue) return;
     assert(list_empty(&peer->idle));
+    struct pool_peer **recent = recent_of(peer->pool, peer_host(peer), peer->port);
+    if (*recent == peer) *recent = NULL;
     map_del(&peer->pool->peers, str_make(peer->key, peer->n_key));
     mem_free(peer);
-}
-
-static struct str peer_host(const struct pool_peer *peer) {
-    return str_make(peer->key, peer->n_key - 2);
 }
 
 /* Room may have been made: whoever is first in line gets a connection made. Settles the peer. */

@@ -56,6 +56,7 @@ struct pump {
     const struct upstreams *list; /* who may answer; alive as long as x */
     const struct upstream *to;    /* who is asked now */
     int tries;                    /* attempts so far */
+    int refused;                  /* of them, those that found nobody */
     int depth;                    /* callbacks on the stack */
     bool starting;                /* attempt() is at work: a failure only sets `again` */
     bool again;                   /* try once more */
@@ -200,7 +201,7 @@ static void proxy_request(struct exchange *x) {
     p->x = x;
     p->list = list;
     p->to = NULL;
-    p->tries = 0;
+    p->tries = p->refused = 0;
     p->same = p->begun = p->blocked = p->client_done = p->server_done = false;
     p->from = (struct forward_from){
         .peer = exchange_peer(x),
@@ -382,12 +383,13 @@ static void finish(struct pump *p) {
 
 /* ---- failures -------------------------------------------------------------------------------- */
 
-/* May the request be sent once more? Each instance gets a try, and one of them a second over a
- * fresh connection. */
+/* May the request be sent once more? Each instance may refuse once, and one pooled connection may
+ * turn out to be dead on top of that. */
 static bool may_retry(const struct pump *p, int code, bool clean) {
-    uint64_t age = (uv_hrtime() - p->x->started);
-    return clean && !p->begun && call_held(&p->call) && p->tries <= p->list->n && code != -ENOMEM &&
-           code != ERR_CANCELED && age < conf.upstream_timeout;
+    uint64_t age = uv_hrtime() - p->x->started;
+    return clean && !p->begun && call_held(&p->call) && p->tries <= p->list->n &&
+           p->refused < p->list->n && code != -ENOMEM && code != ERR_CANCELED &&
+           age < conf.upstream_timeout;
 }
 
 static void tell(struct pump *p, int code) {
@@ -411,7 +413,10 @@ static void on_failed(struct call *c, const struct err *e, bool clean) {
     pump_enter(p);
     log_warn("upstream failed", LOGS("request_id", x->id), LOGS("service", x->segment),
              LOGS("instance", p->to->url), LOGZ("error", e->text));
-    if (!c->connected) pick_failed(&p->local->pick, p->to, x->worker->now_ms);
+    if (!c->connected) {
+        p->refused++;
+        pick_failed(&p->local->pick, p->to, x->worker->now_ms);
+    }
     if (may_retry(p, e->code, clean)) {
         p->same = c->connected;
         if (p->starting)
