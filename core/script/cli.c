@@ -13,9 +13,12 @@
 #include "core/base/log.h"
 #include "core/http/pool.h"
 #include "core/loop/dns.h"
+#include "core/script/home.h"
 #include "core/script/lib.h"
 #include "core/script/task.h"
+#include "core/secure/pass.h"
 #include "core/secure/seal.h"
+#include "core/secure/token.h"
 
 /* The one command of this process. */
 static struct {
@@ -24,6 +27,7 @@ static struct {
     int argc;
     char **argv;
     int code;
+    bool specs; /* the command is `test`: it gets what a host has, in a home folder of its own */
 } cli;
 
 /* [protected] require "cli.main" and its arguments */
@@ -65,11 +69,29 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     worker_stop(&cli.worker);
 }
 
+/* What specs of platform services meet: cheap password hashes, the well-known signing key, a home
+ * folder that goes away. */
+static int start_specs(struct err *e) {
+    conf.test = true;
+    int rc = home_open(e);
+    if (rc == 0) rc = pass_start(1, (int)conf.pass_queue, true, e);
+    if (rc == 0) rc = token_start(e);
+    if (rc == 0) rc = token_use(token_test_key(), e);
+    return rc;
+}
+
+static void stop_specs(void) {
+    token_stop();
+    pass_stop();
+    home_close();
+}
+
 static int start(struct err *e) {
     int n_rest = 0;
     if (conf_load(0, NULL, NULL, &n_rest, e) < 0) return -EINVAL;
     signal(SIGPIPE, SIG_IGN);
     int rc = seal_start(e);
+    if (rc == 0 && cli.specs) rc = start_specs(e);
     if (rc == 0) rc = worker_init(&cli.worker, -1, e);
     if (rc == 0 && (rc = dns_start()) < 0) err_set(e, rc, "cannot start the name resolver");
     if (rc == 0 && ((rc = task_open(&cli.worker)) < 0 || (rc = pool_open(&cli.worker)) < 0))
@@ -88,9 +110,11 @@ int cli_main(int argc, char **argv) {
     struct err e = {0};
     cli.argc = argc;
     cli.argv = argv;
+    cli.specs = argc > 1 && strcmp(argv[1], "test") == 0;
     log_start(LOG_WARN, LOG_TEXT, STDERR_FILENO);
     if (start(&e) < 0) {
         fprintf(stderr, "moonbus: %s\n", e.text);
+        if (cli.specs) home_close();
         log_stop();
         return 2;
     }
@@ -107,8 +131,10 @@ int cli_main(int argc, char **argv) {
     vm_free(cli.vm);
     pool_close(&cli.worker);
     task_close(&cli.worker);
+    token_worker_close(&cli.worker);
     dns_stop();
     worker_free(&cli.worker);
+    if (cli.specs) stop_specs();
     conf_free();
     log_stop();
     return cli.code;

@@ -1,0 +1,129 @@
+-- moonbus test: runs spec files, a line each, and tells what failed.
+
+local core = require "spec.core"
+local errors = require "errors"
+local output = require "cli.output"
+
+local FOLDERS = { "lua", "services", "gen", "spec/lua" } -- where specs are looked for without a path
+
+local function plural(n, what)
+  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
+end
+
+-- The spec files of a path: a file, a folder, or the name of a service.
+local function files_of(path)
+  local found = core.find(path) or core.find("services/" .. path)
+  if not found then
+    errors.raise(404, ("there is no file, folder or service %q"):format(path))
+  end
+  return found
+end
+
+local function all_files(paths)
+  local list, seen = {}, {}
+  local function add(found)
+    for _, file in ipairs(found or {}) do
+      if not seen[file] then
+        seen[file] = true
+        table.insert(list, file)
+      end
+    end
+  end
+  for _, path in ipairs(paths) do
+    add(files_of((path:gsub("(.)/+$", "%1"))))
+  end
+  if #paths == 0 then
+    for _, folder in ipairs(FOLDERS) do
+      add(core.find(folder))
+    end
+  end
+  return list
+end
+
+-- What a file left behind, as a failure.
+local function leak(file, left)
+  local parts = {}
+  for _, what in ipairs { "tasks", "operations", "references" } do
+    if left[what] > 0 then
+      table.insert(parts, plural(left[what], what:sub(1, -2)))
+    end
+  end
+  if #parts == 0 then
+    return nil
+  end
+  return {
+    name = file,
+    where = file,
+    lines = { "left behind at the end of the file: " .. table.concat(parts, ", ") },
+  }
+end
+
+local function run_file(file, filter, timeout)
+  local result, why = core.run(file, filter, timeout)
+  if not result then
+    return { file = file, passed = 0, failures = { { name = file, where = file, lines = { why } } } }
+  end
+  local left = leak(file, result.left)
+  if left then
+    table.insert(result.failures, left)
+  end
+  return { file = file, passed = result.passed, failures = result.failures }
+end
+
+local function print_file(result, width)
+  local failed = #result.failures
+  local counts = ("%d passed"):format(result.passed) .. (failed > 0 and (", %d failed"):format(failed) or "")
+  io.write(("%-4s %-" .. width .. "s  %s\n"):format(failed == 0 and "ok" or "FAIL", result.file, counts))
+  for _, failure in ipairs(result.failures) do
+    io.write("     ", failure.name, "\n       ", failure.where, ": ", failure.lines[1], "\n")
+    for i = 2, #failure.lines do
+      io.write("         ", failure.lines[i], "\n")
+    end
+  end
+  io.flush()
+end
+
+local function widest(files)
+  local width = 1
+  for _, file in ipairs(files) do
+    width = math.max(width, #file)
+  end
+  return math.min(width, 90)
+end
+
+return {
+  usage = "test [PATH ...] [--filter TEXT]",
+  summary = "run Lua specs",
+  text = "Runs spec files (*_spec.lua): those named, those in the folders named, those of the services named, or all\n"
+    .. "below lua/, services/, gen/ and spec/lua/ of this folder. Each file runs in a state of its own, with an empty\n"
+    .. "store and shared map, and must leave nothing running. The exit code is 1 when a test failed.",
+  flags = {
+    filter = { value = "TEXT", text = "only tests whose full name contains TEXT" },
+    timeout = { value = "SECONDS", text = "time for one test (30)" },
+  },
+  run = function(arguments, flags)
+    local timeout = tonumber(flags.timeout or 30)
+    if not timeout or not (timeout > 0 and timeout <= 86400) then
+      require("cli.main").wrong_usage(("--timeout takes seconds, not %q"):format(flags.timeout))
+    end
+    local files = all_files(arguments)
+    local width, passed, failed, results = widest(files), 0, 0, {}
+    for _, file in ipairs(files) do
+      local result = run_file(file, flags.filter or "", timeout)
+      passed, failed = passed + result.passed, failed + #result.failures
+      table.insert(results, result)
+      if not flags.json and (not flags.filter or result.passed + #result.failures > 0) then
+        print_file(result, width)
+      end
+    end
+    if flags.json then
+      output.json { passed = passed, failed = failed, files = results }
+    elseif passed + failed == 0 then
+      io.stderr:write("moonbus: there are no such tests\n")
+    end
+    if not flags.json then
+      io.write(("%d passed, %d failed\n"):format(passed, failed))
+    end
+    return failed == 0 and passed > 0 and 0 or 1
+  end,
+}

@@ -1,0 +1,351 @@
+-- spec: what spec files are written in, and what runs them: describe, it, before_each, after_each, setup, teardown.
+--
+-- The vocabulary is busted's. The file is read first, which collects its tests; then they run one after the other, in
+-- order, each in a task of its own, so that a test may wait, and what it leaves running ends with it. A test that takes
+-- too long is stopped. There is no way to skip a test: `pending` is refused.
+--
+-- `moonbus test` calls run() in a fresh state for every file.
+
+local assertions = require "assertions"
+local files = require "files"
+local task = require "task"
+
+local M = {}
+
+---@class SpecFailure
+---@field name string the test's name, with those of the blocks around it
+---@field where string "file:line"
+---@field lines string[] what was wrong
+
+---@class SpecResult
+---@field passed integer
+---@field failures SpecFailure[]
+
+local RUNNER = { ["@lua/spec.lua"] = true, ["@lua/assertions.lua"] = true }
+local TRACE = 8 -- frames shown of an error's way
+
+local file -- what is being run: path, folder, timeout, filter, block (the innermost `describe`), problems
+
+-- ---- what went wrong, for people ----
+
+-- The frames of the spec and of what it called, up to the runner's own.
+local function frames(level)
+  local list = {}
+  for i = level + 1, level + 200 do
+    local info = debug.getinfo(i, "Sl")
+    if not info or (#list > 0 and info.source == "@lua/spec.lua") then
+      break
+    elseif info.currentline > 0 and not RUNNER[info.source] then
+      table.insert(list, ("%s:%d"):format(info.short_src, info.currentline))
+    end
+  end
+  return list
+end
+
+local function split_lines(text)
+  local lines = {}
+  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+    table.insert(lines, line)
+  end
+  return lines
+end
+
+local function text_of(err)
+  if type(err) == "table" and err.message ~= nil then
+    local status = err.status and (" (status %s)"):format(err.status) or ""
+    return ("error: %s%s"):format(tostring(err.message), status)
+  end
+  return "error: " .. tostring(err)
+end
+
+-- Message handler: { where, lines }, made while the stack is still there.
+local function explain(err)
+  local list = frames(2)
+  local failed = assertions.is_failure(err)
+  local lines = split_lines(failed and tostring(err) or text_of(err))
+  local where = failed and err.where or list[1]
+  for i, frame in ipairs(list) do
+    if frame ~= where and i <= TRACE then
+      table.insert(lines, "called from " .. frame)
+    end
+  end
+  return { where = where or file.path, lines = lines }
+end
+
+-- Runs a function; nil, or what was wrong.
+local function attempt(fn)
+  local ok, problem = xpcall(fn, explain)
+  return not ok and problem or nil
+end
+
+-- ---- collecting ----
+
+local function new_block(name, parent)
+  return {
+    name = parent and parent.name and parent.name .. " > " .. name or name,
+    parent = parent,
+    items = {}, -- tests and blocks, in order
+    setup = {}, teardown = {}, before_each = {}, after_each = {},
+  }
+end
+
+local function here()
+  return assertions.caller(2, RUNNER) or file.path
+end
+
+local function check_call(word, name, fn)
+  if type(name) ~= "string" or name == "" then
+    error(("%s needs a name"):format(word), 3)
+  elseif type(fn) ~= "function" then
+    error(("%s %q needs a function"):format(word, name), 3)
+  elseif not file.block then
+    error(("%s %q inside a test"):format(word, name), 3)
+  end
+end
+
+local function describe(name, fn)
+  check_call("describe", name, fn)
+  local parent = file.block
+  local block = new_block(name, parent)
+  table.insert(parent.items, block)
+  file.block = block
+  local problem = attempt(fn)
+  file.block = parent
+  if problem then
+    problem.name = block.name
+    table.insert(file.problems, problem)
+  end
+end
+
+local function it(name, fn)
+  check_call("it", name, fn)
+  local full = file.block.name and file.block.name .. " > " .. name or name
+  if file.names[full] then
+    error(("there are two tests %q"):format(full), 2)
+  end
+  file.names[full] = true
+  if full:find(file.filter, 1, true) then
+    table.insert(file.block.items, { test = fn, name = full, where = here() })
+  end
+end
+
+local function pending()
+  error("pending is not available: write the test, or leave it out", 2)
+end
+
+local function step(kind)
+  return function(fn)
+    check_call(kind, kind, fn)
+    table.insert(file.block[kind], fn)
+  end
+end
+
+-- Globals of a spec file: those of Lua and the words above. Others can neither be read nor made.
+local function environment()
+  local words = {
+    assert = assertions.assert,
+    describe = describe,
+    it = it,
+    pending = pending,
+    before_each = step "before_each",
+    after_each = step "after_each",
+    setup = step "setup",
+    teardown = step "teardown",
+  }
+  return setmetatable(words, {
+    __index = function(_, name)
+      local value = rawget(_G, name)
+      if value == nil then
+        error(("undefined global %q"):format(tostring(name)), 2)
+      end
+      return value
+    end,
+    __newindex = function(_, name)
+      error(("a spec makes no globals: %q"):format(tostring(name)), 2)
+    end,
+  })
+end
+
+-- ---- running ----
+
+local function problem_of(list, problem)
+  if problem then
+    table.insert(list, problem)
+  end
+  return problem ~= nil
+end
+
+local function steps_of(block, kind)
+  local list = {}
+  while block do
+    for i = #block[kind], 1, -1 do
+      table.insert(list, 1, block[kind][i])
+    end
+    block = block.parent
+  end
+  return list
+end
+
+local function clean_up(block, problems)
+  while block do
+    for _, fn in ipairs(block.after_each) do
+      problem_of(problems, attempt(fn))
+    end
+    block = block.parent
+  end
+end
+
+-- One test with everything around it, in the test's own task.
+local function run_inside(block, test)
+  local problems, broken = {}, false
+  for _, fn in ipairs(steps_of(block, "before_each")) do
+    broken = broken or problem_of(problems, attempt(fn))
+  end
+  if not broken then
+    problem_of(problems, attempt(test.test))
+  end
+  clean_up(block, problems)
+  return problems
+end
+
+local function run_test(block, test, result)
+  local problems = task.timeout(file.timeout, run_inside, block, test)
+  if not problems then
+    problems = { { where = test.where, lines = { ("the test took longer than %g seconds"):format(file.timeout) } } }
+    task.timeout(file.timeout, clean_up, block, problems)
+  end
+  for _, problem in ipairs(problems) do
+    problem.name = test.name
+    problem.where = problem.where ~= file.path and problem.where or test.where
+    table.insert(result.failures, problem)
+  end
+  if #problems == 0 then
+    result.passed = result.passed + 1
+  end
+end
+
+local function has_tests(block)
+  for _, item in ipairs(block.items) do
+    if item.test or has_tests(item) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Nothing in the block can be tested: each test says so.
+local function fail_all(block, problem, result)
+  for _, item in ipairs(block.items) do
+    if item.test then
+      table.insert(result.failures, { name = item.name, where = problem.where, lines = problem.lines })
+    else
+      fail_all(item, problem, result)
+    end
+  end
+end
+
+local function run_block(block, result)
+  if not has_tests(block) then
+    return
+  end
+  local problem
+  for _, fn in ipairs(block.setup) do
+    problem = problem or attempt(fn)
+  end
+  if problem then
+    table.insert(problem.lines, 1, "in setup:")
+    fail_all(block, problem, result)
+  else
+    for _, item in ipairs(block.items) do
+      if item.test then
+        run_test(block, item, result)
+      else
+        run_block(item, result)
+      end
+    end
+  end
+  for _, fn in ipairs(block.teardown) do
+    local failed = attempt(fn)
+    if failed then
+      table.insert(failed.lines, 1, "in teardown:")
+      failed.name = block.name or file.path
+      table.insert(result.failures, failed)
+    end
+  end
+end
+
+local function broken_file(text)
+  local where, rest = text:match("^([^\n:]+:%d+): (.*)$")
+  return { name = file.path, where = where or file.path, lines = split_lines(rest or text) }
+end
+
+local function read(path)
+  local handle, why = io.open(path, "rb")
+  if not handle then
+    return nil, why
+  end
+  local text = handle:read("a")
+  handle:close()
+  return text
+end
+
+local function run_file(path)
+  local result = { passed = 0, failures = file.problems }
+  local source, why = read(path)
+  local chunk
+  if source then
+    chunk, why = load(source, "@" .. path, "t", environment())
+  end
+  if not chunk then
+    table.insert(result.failures, broken_file(why))
+    return result
+  end
+  local root = new_block(nil, nil)
+  file.block = root
+  local problem = attempt(chunk)
+  file.block = nil
+  if problem then
+    problem.name = path
+    table.insert(result.failures, problem)
+  elseif #result.failures == 0 and next(file.names) == nil then
+    table.insert(result.failures, { name = path, where = path, lines = { "there is no test in this file" } })
+  end
+  if #result.failures == 0 then
+    run_block(root, result)
+  end
+  return result
+end
+
+--- Runs the tests of one file. A test may run another file by it.
+---@param path string
+---@param folder string of the service the file belongs to, below services/; else of the file
+---@param filter string run only tests whose full name contains it; "" = all
+---@param timeout number seconds for each test
+---@return SpecResult
+function M.run(path, folder, filter, timeout)
+  local outer = file
+  file = { path = path, folder = folder, filter = filter, timeout = timeout, problems = {}, names = {} }
+  local ok, result = pcall(run_file, path)
+  file = outer
+  if not ok then
+    error(result, 0)
+  end
+  return result
+end
+
+--- The service that the spec belongs to: its service.lua, run and bound to its declaration. Its handlers are called
+--- directly: `service.Add({}, 1, 2)`.
+---@return table<string, function>
+function M.service()
+  local source = files.read("service.lua")
+  if not source then
+    error("this spec belongs to no service: there is no service.lua beside it", 2)
+  end
+  local chunk, why = load(source, ("@services/%s/service.lua"):format(file.folder), "t")
+  if not chunk then
+    error(why, 0)
+  end
+  return chunk(file.folder)
+end
+
+return M
