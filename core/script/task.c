@@ -465,19 +465,22 @@ static bool close_task(struct task *t) {
     struct verdict v = {.task = t};
     struct err e = {0};
     lua_State *co = t->co;
+    int expected = lua_status(co) == LUA_YIELD ? LUA_OK : lua_status(co);
     t->vm->running = t;
     int rc = vm_protect(t->vm, close_coroutine, &v, &e);
     t->vm->running = NULL;
     if (rc < 0) {
         report_closers(t, e.text);
-    } else if (v.closed != LUA_OK && t->end != TASK_FAILED && !t->overrun) {
+    } else if (v.closed != expected && t->end != TASK_FAILED && !t->overrun) {
         report_closers(t, lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : "no message");
     }
     if (t->end != TASK_FAILED)
         lua_settop(co, 0);
     else if (lua_gettop(co) == 0 && lua_checkstack(co, 1))
         lua_pushnil(co);
-    return rc == 0;
+    /* A cancelled one may have been inside xpcall, and lua_resetthread of Lua 5.4.4 leaves the
+     * message handler's place behind: the next life's errors would run whatever lies there then. */
+    return rc == 0 && t->end != TASK_CANCELED;
 }
 
 static void count_end(enum task_end how) {

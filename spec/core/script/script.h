@@ -189,15 +189,14 @@ static inline void check_run(struct script *s, const char *code, enum task_end e
     struct run r = {0};
     run_start(s, &r, code);
     run_wait(&r);
-    bool same = end == TASK_RETURNED ? strcmp(r.text.p, text) == 0
-                                     : strstr(r.text.p, text) != NULL;
+    bool same = end == TASK_RETURNED ? strcmp(r.text.p, text) == 0 : strstr(r.text.p, text) != NULL;
     if (r.end != end || !same || r.ended != 1)
         fail_msg("line %d: %s: '%s', expected %s: '%s'\n%s\n%s", line, end_name(r.end), r.text.p,
                  end_name(end), text, code, r.trace.p);
     run_free(&r);
 }
 
-#define check(s, code, results) check_run(s, code, TASK_RETURNED, results, __LINE__)
+#define check(s, code, results)       check_run(s, code, TASK_RETURNED, results, __LINE__)
 #define check_error(s, code, message) check_run(s, code, TASK_FAILED, message, __LINE__)
 
 #endif

@@ -1,0 +1,595 @@
+/* States: memory, protection, what is in the sandbox and what is not, freezing, require. */
+#include "spec/core/script/script.h"
+
+#include "core/script/embed.h"
+
+/* ---- files of a service that exists only here ------------------------------------------------ */
+
+static const struct {
+    const char *path, *text;
+} files[] = {
+    {"types.lua", "return {name = ..., path = select(2, ...)}"},
+    {"gen/api.lua", "return {api = ...}"},
+    {"counted.lua", "counted = (rawget(_G, 'counted') or 0) + 1 return {n = counted}"},
+    {"a.lua", "return require 'b'"},
+    {"b.lua", "return require 'c.d'"},
+    {"c/d.lua", "return require 'b'"},
+    {"itself.lua", "return require 'itself'"},
+    {"nothing.lua", "local x = 1"},
+    {"text.lua", "return 'text'"},
+    {"raises.lua", "\n\nerror 'at load'"},
+    {"broken.lua", "local x =\nreturn"},
+    {"waits.lua", "require 'time'.sleep(0.001) return {}"},
+    {"bom.lua", "\xEF\xBB\xBF#!/usr/bin/env moonbus\nreturn {line = debug.traceback()}"},
+    {"empty.lua", ""},
+    {"bytecode.lua", "\x1bLua"},
+};
+
+static struct str read_file(void *arg, struct str path) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (str_eq(path, str_of(files[i].path)))
+            return str_make(files[i].text, strlen(files[i].text));
+    return STR_NONE;
+}
+
+static struct vm_options options(void) {
+    return (struct vm_options){
+        .name = "spec", .files = {read_file, NULL}, .memory = 32 << 20, .max_tasks = 100};
+}
+
+static void open_files(struct script *s) {
+    struct vm_options o = options();
+    script_open_with(s, &o);
+}
+
+static int freeze(lua_State *L) {
+    vm_freeze(L);
+    return 0;
+}
+
+/* ---- life and protection --------------------------------------------------------------------- */
+
+static void a_state_gives_back_all_its_memory(void **state) {
+    struct script s;
+    script_open(&s);
+    assert_true(s.vm->used > 10000);
+    assert_int_equal(stat_get(STAT_STATES_OPEN), 1);
+    script_close(&s);
+}
+
+static int fail_with_text(lua_State *L) {
+    return luaL_error(L, "broken %d", 7);
+}
+
+static int fail_with_table(lua_State *L) {
+    (void)luaL_dostring(L, "error(setmetatable({}, {__tostring = function() return 'told' end}))");
+    return lua_error(L);
+}
+
+static int fail_with_bad_table(lua_State *L) {
+    (void)luaL_dostring(L, "error(setmetatable({}, {__tostring = function() error 'again' end}))");
+    return lua_error(L);
+}
+
+static int fail_with_nil(lua_State *L) {
+    lua_pushnil(L);
+    return lua_error(L);
+}
+
+static int eat_memory(lua_State *L) {
+    for (int i = 0; i < 100000; i++) {
+        luaL_checkstack(L, 2, NULL);
+        lua_newuserdatauv(L, 1 << 20, 0);
+    }
+    return 0;
+}
+
+static int see_arg(lua_State *L) {
+    *(int *)lua_touserdata(L, 1) += 1;
+    for (int i = 0; i < 15; i++)
+        lua_pushinteger(L, i);
+    return 3;
+}
+
+static void protected_code_returns_its_error_as_text(void **state) {
+    struct script s;
+    struct err e = {0};
+    int seen = 0, top;
+    script_open(&s);
+    top = lua_gettop(s.vm->L);
+    assert_int_equal(vm_protect(s.vm, see_arg, &seen, &e), 0);
+    assert_int_equal(seen, 1);
+    assert_int_equal(vm_protect(s.vm, fail_with_text, NULL, &e), -EINVAL);
+    assert_string_equal(e.text, "broken 7");
+    assert_int_equal(vm_protect(s.vm, fail_with_table, NULL, &e), -EINVAL);
+    assert_string_equal(e.text, "told");
+    assert_int_equal(vm_protect(s.vm, fail_with_bad_table, NULL, &e), -EINVAL);
+    assert_string_equal(e.text, "an error that has no text");
+    assert_int_equal(vm_protect(s.vm, fail_with_nil, NULL, &e), -EINVAL);
+    assert_string_equal(e.text, "nil");
+    assert_int_equal(vm_protect(s.vm, eat_memory, NULL, &e), -ENOMEM);
+    assert_non_null(strstr(e.text, "out of memory"));
+    assert_int_equal(vm_protect(s.vm, fail_with_nil, NULL, NULL), -EINVAL);
+    assert_int_equal(lua_gettop(s.vm->L), top);
+    script_close(&s);
+}
+
+static void the_cap_is_counted_and_the_state_goes_on(void **state) {
+    struct script s;
+    struct vm_options o = options();
+    o.memory = 2 << 20;
+    script_open_with(&s, &o);
+    int64_t before = stat_get(STAT_STATE_OUT_OF_MEMORY);
+    check_run(&s, "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", TASK_NO_MEMORY,
+              "out of memory", __LINE__);
+    assert_true(s.vm->out_of_memory > 0);
+    assert_true(stat_get(STAT_STATE_OUT_OF_MEMORY) > before);
+    assert_true(s.vm->used <= o.memory);
+    check(&s, "local ok, e = pcall(string.rep, 'x', 3 << 20) return ok, e",
+          "false|resulting string too large");
+    check(&s, "local ok, e = pcall(string.rep, 'x', (2 << 20) - 1) return ok, e",
+          "false|not enough memory");
+    check(&s, "return #('x'):rep(100000)", "100000");
+    script_close(&s);
+}
+
+static int push_garbage(lua_State *L) {
+    for (int i = 0; i < 2000; i++) {
+        lua_newuserdatauv(L, 16, 0);
+        lua_pop(L, 1);
+    }
+    vm_foreign(vm_of(L), 64 << 20);
+    vm_foreign(vm_of(L), -(64 << 20));
+    return 0;
+}
+
+static void foreign_memory_makes_the_collector_work(void **state) {
+    struct script s;
+    script_open(&s);
+    vm_protect(s.vm, script_collect, NULL, NULL);
+    size_t before = s.vm->used;
+    assert_int_equal(vm_protect(s.vm, push_garbage, NULL, NULL), 0);
+    assert_true(s.vm->used < before + 2000 * 16);
+    assert_int_equal(s.vm->foreign, 0);
+    script_close(&s);
+}
+
+static int throw_memory(lua_State *L) {
+    vm_throw_memory(L);
+}
+
+static void a_binding_can_say_that_memory_is_out(void **state) {
+    struct script s;
+    struct err e = {0};
+    script_open(&s);
+    assert_int_equal(vm_protect(s.vm, throw_memory, NULL, &e), -ENOMEM);
+    assert_int_equal(s.vm->starve, 0);
+    check(&s, "return {1, 2}", "{1,2}");
+    script_close(&s);
+}
+
+/* For n = 1, 2, ... the n-th allocation fails while a state is made and runs a task. */
+static void no_failed_allocation_leaks_or_crashes(void **state) {
+    static const char code[] =
+        "local time, task, types = require 'time', require 'task', require 'types'\n"
+        "local g = coroutine.wrap(function() time.sleep(0) coroutine.yield(types.name) end)\n"
+        "local h = task.spawn(function() time.sleep(0) return 'h' end)\n"
+        "local a, b = task.all{function() return g() end, function() return h:join() end}\n"
+        "local c = task.timeout(5, function(x) time.sleep(0) return x end, 'c')\n"
+        "return a .. b .. c";
+    int done = 0;
+    for (long n = 1; done < 2; n++) {
+        struct script s;
+        struct run r = {.s = &s, .code = code};
+        struct err e = {0};
+        memset(&s, 0, sizeof s);
+        assert_int_equal(worker_init(&s.w, -1, &e), 0);
+        buf_init(&r.text);
+        buf_init(&r.trace);
+        mem_fail_at(n, false);
+        if (task_open(&s.w) == 0) {
+            struct vm_options o = options();
+            s.vm = vm_new(&s.w, &o, &e);
+            struct task *t = s.vm ? task_new(s.vm, run_push, &r, &e) : NULL;
+            if (t) {
+                t->data = &r;
+                t->ended = run_ended;
+                task_start(t);
+                while (!r.over)
+                    script_turn(&s);
+                if (r.end == TASK_RETURNED && r.text.p) assert_string_equal(r.text.p, "typeshc");
+            } else {
+                assert_true(e.code < 0 && e.text[0]);
+            }
+            bool fired = mem_fail_fired();
+            mem_fail_at(0, false);
+            done += !fired;
+            if (s.vm) {
+                assert_int_equal(s.vm->n_tasks, 0);
+                assert_int_equal(s.vm->n_ops, 0);
+                vm_protect(s.vm, script_collect, NULL, NULL);
+                assert_int_equal(s.vm->n_refs, 0);
+                check(&s, "return 'still here'", "still here");
+                vm_free(s.vm);
+            }
+            task_close(&s.w);
+        }
+        mem_fail_at(0, false);
+        worker_free(&s.w);
+        run_free(&r);
+        assert_int_equal(stat_get(STAT_STATE_BYTES), 0);
+        assert_int_equal(stat_get(STAT_TASKS_OPEN), 0);
+        assert_int_equal(stat_get(STAT_OPS_OPEN), 0);
+        assert_int_equal(stat_get(STAT_REFS_OPEN), 0);
+    }
+}
+
+/* ---- the sandbox ----------------------------------------------------------------------------- */
+
+static void what_reaches_the_machine_is_not_there(void **state) {
+    struct script s;
+    script_open(&s);
+    check(&s,
+          "return io, package, dofile, loadfile, os.execute, os.getenv, os.exit, os.remove, "
+          "os.tmpname, debug.sethook, debug.getinfo, debug.getregistry, string.dump, os.rename",
+          "nil|nil|nil|nil|nil|nil|nil|nil|nil|nil|nil|nil|nil|nil");
+    check(&s, "return type(os.time()), type(os.date()), type(os.clock()), os.difftime(3, 1)",
+          "number|string|number|2.0");
+    check(&s, "return type(debug.traceback()), collectgarbage('count') > 1", "string|true");
+    check_error(&s, "collectgarbage()", "only \"count\" is available");
+    check_error(&s, "collectgarbage('stop')", "only \"count\" is available");
+    script_close(&s);
+}
+
+static void a_trusted_state_has_everything(void **state) {
+    struct script s;
+    struct vm_options o = options();
+    o.trusted = true;
+    script_open_with(&s, &o);
+    check(&s,
+          "return type(io.open), type(os.getenv), type(debug.getinfo), type(string.dump), "
+          "type(dofile), collectgarbage() ",
+          "function|function|function|function|function|0");
+    check(&s, "string.mine = 1 return string.mine", "1");
+    script_close(&s);
+}
+
+static void libraries_cannot_be_changed(void **state) {
+    struct script s;
+    script_open(&s);
+    check_error(&s, "string.format = nil", "string is read-only (writing 'format')");
+    check_error(&s, "rawset(string, 'format', 1)", "read-only");
+    check_error(&s, "table.insert(table, 1)", "table is read-only");
+    check_error(&s, "setmetatable(string, {})", "protected");
+    check_error(&s, "setmetatable(_G.math, nil)", "protected");
+    check_error(&s, "require('time').sleep = 1", "time is read-only");
+    check(&s, "return getmetatable(''), getmetatable(string), rawget(math, 'pi') == math.pi",
+          "false|false|true");
+    check(&s,
+          "local n = 0 for k, v in pairs(string) do n = n + 1 assert(string[k] == v) end "
+          "return n > 10",
+          "true");
+    check(&s, "local f, t = pairs(string) t = f() return type(t), rawequal(f, next)",
+          "string|false");
+    check(&s, "return ('x'):rep(3), ('%d'):format(7)", "xxx|7");
+    script_close(&s);
+}
+
+static void addresses_are_masked(void **state) {
+    struct script s;
+    script_open(&s);
+    check(&s,
+          "local t = {} local a, b = tostring(t), tostring({}) "
+          "return a == tostring(t), a ~= b, a:match('^table: 0x%x+$') == a, "
+          "string.format('%s', t) == a, tostring(print):match('^function: 0x') ~= nil",
+          "true|true|true|true|true");
+    check(&s, "return pcall(string.format, '%p', {})", "false|invalid conversion '%p' to 'format'");
+    check(&s, "return pcall(string.format, '\\0%-5p', {})",
+          "false|invalid conversion '%p' to 'format'");
+    check(&s, "return string.format('%%p %5.1f|%-4s|%q|%d', 1.25, 'a', 'b', 3)",
+          "%p   1.2|a   |\"b\"|3");
+    check(&s,
+          "return tostring(setmetatable({}, {__tostring = function() return 'mine' end})), "
+          "tostring(setmetatable({}, {__name = 'Pet'})):match('^Pet: 0x') , tostring(nil), "
+          "tostring(1), tostring(1.5), tostring(true)",
+          "mine|Pet: 0x|nil|1|1.5|true");
+    check_error(&s, "tostring(setmetatable({}, {__tostring = function() return {} end}))",
+                "'__tostring' must return a string");
+    check_error(&s, "tostring()", "bad argument #1");
+    script_close(&s);
+}
+
+static void finalizers_are_refused(void **state) {
+    struct script s;
+    script_open(&s);
+    check_error(&s, "setmetatable({}, {__gc = function() while true do end end})",
+                "__gc is not available");
+    check_error(&s, "setmetatable({}, {__gc = true})", "__gc is not available");
+    check(&s,
+          "local mt = {} local t = setmetatable({}, mt) mt.__gc = function() error 'ran' end "
+          "return getmetatable(t) == mt",
+          "true");
+    check_error(&s, "local mt = {} mt.__gc = print setmetatable({}, mt)", "__gc is not available");
+    check_error(&s, "setmetatable({}, 1)", "bad argument #2");
+    script_close(&s);
+}
+
+static void load_takes_text_only(void **state) {
+    struct script s;
+    script_open(&s);
+    check(&s, "return load('return 1 + 1')()", "2");
+    check(&s, "return load('return x', 'name', 'b', {x = 5})()", "5");
+    check(&s, "return load('\\27Lua')", "nil|attempt to load a binary chunk (mode is 't')");
+    check(&s,
+          "local parts, i = {'return ', '4', '2'}, 0 "
+          "return load(function() i = i + 1 return parts[i] end)()",
+          "42");
+    script_close(&s);
+}
+
+static void what_load_cannot_compile_is_told(void **state) {
+    struct script s;
+    script_open(&s);
+    check(&s, "return load('x =', '=chunk')", "nil|chunk:1: unexpected symbol near <eof>");
+    check(&s, "return pcall(load, function() return 5 end)",
+          "false|reader function must return a string");
+    check(&s, "return pcall(load, function() return ('x'):rep(100000) end)",
+          "false|chunk is too long");
+    check(&s, "return pcall(load, ('x'):rep(2000000))", "false|chunk is too long");
+    check(&s, "return pcall(load, 5)",
+          "false|bad argument #1 to 'load' (function expected, got "
+          "number)");
+    check(&s,
+          "return load('return a', '=n', 't', nil) ~= nil, "
+          "pcall(load('return a', '=n', 't', nil))",
+          "true|false|n:1: attempt to index a nil value (upvalue '_ENV')");
+    script_close(&s);
+}
+
+/* Everything here would keep a worker busy for hours inside one C call. */
+static void no_library_function_loops_for_a_number(void **state) {
+    struct script s;
+    script_open(&s);
+    check(&s, "return (''):rep(1 << 62), ('x'):rep(-1), ('ab'):rep(2, '-'), (''):rep(3, ',')",
+          "||ab-ab|,,");
+    check_error(&s, "return ('x'):rep(1 << 62)", "too large");
+    check_error(&s, "return (''):rep(1 << 62, 'x')", "too large");
+    check_error(&s, "table.move({}, 1, 1 << 60, 2)", "too many elements");
+    check_error(&s, "table.move({}, math.mininteger, math.maxinteger, 2)", "too many elements");
+    check(&s, "return table.move({1, 2, 3}, 2, 3, 1), table.move({1}, 1, 0, 5)", "{2,3,3}|{1}");
+    check_error(&s, "table.insert(setmetatable({}, {__len = function() return 1 << 40 end}), 1, 1)",
+                "too many elements");
+    check_error(&s, "table.remove(setmetatable({}, {__len = function() return 1 << 40 end}), 1)",
+                "too many elements");
+    /* A table of 65 elements whose length, says Lua, is beyond any memory. */
+    check_error(&s,
+                "local code = {'return {1, 2, 3, 4, [5] = 1'} "
+                "for i = 1, 60 do code[#code + 1] = ', [4 << ' .. i .. '] = 1' end "
+                "local t = load(table.concat(code) .. '}')() "
+                "assert(#t > 1 << 50) table.insert(t, 1, 1)",
+                "too many elements");
+    check_error(&s,
+                "table.concat(setmetatable({}, {__index = table.concat, __len = rawlen}), '', 1, "
+                "1 << 40)",
+                "too many elements");
+    check_error(&s, "return table.unpack({}, 1, 1 << 40)", "too many results");
+    script_close(&s);
+}
+
+static void table_functions_do_what_lua_does(void **state) {
+    struct script s;
+    script_open(&s);
+    check(&s, "local t = {1, 2} table.insert(t, 3) table.insert(t, 1, 0) return t", "{0,1,2,3}");
+    check(&s, "local t = {1, 2, 3} return table.remove(t), table.remove(t, 1), t", "3|1|{2}");
+    check(&s, "return table.remove({}), table.remove({}, 0), table.remove({n = 1}, 0)",
+          "nil|nil|nil");
+    check_error(&s, "table.insert({1, 2}, 5, 1)", "position out of bounds");
+    check_error(&s, "table.insert({1, 2}, 0, 1)", "position out of bounds");
+    check_error(&s, "table.insert({1, 2})", "wrong number of arguments to 'insert'");
+    check_error(&s, "table.insert({}, 1, 2, 3)", "wrong number of arguments to 'insert'");
+    check_error(&s, "table.remove({1, 2}, 5)", "position out of bounds");
+    check_error(&s, "table.insert(5, 1)", "table expected, got number");
+    check(&s,
+          "return table.concat({1, 2, 'x'}, ','), table.concat({}), table.concat({1, 2}, '', 2)",
+          "1,2,x||2");
+    check_error(&s, "table.concat({1, {}})", "at index 2 in table for 'concat'");
+    check(&s,
+          "local log = {} "
+          "local p = setmetatable({}, {__len = function() return 2 end, "
+          "__index = function(_, i) return 'v' .. i end, "
+          "__newindex = function(_, i, v) log[#log + 1] = i .. '=' .. tostring(v) end}) "
+          "table.insert(p, 1, 'new') local r = table.remove(p, 1) "
+          "return log, r, table.concat(p, ' ')",
+          "{3=v2,2=v1,1=new,1=v2,2=nil}|v1|v1 v2");
+    check(&s,
+          "local t = {} for i = 1, 30000 do t[i] = (i * 7919) % 30011 end table.sort(t) "
+          "for i = 2, #t do assert(t[i - 1] <= t[i]) end "
+          "table.sort(t, function(a, b) return a > b end) "
+          "for i = 2, #t do assert(t[i - 1] >= t[i]) end return 'sorted'",
+          "sorted");
+    check(&s,
+          "local t = {3, 1, 2} table.sort(t) return t, "
+          "select(2, pcall(table.sort, {1, 'x'})):match('attempt to compare') ~= nil",
+          "{1,2,3}|true");
+    check_error(&s, "table.sort({1, 2}, 5)", "function expected");
+    script_close(&s);
+}
+
+static void random_numbers_differ_between_states(void **state) {
+    struct script s;
+    char first[32];
+    for (int i = 0; i < 2; i++) {
+        struct run r = {0};
+        script_open(&s);
+        run_start(&s, &r, "return math.random(0)");
+        assert_true(r.over);
+        if (i == 0)
+            snprintf(first, sizeof first, "%s", r.text.p);
+        else
+            assert_string_not_equal(first, r.text.p);
+        run_free(&r);
+        script_close(&s);
+    }
+}
+
+/* ---- freezing -------------------------------------------------------------------------------- */
+
+static void frozen_globals_can_be_read_and_not_made(void **state) {
+    struct script s;
+    script_open(&s);
+    check(&s, "early = 5 return undefined_one", "nil");
+    assert_int_equal(vm_protect(s.vm, freeze, NULL, NULL), 0);
+    check(&s, "return early, type(print), type(string.format)", "5|function|function");
+    check_error(&s, "late = 1", "globals are read-only (writing 'late')");
+    check_error(&s, "return undefined_one", "test.lua:1: undefined global 'undefined_one'");
+    check_error(&s, "_G.late = 1", "_G is read-only");
+    check_error(&s, "_G.print = 1", "_G is read-only (writing 'print')");
+    check_error(&s, "return _G[{}]", "undefined global 'table: 0x");
+    check_error(&s, "rawset(_G, 'late', 1)", "read-only");
+    check_error(&s, "rawset(_ENV, 'late', 1)", "read-only");
+    check_error(&s, "setmetatable(_ENV, nil)", "protected");
+    check(&s, "return rawget(_G, 'undefined_one'), rawget(_G, 'early'), _G.early", "nil|5|5");
+    check(&s, "local n = 0 for k in pairs(_G) do n = n + 1 end return n > 20", "true");
+    check_error(&s, "load('x = 1')()", "read-only");
+    check(&s, "local env = {} load('x = 1', 'n', 't', env)() return env.x", "1");
+    script_close(&s);
+}
+
+static void the_load_phase_refuses_to_wait_by_name(void **state) {
+    struct script s;
+    struct vm_options o = options();
+    o.load_phase = true;
+    script_open_with(&s, &o);
+    check_error(&s, "require 'time'.sleep(0.001)", "time.sleep: not while a service is loading");
+    check_error(&s, "require 'task'.spawn(print)", "task.spawn: not while a service is loading");
+    check_error(&s, "require 'task'.all{print}", "task.all: not while a service is loading");
+    assert_int_equal(vm_protect(s.vm, freeze, NULL, NULL), 0);
+    check(&s, "return require 'time'.sleep(0.001)", "true");
+    script_close(&s);
+}
+
+/* ---- require --------------------------------------------------------------------------------- */
+
+static void modules_are_found_in_libraries_embedded_files_and_the_service(void **state) {
+    struct script s;
+    open_files(&s);
+    check(&s, "local t = require 'types' return t.name, t.path", "types|types.lua");
+    check(&s, "return require('gen.api').api", "gen.api");
+    check(&s, "return type(require('time').now)", "function");
+    check(&s, "return require('types') == require('types'), require('time') == require('time')",
+          "true|true");
+    check(&s, "require 'counted' return require 'counted'.n", "1");
+    check(&s, "return require('bom').line:match('bom.lua:2') ~= nil", "true");
+    script_close(&s);
+}
+
+static void a_missing_or_bad_module_says_what_is_wrong(void **state) {
+    struct script s;
+    open_files(&s);
+    check_error(&s, "require 'missing.one'",
+                "module 'missing.one' not found: no library, no file missing/one.lua");
+    check_error(&s, "require 'nothing'",
+                "module 'nothing' must return a table, it returned nothing");
+    check_error(&s, "require 'text'", "module 'text' must return a table, it returned string");
+    check_error(&s, "require 'empty'", "module 'empty' must return a table");
+    check_error(&s, "require 'raises'", "services/spec/raises.lua:3: at load");
+    check_error(&s, "require 'broken'", "services/spec/broken.lua:2: unexpected symbol near");
+    check_error(&s, "require 'bytecode'", "attempt to load a binary chunk");
+    check_error(&s, "require 'waits'", "time.sleep cannot wait here");
+    check_error(&s, "require '../secret'", "bad module name '../secret'");
+    check_error(&s, "require '/etc/passwd'", "bad module name");
+    check_error(&s, "require 'a..b'", "bad module name");
+    check_error(&s, "require '.a'", "bad module name");
+    check_error(&s, "require 'a.'", "bad module name");
+    check_error(&s, "require ''", "bad module name");
+    check_error(&s, "require(('a'):rep(300))", "bad module name");
+    check_error(&s, "require 'a\\0b'", "bad module name");
+    check_error(&s, "require {}", "string expected");
+    script_close(&s);
+}
+
+static void modules_that_require_each_other_are_refused_with_the_chain(void **state) {
+    struct script s;
+    open_files(&s);
+    check_error(&s, "require 'a'", "modules require each other: b -> c.d -> b");
+    check_error(&s, "require 'a'", "modules require each other: b -> c.d -> b");
+    check_error(&s, "require 'itself'", "modules require each other: itself -> itself");
+    check(&s, "pcall(require, 'raises') return select(2, pcall(require, 'raises'))",
+          "services/spec/raises.lua:3: at load");
+    check(&s, "return require 'types'.name", "types");
+    script_close(&s);
+}
+
+static void libraries_of_the_platform_are_for_the_platform(void **state) {
+    const struct lib *platform = NULL, *trusted = NULL;
+    for (const struct lib *l = lib_all; l->name; l++) {
+        if (l->trust == LIB_PLATFORM) platform = l;
+        if (l->trust == LIB_TRUSTED) trusted = l;
+    }
+    for (int level = 0; level < 3; level++) {
+        struct script s;
+        struct vm_options o = options();
+        char code[100];
+        o.platform = level == 1;
+        o.trusted = level == 2;
+        script_open_with(&s, &o);
+        if (platform) {
+            snprintf(code, sizeof code, "return type(require '%s')", platform->name);
+            if (level == 0)
+                check_error(&s, code, "is not for this service");
+            else
+                check(&s, code, "table");
+        }
+        if (trusted) {
+            snprintf(code, sizeof code, "return type(require '%s')", trusted->name);
+            if (level < 2)
+                check_error(&s, code, "is not for this service");
+            else
+                check(&s, code, "table");
+        }
+        script_close(&s);
+    }
+}
+
+static void every_function_of_the_libraries_is_documented(void **state) {
+    for (const struct lib *l = lib_all; l->name; l++) {
+        assert_non_null(l->open);
+        assert_non_null(l->docs);
+        for (const struct lib_doc *d = l->docs; d->name; d++) {
+            assert_non_null(d->signature);
+            assert_true(strlen(d->text) > 5);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_gives_back_all_its_memory),
+        cmocka_unit_test(protected_code_returns_its_error_as_text),
+        cmocka_unit_test(the_cap_is_counted_and_the_state_goes_on),
+        cmocka_unit_test(foreign_memory_makes_the_collector_work),
+        cmocka_unit_test(a_binding_can_say_that_memory_is_out),
+        cmocka_unit_test(no_failed_allocation_leaks_or_crashes),
+        cmocka_unit_test(what_reaches_the_machine_is_not_there),
+        cmocka_unit_test(a_trusted_state_has_everything),
+        cmocka_unit_test(libraries_cannot_be_changed),
+        cmocka_unit_test(addresses_are_masked),
+        cmocka_unit_test(finalizers_are_refused),
+        cmocka_unit_test(load_takes_text_only),
+        cmocka_unit_test(what_load_cannot_compile_is_told),
+        cmocka_unit_test(no_library_function_loops_for_a_number),
+        cmocka_unit_test(table_functions_do_what_lua_does),
+        cmocka_unit_test(random_numbers_differ_between_states),
+        cmocka_unit_test(frozen_globals_can_be_read_and_not_made),
+        cmocka_unit_test(the_load_phase_refuses_to_wait_by_name),
+        cmocka_unit_test(modules_are_found_in_libraries_embedded_files_and_the_service),
+        cmocka_unit_test(a_missing_or_bad_module_says_what_is_wrong),
+        cmocka_unit_test(modules_that_require_each_other_are_refused_with_the_chain),
+        cmocka_unit_test(libraries_of_the_platform_are_for_the_platform),
+        cmocka_unit_test(every_function_of_the_libraries_is_documented),
+    };
+    conf.lua_turn_soft = 10000000;
+    conf.lua_turn_hard = 500000000;
+    conf.lua_cpu = 2000000000;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
