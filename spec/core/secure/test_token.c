@@ -725,6 +725,53 @@ static void a_worker_without_memory_verifies_without_a_cache(void **state) {
     on_worker(check_cache_without_memory);
 }
 
+/* A worker on a thread of its own that verifies while the key changes. */
+struct verifier_thread {
+    pthread_t thread;
+    struct worker w;
+    struct message start;
+    struct str token;
+};
+
+static void verify_often(struct message *m) {
+    struct verifier_thread *t = LIST_ENTRY(m, struct verifier_thread, start);
+    for (int i = 0; i < 300; i++) {
+        const struct claims *c, *d;
+        assert_int_equal(token_verify(t->token, NOW, &c, NULL), TOKEN_OK);
+        assert_int_equal(token_verify(t->token, NOW + 1000, &d, NULL), TOKEN_EXPIRED);
+        token_claims_give(c);
+        token_claims_give(d);
+    }
+    worker_stop(&t->w);
+}
+
+static void *verify_thread(void *arg) {
+    struct verifier_thread *t = arg;
+    worker_post(&t->w, &t->start);
+    worker_run(&t->w);
+    token_worker_close(&t->w);
+    return NULL;
+}
+
+static void workers_verify_while_the_key_changes(void **state) {
+    static struct verifier_thread threads[3];
+    struct buf t = good_token();
+    struct err e = {0};
+    for (int i = 0; i < 3; i++) {
+        threads[i].start.deliver = verify_often;
+        threads[i].token = buf_view(&t);
+        assert_int_equal(worker_init(&threads[i].w, i, &e), 0);
+        assert_int_equal(pthread_create(&threads[i].thread, NULL, verify_thread, &threads[i]), 0);
+    }
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(token_use(token_test_key(), &e), 0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i].thread, NULL);
+        worker_free(&threads[i].w);
+    }
+    buf_free(&t);
+}
+
 /* ---- signing jobs ------------------------------------------------------------------------- */
 
 static struct token_job job, busy_jobs[1100];
@@ -839,6 +886,7 @@ int main(void) {
         cmocka_unit_test(a_worker_remembers_verified_tokens_until_the_key_changes),
         cmocka_unit_test(the_least_recently_used_token_is_forgotten_first),
         cmocka_unit_test(a_worker_without_memory_verifies_without_a_cache),
+        cmocka_unit_test(workers_verify_while_the_key_changes),
         cmocka_unit_test(a_job_signs_off_the_loop),
         cmocka_unit_test(a_full_queue_refuses_and_a_cancelled_job_is_dropped),
         cmocka_unit_test(without_a_key_nothing_is_signed_or_verified),
