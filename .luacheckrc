@@ -5,9 +5,9 @@ self = false
 not_globals = { "io", "dofile", "loadfile" }
 exclude_files = { "**/node_modules", "lua/types" }
 
-files["lua/cli"] = { not_globals = {} }
-files["gen"] = { not_globals = {} }
-files["**/spec"] = { std = "+busted", not_globals = {} }
-files["**/*_spec.lua"] = { std = "+busted", not_globals = {} }
-files["spec/bench/nginx"] = { std = "+ngx_lua" }
-files["spec/bench/wrk"] = { std = "luajit", globals = { "wrk", "request", "response", "done", "setup", "init" } }
+files["lua/cli"] = { read_globals = { "io", "dofile", "loadfile" } }
+files["lua/spec.lua"] = { read_globals = { "io" } }
+files["gen"] = { read_globals = { "io", "dofile", "loadfile" } }
+files["**/spec"] = { std = "+busted", read_globals = { "io", "dofile", "loadfile" } }
+files["**/*_spec.lua"] = { std = "+busted", read_globals = { "io", "dofile", "loadfile" } }
+files["spec/bench/wrk"] = { std = "luajit", globals = { "wrk", "done" }, read_globals = { "io", "dofile", "loadfile" } }

@@ -264,8 +264,12 @@ it("users are listed for admins only", async () => {
   const all = await post("/users", { limit: 3, count: true }, admin);
   assert.equal(all.json.users.length, 3);
   assert.ok(all.json.count > 3);
-  const oldest = await post("/users", { order: "asc", orderBy: "createdAt", limit: 1 }, admin);
-  assert.equal(oldest.json.users[0].slug, "1backend");
+  for (const order of ["asc", "desc"]) {
+    const { json } = await post("/users", { order, orderBy: "createdAt", limit: 100 }, admin);
+    const times = json.users.map(({ createdAt }) => Date.parse(createdAt));
+    const sorted = [...times].sort((a, b) => (order === "asc" ? a - b : b - a));
+    assert.deepEqual(times, sorted);
+  }
 });
 
 it("API routes carry CORS fields, and OPTIONS ends there", async () => {

@@ -52,7 +52,7 @@ it("path and query arrive byte for byte", async () => {
     "/a//b///c",
     "/a?x=/../..//y?z",
     "/a%3Fb%23c%25d",
-    "/a?%00=%zz",
+    "/a%2Fb",
     "/a?|{}^`",
     `/${"long/".repeat(400)}`,
   ];

@@ -19,6 +19,14 @@ const files = named.length
       .map((name) => path.join(here, name))
       .sort();
 
+// Ended from outside: the test processes end, too, and they end their hosts.
+const abort = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.on(signal, () => {
+    abort.abort();
+    setTimeout(() => process.exit(1), 1000);
+  });
+
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 
@@ -58,7 +66,7 @@ function runFile(file) {
   let failed = 0;
   let noise = ""; // what the file said on its standard error
   return new Promise((resolve) => {
-    const stream = run({ files: [file], timeout: 7_200_000 });
+    const stream = run({ files: [file], timeout: 7_200_000, signal: abort.signal });
     stream.on("test:pass", (event) => report("pass", event));
     stream.on("test:fail", (event) => report("fail", event));
     stream.on("test:stderr", (event) => (noise += event.message));
