@@ -24,8 +24,8 @@ const host = await startHost({ after });
 const FLAGS = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
 /** Starts a host that must refuse: { status, output }. One line says what and what to do. */
-function refused(args, env) {
-  const done = runCommand(["run", ...FLAGS, ...args], { env });
+async function refused(args, env) {
+  const done = await runCommand(["run", ...FLAGS, ...args], { env });
   assert.notEqual(done.status, 0, done.output);
   assert.equal(done.signal, null, done.output);
   assert.ok(done.output.trim().length > 0, "it says why");
@@ -184,17 +184,17 @@ it("a port in use is named", async (t) => {
   t.after(() => taken.close());
   await new Promise((resolve) => taken.once("listening", resolve));
   const { port } = taken.address();
-  const done = refused(["--listen", `127.0.0.1:${port}`], { OB_TEST: "true" });
+  const done = await refused(["--listen", `127.0.0.1:${port}`], { OB_TEST: "true" });
   assert.ok(done.output.includes(`${port}`), done.output);
   assert.match(done.output, /use/);
 });
 
 it("a second host on the same port is refused too", async (t) => {
   const first = await startHost(t);
-  refused(["--listen", `127.0.0.1:${first.port}`], { OB_TEST: "true" });
+  await refused(["--listen", `127.0.0.1:${first.port}`], { OB_TEST: "true" });
 });
 
-it("a bad setting is named, with its source and what is allowed", () => {
+it("a bad setting is named, with its source and what is allowed", async () => {
   const cases = [
     [["--workers", "many"], {}, /workers/],
     [["--workers", "-1"], {}, /workers/],
@@ -206,10 +206,10 @@ it("a bad setting is named, with its source and what is allowed", () => {
     [[], { OB_ENCRYPTION_KEY: "short" }, /ENCRYPTION_KEY|encryption_key/],
   ];
   for (const [args, env, name] of cases)
-    assert.match(refused(args, { OB_TEST: "true", ...env }).output, name);
+    assert.match((await refused(args, { OB_TEST: "true", ...env })).output, name);
 });
 
-it("a bad line of moonbus.yaml is named", (t) => {
+it("a bad line of moonbus.yaml is named", async (t) => {
   const cwd = scratch(t);
   for (const [text, wanted] of [
     ["workers: many\n", /workers/],
@@ -218,18 +218,18 @@ it("a bad line of moonbus.yaml is named", (t) => {
     ["workers: [\n", /moonbus\.yaml/],
   ]) {
     fs.writeFileSync(path.join(cwd, "moonbus.yaml"), text);
-    const done = runCommand(["run", ...FLAGS], { env: { OB_TEST: "true" }, cwd });
+    const done = await runCommand(["run", ...FLAGS], { env: { OB_TEST: "true" }, cwd });
     assert.notEqual(done.status, 0, text);
     assert.match(done.output, wanted);
   }
 });
 
-it("a home that is a file, or that cannot be made, is named", (t) => {
+it("a home that is a file, or that cannot be made, is named", async (t) => {
   const folder = scratch(t);
   const file = path.join(folder, "file");
   fs.writeFileSync(file, "");
   for (const home of [file, path.join(file, "below"), "/proc/no-such-home"])
-    assert.ok(refused([], { MOONBUS_HOME: home }).output.includes(home));
+    assert.ok((await refused([], { MOONBUS_HOME: home })).output.includes(home));
 });
 
 it("a corrupt database is noticed at the start, named, and left as it is", async (t) => {
@@ -243,7 +243,7 @@ it("a corrupt database is noticed at the start, named, and left as it is", async
   for (const file of databases) {
     const good = fs.readFileSync(file);
     fs.writeFileSync(file, Buffer.alloc(good.length, "not a database "));
-    const done = refused([], { MOONBUS_HOME: host.home });
+    const done = await refused([], { MOONBUS_HOME: host.home });
     assert.ok(done.output.includes(path.basename(file)), done.output);
     assert.equal(fs.readFileSync(file).subarray(0, 15).toString(), "not a database ");
     fs.writeFileSync(file, good);

@@ -3,7 +3,7 @@
 // Every host gets free ports, a home, a working folder and a temporary folder of its own. Stopping it
 // is a check in itself: SIGTERM must end in exit code 0 without a report of a sanitizer.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -69,29 +69,30 @@ export function writeFiles(folder, files) {
   }
 }
 
-/** Runs a command of the binary to its end: { status, stdout, stderr, output }. */
+/** Runs a command of the binary to its end: { status, signal, stdout, stderr, output }. */
 export function runCommand(
   args,
   { env = {}, cwd = os.tmpdir(), input = "", release = false, timeout = 60_000 } = {},
 ) {
-  const done = spawnSync(release ? releaseBinary : binary, args, {
-    cwd,
-    env: { ...cleanEnv(), ...env },
-    input,
-    timeout,
-    encoding: "utf8",
-    maxBuffer: 64 << 20,
+  return new Promise((resolve, reject) => {
+    const child = spawn(release ? releaseBinary : binary, args, {
+      cwd,
+      env: { ...cleanEnv(), ...env },
+      timeout,
+      killSignal: "SIGKILL",
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+    child.stdin.on("error", () => {}); // it may end without reading
+    child.stdin.end(input);
+    child.once("error", reject);
+    child.once("close", (status, signal) => {
+      const output = stdout + stderr;
+      if (SANITIZER.test(output)) reject(new Error(output));
+      else resolve({ status, signal, stdout, stderr, output });
+    });
   });
-  if (done.error) throw done.error;
-  const output = done.stdout + done.stderr;
-  assert.doesNotMatch(output, SANITIZER);
-  return {
-    status: done.status,
-    signal: done.signal,
-    stdout: done.stdout,
-    stderr: done.stderr,
-    output,
-  };
 }
 
 // What a host may see of this machine: no OB_* or MOONBUS_* that happen to be set.

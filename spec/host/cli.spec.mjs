@@ -1,0 +1,242 @@
+// The command line: what a person types, what a program reads.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+
+import { lab } from "./lib/lab.mjs";
+import {
+  after,
+  deadPort,
+  instances,
+  it,
+  login,
+  proxied,
+  runCommand,
+  scratch,
+  startHost,
+  upstream,
+  waitFor,
+} from "./lib/spec.mjs";
+
+const host = await startHost({ after }, { test: false, services: { lab: lab() } });
+
+/** A command of somebody on this machine, with a home of his own unless `home` says otherwise. */
+const moonbus = (home, ...args) =>
+  runCommand(args, { env: { MOONBUS_HOME: home, MOONBUS_SERVER: host.url }, cwd: host.cwd });
+
+async function loggedIn(t) {
+  const home = scratch(t);
+  const done = await moonbus(home, "login", "1backend", "changeme");
+  assert.equal(done.status, 0, done.output);
+  return home;
+}
+
+/** Rows of a printed table, cut at the columns of its head. */
+function table(text) {
+  const [head, ...rows] = text.trimEnd().split("\n");
+  const starts = [...head.matchAll(/(?<=^|\s{2,})\S/g)].map((match) => match.index);
+  const cut = (line) => starts.map((from, i) => line.slice(from, starts[i + 1]).trim());
+  return { head: cut(head), rows: rows.map(cut) };
+}
+
+it("without a command it says what it can do", async () => {
+  for (const args of [[], ["help"], ["--help"], ["-h"]]) {
+    const done = await runCommand(args);
+    assert.equal(done.status, 0, done.output);
+    for (const command of [
+      "run",
+      "login",
+      "instance",
+      "call",
+      "reload",
+      "logs",
+      "config",
+      "version",
+    ])
+      assert.match(done.stdout, new RegExp(`^ +${command}\\b`, "m"));
+    for (const line of done.stdout.split("\n")) assert.ok(line.length <= 120, line);
+  }
+});
+
+it("every command explains itself", async () => {
+  const { stdout } = await runCommand(["help"]);
+  const names = [...stdout.matchAll(/^ {2}([a-z]+)\b/gm)].map((match) => match[1]);
+  assert.ok(names.length >= 10);
+  for (const name of names) {
+    const done = await runCommand(["help", name]);
+    assert.equal(done.status, 0, name);
+    assert.match(done.stdout, new RegExp(`Usage: moonbus ${name}`));
+  }
+});
+
+it("the version is one line", async () => {
+  const done = await runCommand(["version"]);
+  assert.equal(done.status, 0);
+  assert.match(done.stdout, /^moonbus \d+\.\d+\.\d+\n$/);
+  const { stdout } = await runCommand(["version", "--json"]);
+  assert.equal(`moonbus ${JSON.parse(stdout).version}\n`, done.stdout);
+});
+
+it("what it does not know is exit code 2, with a way out", async () => {
+  for (const args of [
+    ["nonsense"],
+    ["version", "--nonsense"],
+    ["instance", "nonsense"],
+    ["call"],
+  ]) {
+    const done = await runCommand(args);
+    assert.equal(done.status, 2, done.output);
+    assert.equal(done.stdout, "");
+    assert.match(done.stderr, /^moonbus: .+\n$/);
+  }
+});
+
+it("config prints every setting with its value and source", async () => {
+  const env = { MOONBUS_WORKERS: "3", OB_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef" };
+  const done = await runCommand(["config", "--log-level", "debug"], { env });
+  assert.equal(done.status, 0, done.output);
+  assert.match(done.stdout, /workers\s+3\b/);
+  assert.match(done.stdout, /log_level\s+debug\b/);
+  assert.ok(!done.stdout.includes(env.OB_ENCRYPTION_KEY), "secrets are masked");
+  const json = JSON.parse((await runCommand(["config", "--json"], { env })).stdout);
+  assert.ok(JSON.stringify(json).includes("max_body"));
+});
+
+it("logging in keeps a token that only its owner may read", async (t) => {
+  const home = await loggedIn(t);
+  const file = path.join(home, "credentials.json");
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  assert.ok(fs.readFileSync(file, "utf8").includes(host.url));
+  const who = await moonbus(home, "whoami");
+  assert.equal(who.status, 0, who.output);
+  assert.match(who.stdout, /1backend/);
+  const json = JSON.parse((await moonbus(home, "whoami", "--json")).stdout);
+  assert.equal(json.user.slug, "1backend");
+});
+
+it("a password may come from standard input or the environment", async (t) => {
+  for (const options of [{ input: "changeme\n" }, { env: { MOONBUS_PASSWORD: "changeme" } }]) {
+    const home = scratch(t);
+    const done = await runCommand(["login", "1backend", "--server", host.url], {
+      ...options,
+      env: { MOONBUS_HOME: home, ...options.env },
+    });
+    assert.equal(done.status, 0, done.output);
+    assert.doesNotMatch(done.output, /changeme/);
+  }
+});
+
+it("a wrong password, and no login at all, say what to do", async (t) => {
+  const home = scratch(t);
+  const wrong = await moonbus(home, "login", "1backend", "wrong");
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.stderr, /password/);
+  assert.ok(!fs.existsSync(path.join(home, "credentials.json")));
+  const none = await moonbus(home, "instance", "ls");
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /moonbus login/);
+});
+
+it("a host that is not there is named", async (t) => {
+  const server = `http://127.0.0.1:${await deadPort()}`;
+  const done = await runCommand(["whoami", "--server", server], {
+    env: { MOONBUS_HOME: scratch(t) },
+  });
+  assert.equal(done.status, 1);
+  assert.ok(done.stderr.includes(server));
+  assert.match(done.stderr, /moonbus run/);
+});
+
+it("instance ls prints the columns of the seed, --json the same for programs", async (t) => {
+  const home = await loggedIn(t);
+  const server = await upstream(t);
+  const { slug, token } = await proxied(host, server.url);
+  await waitFor(async () => (await instances(host, token))[0].status === "Healthy", "healthy");
+  const [{ id }] = await instances(host, token);
+  const done = await moonbus(home, "instance", "ls");
+  assert.equal(done.status, 0, done.output);
+  const { head, rows } = table(done.stdout);
+  assert.deepEqual(head, ["ID", "URL", "STATUS", "OWNER SLUG", "LAST HEARTBEAT"]);
+  const row = rows.find((cells) => cells[0] === id);
+  assert.deepEqual(row.slice(1, 4), [server.url, "Healthy", slug]);
+  assert.match(row[4], /^(\d+[smhd] ago|now|just now)$/);
+  const list = JSON.parse((await moonbus(home, "instance", "ls", "--json")).stdout);
+  assert.equal(list.find((instance) => instance.id === id).url, server.url);
+
+  const removed = await moonbus(home, "instance", "rm", id);
+  assert.equal(removed.status, 0, removed.output);
+  assert.deepEqual(await instances(host, token), []);
+});
+
+it("an empty list is an empty list", async (t) => {
+  const home = await loggedIn(t);
+  for (const [args, json] of [[["instance", "ls", "--slug", "nobody"], []]]) {
+    assert.equal((await moonbus(home, ...args)).status, 0);
+    assert.deepEqual(JSON.parse((await moonbus(home, ...args, "--json")).stdout), json);
+  }
+});
+
+it("user ls shows accounts to admins", async (t) => {
+  const home = await loggedIn(t);
+  const done = await moonbus(home, "user", "ls");
+  assert.equal(done.status, 0, done.output);
+  assert.match(done.stdout, /\b1backend\b/);
+  const [user] = JSON.parse(
+    (await moonbus(home, "user", "ls", "--search", "1backend", "--json")).stdout,
+  );
+  assert.equal(user.slug, "1backend");
+});
+
+it("call calls a service, with a token, arguments, a method, a body", async (t) => {
+  const home = await loggedIn(t);
+  const sum = await moonbus(home, "call", "lab.example/add", "x=1", "y=2");
+  assert.equal(sum.status, 0, sum.output);
+  assert.deepEqual(JSON.parse(sum.stdout), { sum: 3 });
+  const query = await moonbus(home, "call", "/lab.example/add?x=2", "-X", "GET", "y=5");
+  assert.deepEqual(JSON.parse(query.stdout), { sum: 7 });
+  const data = await moonbus(home, "call", "lab.example/add", "-d", '{"x":4,"y":4}');
+  assert.deepEqual(JSON.parse(data.stdout), { sum: 8 });
+  const who = await moonbus(home, "call", "lab.example/whoami");
+  assert.equal(JSON.parse(who.stdout).slug, "1backend");
+  const text = await moonbus(home, "call", "lab.example/page?name=you");
+  assert.equal(text.stdout, "method GET, name you\n");
+  const refused = await moonbus(home, "call", "lab.example/refuse", "status=418");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /418/);
+});
+
+it("reload and logs work for the owner of the host's home", async () => {
+  const done = await moonbus(host.home, "reload");
+  assert.equal(done.status, 0, done.output);
+  const file = path.join(host.cwd, "services/lab/service.lua");
+  const good = fs.readFileSync(file, "utf8");
+  fs.writeFileSync(file, "this is no Lua\n");
+  const broken = await moonbus(host.home, "reload", "lab");
+  assert.equal(broken.status, 1, broken.output);
+  assert.match(broken.output, /service\.lua:1/);
+  fs.writeFileSync(file, good);
+  assert.equal((await moonbus(host.home, "reload", "lab")).status, 0);
+  const logs = await moonbus(host.home, "logs", "-n", "5");
+  assert.equal(logs.status, 0, logs.output);
+  assert.equal(logs.stdout.trimEnd().split("\n").length, 5);
+});
+
+it("reload and logs are refused to everybody else", async (t) => {
+  const home = await loggedIn(t);
+  for (const command of ["reload", "logs"]) {
+    const done = await moonbus(home, command);
+    assert.equal(done.status, 1);
+    assert.match(done.stderr, /moonbus run/);
+  }
+});
+
+it("a token that expired is renewed, and the command works", async (t) => {
+  const short = await startHost(t, { test: false, env: { OB_TOKEN_EXPIRATION: "1s" } });
+  const home = scratch(t);
+  const env = { MOONBUS_HOME: home, MOONBUS_SERVER: short.url };
+  assert.equal((await runCommand(["login", "1backend", "changeme"], { env })).status, 0);
+  await login(short);
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  const done = await runCommand(["whoami"], { env });
+  assert.equal(done.status, 0, done.output);
+});
