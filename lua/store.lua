@@ -9,12 +9,14 @@
 
 local core = require "store.core"
 local errors = require "errors"
+local json = require "json"
 local seal = require "seal"
 local time = require "time"
 
 local M = {}
 
 local RETRIES = 20 -- of an update or a transaction that met a conflict
+local LEVELS = 64 -- of tables in a document
 
 ---@class Filter
 ---@field op "equals"|"isInList"|"intersects"|"containsSubstring"|"startsWith"|"or"
@@ -65,6 +67,20 @@ local function copy(doc)
     out[k] = v
   end
   return out
+end
+
+-- What is in a document, and nothing of the tables it was made of.
+local function deep(value, level)
+  if type(value) ~= "table" then
+    return value
+  elseif level > LEVELS then
+    error("the document cannot be stored: it is nested too deeply, or contains itself", 0)
+  end
+  local out = {}
+  for k, v in pairs(value) do
+    out[k] = deep(v, level + 1)
+  end
+  return json.is_list(value) and json.list(out) or out
 end
 
 local function stamped(self, doc)
@@ -239,14 +255,15 @@ local function add(view, id, doc, step)
   local written = view.tx.written
   local name = view.collection.name
   written[name] = written[name] or {}
-  written[name][id] = { doc = doc }
+  written[name][id] = { doc = deep(doc, 1) }
+  step.doc = written[name][id].doc
   table.insert(view.tx.steps, step)
 end
 
 function View:get(id)
   local own = pending(self, id)
   if own then
-    return own.doc and copy(own.doc)
+    return deep(own.doc, 1)
   end
   local doc, rev, code = self.collection:get(id)
   if not doc then
@@ -275,13 +292,13 @@ end
 
 function View:create(doc)
   local out = stamped(self.collection, doc)
-  add(self, out.id, out, { "create", self.collection.name, id = out.id, doc = out })
+  add(self, out.id, out, { "create", self.collection.name, id = out.id })
   return out
 end
 
 function View:put(doc)
   local out = stamped(self.collection, doc)
-  add(self, out.id, out, { "put", self.collection.name, id = out.id, doc = out })
+  add(self, out.id, out, { "put", self.collection.name, id = out.id })
   return out
 end
 
@@ -292,7 +309,7 @@ function View:update(id, change)
   end
   change(doc)
   doc.updatedAt = time.now_rfc3339()
-  add(self, id, doc, { "put", self.collection.name, id = id, doc = doc })
+  add(self, id, doc, { "put", self.collection.name, id = id })
   return doc
 end
 
