@@ -26,25 +26,29 @@
 struct entry {
     struct list used;   /* in shard.used */
     struct entry *next; /* in its chain */
-    uint64_t hash;
-    uint64_t expires; /* 0 = never */
-    uint32_t key_n, value_n;
-    bool number; /* the value is `integer` */
-    int64_t integer;
-    char bytes[];
+    uint64_t hash;      /* of the key */
+    uint64_t expires;   /* when, on the map's clock; 0 = never */
+    uint32_t key_n;     /* bytes of the key */
+    uint32_t value_n;   /* bytes of the value; 0 for a number */
+    bool number;        /* the value is `integer` */
+    int64_t integer;    /* the value of a number */
+    char bytes[];       /* key, value */
 };
 
+/* A part of the map with a lock of its own. */
 struct shard {
-    pthread_mutex_t lock;
-    struct entry **chains;
-    size_t n_chains, n; /* chains and entries */
-    size_t bytes, cap;  /* charged, and allowed */
-    size_t hand;        /* the next chain to search for expired entries */
-    struct list used;   /* least recently used first */
+    pthread_mutex_t lock;  /* guards all of it */
+    struct entry **chains; /* by the low bits of the hash; the high ones chose the shard */
+    size_t n_chains;       /* a power of two */
+    size_t n;              /* entries */
+    size_t bytes;          /* charged for them */
+    size_t cap;            /* bytes allowed */
+    size_t hand;           /* the chain that was searched last for expired entries */
+    struct list used;      /* least recently used first */
 };
 
 struct shared {
-    uint64_t (*now)(void);
+    uint64_t (*now)(void); /* the clock of expiry */
     struct shard shards[SHARDS];
 };
 
@@ -62,10 +66,11 @@ void shared_clock(struct shared *m, uint64_t (*now)(void)) {
 
 /* One call's view: its shard, locked, the key with its hash, and the time. */
 struct view {
-    struct shard *s;
+    struct shard *s; /* locked */
     struct str key;
-    uint64_t hash, now;
-    bool evicted; /* a live entry had to go */
+    uint64_t hash; /* of the key */
+    uint64_t now;  /* the time of the call */
+    bool evicted;  /* a live entry had to go */
 };
 
 static struct view look(struct shared *m, struct str key) {

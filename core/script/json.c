@@ -88,20 +88,22 @@ struct level {
 
 /* Functions that read take the position and return the next one, or NULL after fail(). */
 struct decoder {
-    lua_State *L;
-    const char *text, *end;
-    const char *at;  /* of a failure */
-    const char *why; /* the same */
-    int code;        /* the same */
-    int top;         /* stack slots in use */
-    int ceiling;     /* slots that lua_checkstack has granted */
-    int depth, max_depth;
-    int nodes;             /* values still allowed */
-    int mark;              /* slot of the list mark */
-    bool marks;            /* it was fetched */
-    bool keeps;            /* names are kept, in the slots behind the list mark's */
-    struct str kept[KEPT]; /* the same names in the text, with their closing quotes */
-    struct level level[JSON_DEPTH_MAX];
+    lua_State *L;                       /* gets the value */
+    const char *text;                   /* the whole of it */
+    const char *end;                    /* behind its last byte */
+    const char *at;                     /* where it failed */
+    const char *why;                    /* why it failed */
+    int code;                           /* the same as a number */
+    int top;                            /* stack slots in use */
+    int ceiling;                        /* slots that lua_checkstack has granted */
+    int depth;                          /* levels open */
+    int max_depth;                      /* levels allowed */
+    int nodes;                          /* values still allowed */
+    int mark;                           /* slot of the list mark */
+    bool marks;                         /* it was fetched */
+    bool keeps;                         /* names are kept, in the slots behind the list mark's */
+    struct str kept[KEPT];              /* the same names in the text, with their closing quotes */
+    struct level level[JSON_DEPTH_MAX]; /* outermost first */
 };
 
 static const char *fail(struct decoder *d, const char *at, int code, const char *why) {
@@ -371,9 +373,9 @@ static void make_table(struct decoder *d, const struct level *v, int n) {
 
 /* Before the first name of an object: the element before it in an array tells its size. */
 static void guess_size(struct decoder *d, struct level *v) {
-    int before = d->depth > 1 ? d->level[d->depth - 2].before : 0;
-    if (before == 0) return;
-    make_table(d, v, before);
+    const struct level *around = d->depth > 1 ? &d->level[d->depth - 2] : NULL;
+    if (!around || !around->array || around->before == 0) return;
+    make_table(d, v, around->before);
     v->direct = true;
 }
 

@@ -23,25 +23,28 @@
 
 /* A container that is being written. */
 struct level {
-    enum { LEVEL_ARRAY, LEVEL_OBJECT, LEVEL_SORTED } kind;
+    enum { LEVEL_ARRAY, LEVEL_OBJECT, LEVEL_SORTED } kind; /* sorted: an object for people */
     int table;     /* its stack index; the current name is above it */
     lua_Integer i; /* members written */
     lua_Integer n; /* elements of an array, names of a sorted object */
 };
 
+/* Functions return false after fail(). */
 struct encoder {
-    lua_State *L;
-    struct buf *out;
-    size_t start;     /* length of `out` before */
-    char *p, *end;    /* where to write, and the end of the room */
-    const void *list; /* the metatable of lists; NULL when the state has none */
-    int indent;       /* blanks per level; 0 = compact */
-    int depth, max_depth;
-    int nodes;   /* values still allowed */
-    size_t size; /* bytes allowed */
-    int code;
-    const char *why;
-    struct level level[JSON_DEPTH_MAX];
+    lua_State *L;                       /* has the value */
+    struct buf *out;                    /* the caller's; its length is right after save() */
+    size_t start;                       /* length of `out` before */
+    char *p;                            /* where to write */
+    char *end;                          /* end of the room */
+    const void *list;                   /* the metatable of lists; NULL when the state has none */
+    int indent;                         /* blanks per level; 0 = compact */
+    int depth;                          /* levels open */
+    int max_depth;                      /* levels allowed */
+    int nodes;                          /* values still allowed */
+    size_t size;                        /* bytes allowed */
+    int code;                           /* of a failure */
+    const char *why;                    /* the same, as a sentence */
+    struct level level[JSON_DEPTH_MAX]; /* outermost first */
 };
 
 static bool fail(struct encoder *e, int code, const char *why) {

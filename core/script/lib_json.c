@@ -56,6 +56,14 @@ static lua_Integer option(lua_State *L, int index, const char *name, lua_Integer
     return v;
 }
 
+static bool flag_option(lua_State *L, int index, const char *name) {
+    if (lua_isnoneornil(L, index)) return false;
+    lua_getfield(L, index, name);
+    bool v = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return v;
+}
+
 static struct json_limits limit_options(lua_State *L, int index) {
     return (struct json_limits){
         .depth = (int)option(L, index, "depth", json_default.depth, JSON_DEPTH_MAX),
@@ -86,9 +94,10 @@ static int l_decode(lua_State *L) {
     struct str text;
     text.p = luaL_checklstring(L, 1, &text.n);
     struct json_limits limits = limit_options(L, 2);
-    size_t at = 0;
+    bool first = flag_option(L, 2, "first");
+    size_t at = 0, behind = 0;
     const char *why = "";
-    int rc = json_decode(L, text, &limits, NULL, &at, &why);
+    int rc = json_decode(L, text, &limits, first ? &behind : NULL, &at, &why);
     if (rc == 0) return 1;
     if (rc == -ENOMEM) return luaL_error(L, "%s", why);
     lua_pushnil(L);
@@ -160,11 +169,13 @@ static void push_null_with_name(lua_State *L) {
 
 const struct lib_doc lib_json_docs[] = {
     {"decode",
-     "fun(text: string, options?: { depth?: integer, nodes?: integer, size?: integer }): any, "
+     "fun(text: string, options?: { depth?: integer, nodes?: integer, size?: integer, first?: "
+     "boolean }): any, "
      "string?, string?",
      "The value of a JSON text. Integers that fit in 64 bits stay integers, null is json.null, "
      "lists keep a mark so that they encode as lists again. Bounded: 64 levels, 1,000,000 values, "
-     "16 MB unless told otherwise. Returns nil, \"line L column C: why\" and \"invalid\" or "
+     "16 MB unless told otherwise. With `first` whatever follows the value is ignored. Returns "
+     "nil, \"line L column C: why\" and \"invalid\" or "
      "\"limit\"."},
     {"encode",
      "fun(value: any, options?: { indent?: integer, depth?: integer, nodes?: integer, size?: "

@@ -12,6 +12,14 @@ static void a_script_decodes_and_encodes(void **state) {
                        "'{\\n \"a\": {},\\n \"b\": 1\\n}')");
 }
 
+static void what_follows_the_first_value_is_ignored_when_asked(void **state) {
+    assert_true_in_lua("local v = json.decode('{\"a\":1} {\"b\":2} x', { first = true }) "
+                       "assert(v.a == 1 and v.b == nil) "
+                       "assert(json.decode('7]', { first = true }) == 7) "
+                       "assert(json.decode('[7', { first = true }) == nil) "
+                       "assert(json.decode('7]', { first = false }) == nil)");
+}
+
 static void null_has_a_name_and_is_the_one_of_cjson(void **state) {
     assert_true_in_lua("assert(tostring(json.null) == 'null' and type(json.null) == 'userdata') "
                        "assert(json.encode{ json.null } == '[null]') "
@@ -198,6 +206,7 @@ static void opening_the_module_without_memory_leaks_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_decodes_and_encodes),
+        cmocka_unit_test(what_follows_the_first_value_is_ignored_when_asked),
         cmocka_unit_test(null_has_a_name_and_is_the_one_of_cjson),
         cmocka_unit_test(a_list_carries_its_mark),
         cmocka_unit_test(a_decoding_error_names_line_and_column),
