@@ -70,7 +70,37 @@ local function wrong(where, expected, value)
   errors.raise(400, ("%s: expected %s, got %s"):format(where, expected, describe(value)))
 end
 
+-- A pointer is what it points at: nil is a value of every type here.
+local function pointed(kind)
+  return (kind:gsub("^%*+", ""))
+end
+
+local ZERO = { string = "", int = 0, byte = 0, float64 = 0.0, bool = false, ["time.Duration"] = 0 }
+
+--- What an argument that was not given is.
+---@param kind string
+function M.zero(kind)
+  if kind:find("[]", 1, true) == 1 and kind ~= "[]byte" then
+    return json.list {}
+  end
+  return ZERO[kind]
+end
+
 local decode
+
+-- A null in a list is the zero of its type; where there is none it stays null, so that the others keep their places.
+local function decode_list(item, value, classes, where)
+  local out = json.list {}
+  for i, v in ipairs(value) do
+    if v == json.null then
+      v = M.zero(item)
+      out[i] = v == nil and json.null or v
+    else
+      out[i] = decode(item, v, classes, ("%s[%d]"):format(where, i))
+    end
+  end
+  return out
+end
 
 local function decode_class(class, value, classes, where)
   if type(value) ~= "table" or json.is_list(value) then
@@ -101,16 +131,12 @@ end
 ---@param classes Classes
 ---@param where string for messages: the argument's name
 function decode(kind, value, classes, where)
-  if kind == "any" then
-    if value == json.null then
-      return nil
-    end
-    return value
-  end
+  kind = pointed(kind)
   if value == nil or value == json.null then
     return nil
-  end
-  if kind == "string" then
+  elseif kind == "any" then
+    return value
+  elseif kind == "string" then
     return type(value) == "string" and value or wrong(where, "a string", value)
   elseif kind == "int" or kind == "byte" then
     return type(value) == "number" and math.tointeger(value) or wrong(where, "an integer", value)
@@ -132,11 +158,7 @@ function decode(kind, value, classes, where)
     if type(value) ~= "table" or not (json.is_list(value) or next(value) == nil) then
       wrong(where, "a list", value)
     end
-    local out = json.list {}
-    for i, v in ipairs(value) do
-      out[i] = decode(item, v, classes, ("%s[%d]"):format(where, i))
-    end
-    return out
+    return decode_list(item, value, classes, where)
   end
   item = kind:match("^map%[string%](.+)$")
   if item then
@@ -149,12 +171,8 @@ function decode(kind, value, classes, where)
     end
     return out
   end
-  local name = kind:gsub("^%*+", "")
-  local class = classes[name]
-  if class then
-    return decode_class(class, value, classes, where)
-  end
-  return PRIMITIVES[name] and decode(name, value, classes, where) or value
+  local class = classes[kind]
+  return class and decode_class(class, value, classes, where) or value
 end
 M.decode = decode
 
@@ -166,6 +184,7 @@ local BOOLS = { ["true"] = true, ["1"] = true, t = true, ["false"] = false, ["0"
 ---@param classes Classes
 ---@param where string
 function M.from_text(kind, text, classes, where)
+  kind = pointed(kind)
   if kind == "string" then
     return text
   elseif kind == "int" or kind == "byte" then
@@ -173,7 +192,7 @@ function M.from_text(kind, text, classes, where)
     return n or wrong(where, "an integer", text)
   elseif kind == "float64" then
     local n = text:match("^[+-]?[%d.]+[eE]?[+-]?%d*$") and tonumber(text)
-    return n and n + 0.0 or wrong(where, "a number", text)
+    return n and math.abs(n) < math.huge and n + 0.0 or wrong(where, "a number", text)
   elseif kind == "bool" then
     local b = BOOLS[text:lower()]
     if b == nil then
@@ -182,6 +201,9 @@ function M.from_text(kind, text, classes, where)
     return b
   elseif kind == "time.Time" or kind == "[]byte" then
     return decode_text(kind, text, where)
+  elseif kind == "time.Duration" then
+    local ns = text:match("^-?%d+$") and math.tointeger(tonumber(text))
+    return ns and ns / 1e9 or time.duration(text) or wrong(where, "a duration such as 1m30s, or nanoseconds", text)
   elseif kind == "any" then
     local value = json.decode(text)
     return value == nil and text or value
@@ -193,25 +215,15 @@ function M.from_text(kind, text, classes, where)
   return decode(kind, value, classes, where)
 end
 
-local ZERO = { string = "", int = 0, byte = 0, float64 = 0.0, bool = false, ["time.Duration"] = 0 }
-
---- What an argument that was not given is.
----@param kind string
-function M.zero(kind)
-  if kind:find("[]", 1, true) == 1 and kind ~= "[]byte" then
-    return json.list {}
-  end
-  return ZERO[kind]
-end
-
 --- A Lua value as JSON value of a declared type: lists stay lists when empty, times become text.
 ---@param kind string
 ---@param value any
 ---@param classes Classes
 function M.encode(kind, value, classes)
-  if value == nil then
+  if value == nil or value == json.null then
     return json.null
   end
+  kind = pointed(kind)
   if kind == "time.Time" then
     return time.rfc3339(value)
   elseif kind == "time.Duration" then
@@ -230,7 +242,7 @@ function M.encode(kind, value, classes)
     return out
   end
   item = kind:match("^map%[string%](.+)$")
-  local class = classes[(kind:gsub("^%*+", ""))]
+  local class = classes[kind]
   if not item and not class then
     return value
   end

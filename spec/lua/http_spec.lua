@@ -1,0 +1,49 @@
+-- require "http": what it refuses. Answers of real servers are the business of the C specs and the host specs.
+
+local http = require "http"
+
+local function refused(options, code, pattern)
+  local answer, message, got = http.request(options)
+  assert.is_nil(answer)
+  assert.equal(code, got)
+  assert.matches(pattern, message)
+end
+
+describe("http.request", function()
+  it("tells that nothing listens", function()
+    local answer, message, code = http.request { url = "http://127.0.0.1:1/" }
+    assert.is_nil(answer)
+    assert.is_string(message)
+    assert.equal("refused", code)
+  end)
+
+  it("refuses URLs that it cannot use", function()
+    refused({}, "invalid", "not a usable URL")
+    refused({ url = "ftp://127.0.0.1/" }, "invalid", "not a usable URL")
+    refused({ url = "http://127.0.0.1/a b" }, "invalid", "not a usable URL")
+    refused({ url = "http://127.0.0.1/\u{e4}" }, "invalid", "percent%-encoded")
+    refused({ url = "https://127.0.0.1/" }, "unsupported", "only http")
+  end)
+
+  it("refuses headers that would be two", function()
+    for name, value in pairs { ["A b"] = "x", [""] = "x", A = "x\r\nB: y", B = "x\0" } do
+      assert.error_matches(function()
+        http.request { url = "http://127.0.0.1:1/", headers = { [name] = value } }
+      end, "not a header")
+    end
+  end)
+
+  it("refuses methods and times that are none", function()
+    assert.error_matches(function()
+      http.request { url = "http://127.0.0.1:1/", method = "GET /" }
+    end, "not a method")
+    for _, timeout in ipairs { 0, -1, 0 / 0, 4000 } do
+      assert.error_matches(function()
+        http.request { url = "http://127.0.0.1:1/", timeout = timeout }
+      end, "timeout")
+    end
+    assert.has_error(function()
+      http.request "http://127.0.0.1:1/"
+    end)
+  end)
+end)
