@@ -135,13 +135,13 @@ static void recycle(struct task *t, bool usable) {
     struct vm *vm = t->vm;
     lua_State *co = t->co;
     timer_disarm(vm->worker, &t->timer);
-    if (!usable || t->exposed || vm->closing || vm->n_idle >= IDLE_MAX) {
+    /* Something big was allocated meanwhile: maybe its stack, with as many call records. */
+    bool grown = t->big != vm->big;
+    if (!usable || grown || t->exposed || vm->closing || vm->n_idle >= IDLE_MAX) {
         *coro_word(co) &= ~(uintptr_t)CORO_TASK;
         destroy(t);
         return;
     }
-    /* Something big was allocated meanwhile, maybe its stack: this gives the stack back. */
-    if (t->big != vm->big) lua_resetthread(co);
     if (lua_gethookmask(co)) lua_sethook(co, NULL, 0, 0);
     if (t->nest_room > NEST_KEPT) {
         mem_free(t->nest);
@@ -465,7 +465,8 @@ static bool close_task(struct task *t) {
     struct verdict v = {.task = t};
     struct err e = {0};
     lua_State *co = t->co;
-    int expected = lua_status(co) == LUA_YIELD ? LUA_OK : lua_status(co);
+    bool yielded = lua_status(co) == LUA_YIELD;
+    int expected = yielded ? LUA_OK : lua_status(co);
     t->vm->running = t;
     int rc = vm_protect(t->vm, close_coroutine, &v, &e);
     t->vm->running = NULL;
@@ -478,9 +479,9 @@ static bool close_task(struct task *t) {
         lua_settop(co, 0);
     else if (lua_gettop(co) == 0 && lua_checkstack(co, 1))
         lua_pushnil(co);
-    /* A cancelled one may have been inside xpcall, and lua_resetthread of Lua 5.4.4 leaves the
+    /* One that waited may have been inside xpcall, and lua_resetthread of Lua 5.4.4 leaves the
      * message handler's place behind: the next life's errors would run whatever lies there then. */
-    return rc == 0 && t->end != TASK_CANCELED;
+    return rc == 0 && !yielded;
 }
 
 static void count_end(enum task_end how) {

@@ -20,9 +20,9 @@
 
 struct task;
 
-/* Where `require` finds the files of this state, after libraries and the embedded lua/ tree: returns the source
- * text of a module file path relative to the service's folder ("service.lua", "gen/api.lua"), p =
- * NULL when there is none. */
+/* Where `require` finds the files of this state, after libraries and the embedded lua/ tree:
+ * returns the source text of a module file path relative to the service's folder ("service.lua",
+ * "gen/api.lua"), p = NULL when there is none. */
 struct vm_files {
     struct str (*read)(void *arg, struct str path);
     void *arg;
@@ -66,7 +66,7 @@ struct vm {
 };
 
 #define VM_BIG \
-    ((size_t)16 * 1024) /* bytes: a coroutine that needed more is shrunk when recycled \
+    ((size_t)16 * 1024) /* bytes: a coroutine that may have needed more is not recycled \
                          */
 
 /* Opens the libraries, sandbox and module loader. NULL + *e on failure (also when memory runs out

@@ -79,9 +79,9 @@ static inline void script_close(struct script *s) {
     assert_int_equal(stat_get(STAT_STATE_BYTES), 0);
 }
 
-/* One turn of the loop; blocks until something happens, or a run ends. */
+/* One turn of the loop, without waiting for anything. */
 static inline void script_turn(struct script *s) {
-    uv_run(&s->w.loop, UV_RUN_ONCE);
+    uv_run(&s->w.loop, UV_RUN_NOWAIT);
 }
 
 static inline void run_free(struct run *r) {
@@ -145,7 +145,7 @@ static inline void run_ended(struct task *t, enum task_end end, int nresults) {
     }
     buf_char(&r->text, 0);
     buf_char(&r->trace, 0);
-    uv_stop(&r->s->w.loop); /* so that script_turn does not block with nothing left to wait for */
+    uv_stop(&r->s->w.loop); /* so that run_wait does not block with nothing left to wait for */
     if (r->after) run_start(r->s, r->after, r->after->code);
 }
 
@@ -174,7 +174,7 @@ static inline void run_start(struct script *s, struct run *r, const char *code) 
 
 static inline void run_wait(struct run *r) {
     while (!r->over)
-        script_turn(r->s);
+        uv_run(&r->s->w.loop, UV_RUN_ONCE);
 }
 
 static inline const char *end_name(enum task_end end) {
