@@ -405,15 +405,16 @@ static enum log_format log_format(void) {
 
 /* After the control loop ended: everything is closed but threads and files. */
 static void finish(void) {
+    /* Pools first: what they still send home is delivered by the workers' last turns. */
+    watchdog_stop();
+    dns_stop();
+    token_stop();
+    pass_stop();
     for (int i = 0; i < worker_count && workers && workers[i]; i++) {
         worker_stop(workers[i]);
         worker_free(workers[i]);
         mem_free(workers[i]);
     }
-    watchdog_stop();
-    dns_stop();
-    token_stop();
-    pass_stop();
     service_free_all();
     routes_close();
     shared_free(host.shared);
