@@ -181,9 +181,10 @@ static int l_rfc3339(lua_State *L) {
 }
 
 static int l_rfc3339_ns(lua_State *L) {
-    int64_t ns = luaL_checkinteger(L, 1), second = ns / NS;
-    if (ns % NS < 0) second--;
-    return push_rfc3339(L, (struct instant){second, ns - second * NS}, digits_arg(L, 2));
+    int64_t ns = luaL_checkinteger(L, 1);
+    struct instant t = {ns / NS, ns % NS};
+    if (t.ns < 0) t = (struct instant){t.second - 1, t.ns + NS};
+    return push_rfc3339(L, t, digits_arg(L, 2));
 }
 
 static int l_now_rfc3339(lua_State *L) {
