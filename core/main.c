@@ -382,6 +382,7 @@ static int start(struct err *e) {
     if (!host.shared) return err_set(e, -ENOMEM, "out of memory");
     if ((rc = start_threads(e)) < 0) return rc;
     if ((rc = worker_init(&run.control, -1, e)) < 0) return rc;
+    worker_adopt(&run.control);
     if ((rc = task_open(&run.control)) < 0) return err_set(e, rc, "out of memory");
     if ((rc = choose_port(e)) < 0) return rc;
     if ((rc = open_workers(e)) < 0) return rc;

@@ -156,7 +156,7 @@ static void wrote(uv_write_t *req, int status);
 
 /* Hands the first chunks to libuv. */
 static int send_batch(struct stream *s) {
-    uv_buf_t bufs[SLICES];
+    uv_buf_t bufs[SLICES] = {{0}};
     unsigned n = 0;
     size_t bytes = 0;
     struct stream_chunk *c = s->out;
@@ -288,6 +288,29 @@ static void discard(struct stream *s, ssize_t n) {
     }
 }
 
+/* libuv says EOF for a reset that came together with the last bytes (it looks at POLLHUP instead of
+ * reading once more), and a broken transfer would pass for a whole one. So the socket is asked: 0
+ * for a true end, else the error. Once per connection. */
+static int true_end(const struct stream *s) {
+    uv_os_fd_t fd;
+    char byte;
+    int r = uv_fileno((const uv_handle_t *)&s->tcp, &fd);
+    if (r < 0) return r;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0) return 0;
+    return n > 0 || errno == EAGAIN ? -ECONNRESET : -errno;
+}
+
+static void ended(struct stream *s, int code) {
+    s->eof = true;
+    s->reading = false;
+    if (code == UV_EOF) code = true_end(s);
+    if (code == 0)
+        s->ops->on_eof(s);
+    else
+        s->ops->on_error(s, code == UV_ETIMEDOUT ? ERR_TIMEOUT : code);
+}
+
 static void arrived(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf) {
     struct stream *s = stream_of(tcp);
     if (n == 0) return; /* a read that found nothing */
@@ -299,14 +322,8 @@ static void arrived(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf) {
         worker_slab_lend(w, buf->base);
         s->ops->on_data(s, buf->base, (size_t)n);
         worker_slab_lent(w); /* s may be gone by now, w is not */
-    } else if (n == UV_EOF) {
-        s->eof = true;
-        s->reading = false;
-        s->ops->on_eof(s);
     } else {
-        s->eof = true;
-        s->reading = false;
-        s->ops->on_error(s, n == UV_ETIMEDOUT ? ERR_TIMEOUT : (int)n);
+        ended(s, (int)n);
     }
 }
 

@@ -144,7 +144,7 @@ static int bind_one(const struct sockaddr_storage *sa, socklen_t len, bool share
 
 static int bind_place(const struct place *place, bool share, struct err *e) {
     struct sockaddr_storage sa;
-    socklen_t len;
+    socklen_t len = 0;
     int fd;
     if (place->host[0]) {
         int r = find_host(place, &sa, &len, e);

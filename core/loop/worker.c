@@ -249,6 +249,10 @@ void worker_run(struct worker *w) {
     atomic_store_explicit(&w->stopping, false, memory_order_relaxed);
 }
 
+void worker_adopt(struct worker *w) {
+    self = w;
+}
+
 void worker_stop(struct worker *w) {
     atomic_store_explicit(&w->stopping, true, memory_order_release);
     uv_async_send(&w->wake);

@@ -86,6 +86,10 @@ void worker_stop(struct worker *w);
  * have stopped. */
 void worker_free(struct worker *w);
 
+/* The calling thread is this worker's from now on, although its loop does not run yet: for the
+ * control thread while it starts things. */
+void worker_adopt(struct worker *w);
+
 /* The worker of the calling thread, or NULL on a thread that is none. */
 struct worker *worker_self(void);
 

@@ -470,6 +470,23 @@ static int l_yield(lua_State *L) {
     return task_yield(L);
 }
 
+/* task.background(f, ...): [platform runtime] a detached task that ends at once when its generation
+ * goes out of service, as tickers do. */
+static int l_background(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    struct err e = {0};
+    struct task *t = child_new(L, parent_of(L, "task.background"), lua_gettop(L), &e);
+    if (!t) return refused(L, &e);
+    t->background = true;
+    if (task_detach(t) < 0) {
+        task_cancel(t);
+        vm_throw_memory(L);
+    }
+    task_start(t);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* ---- the module ------------------------------------------------------------------------------ */
 
 const struct lib_doc lib_task_docs[] = {
@@ -486,6 +503,9 @@ const struct lib_doc lib_task_docs[] = {
     {"timeout", "fun(seconds: number, f: fun(...): any, ...: any): any ...",
      "The results of f(...), or nil, \"timed out\", \"timeout\" when it took longer and was "
      "cancelled. What f raises is raised again."},
+    {"background", "fun(f: fun(...), ...: any): true",
+     "Runs f(...) by itself until this generation of the service goes out of service; then it is "
+     "cancelled at once. Tickers run like that."},
     {"sleep", "fun(seconds: number): true", "time.sleep."},
     {"yield", "fun()", "Lets other tasks of the worker run."},
     {"Task:join", "fun(self: Task): any ...",
@@ -508,8 +528,9 @@ int lib_task(lua_State *L) {
         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {
-        {"spawn", l_spawn},     {"detach", handle_detach}, {"all", l_all},     {"race", l_race},
-        {"timeout", l_timeout}, {"sleep", lib_sleep},      {"yield", l_yield}, {NULL, NULL},
+        {"spawn", l_spawn}, {"detach", handle_detach},    {"all", l_all},
+        {"race", l_race},   {"timeout", l_timeout},       {"sleep", lib_sleep},
+        {"yield", l_yield}, {"background", l_background}, {NULL, NULL},
     };
     lib_class(L, HANDLE, methods);
     luaL_newlib(L, functions);
