@@ -67,7 +67,14 @@ static void log_it(const struct exchange *x) {
              LOGS("service", x->route ? x->route->name : STR_NONE), LOGS("upstream", x->upstream));
 }
 
+/* What is asked of the host's own pages is no traffic: a scrape must not find itself in its
+ * numbers, nor fill the log. */
+static bool is_traffic(const struct exchange *x) {
+    return !x->conn->server->fixed;
+}
+
 static void count(const struct exchange *x) {
+    if (!is_traffic(x)) return;
     if (x->status >= 500)
         stat_add(STAT_RESPONSES_5XX, 1);
     else if (x->status >= 400)
@@ -81,7 +88,7 @@ void exchange_over(struct exchange *x) {
     struct http *h = x->conn->server->http;
     x->ended = true;
     count(x);
-    if (x->routed && conf.log_access) log_it(x);
+    if (x->routed && conf.log_access && is_traffic(x)) log_it(x);
     if (x->on_free) x->on_free(x);
     if (x->auth) token_claims_give(x->auth);
     if (x->view) route_view_give(x->view);
@@ -177,8 +184,10 @@ static bool find_handler(struct exchange *x) {
 }
 
 void exchange_dispatch(struct exchange *x) {
-    stat_add(STAT_REQUESTS, 1);
-    stat_add(STAT_REQUESTS_OPEN, 1);
+    if (is_traffic(x)) {
+        stat_add(STAT_REQUESTS, 1);
+        stat_add(STAT_REQUESTS_OPEN, 1);
+    }
     x->started = uv_hrtime();
     x->close = !x->h1.head.keep_alive;
     give_id(x);
