@@ -28,6 +28,7 @@ struct pass_job {
 
 /* `threads` 0 = half the cores; `queue` = how many may wait; `cheap` = test mode. */
 int pass_start(int threads, int queue, bool cheap, struct err *e);
+/* Finishes what is queued. No worker submits any more, none is freed yet. */
 void pass_stop(void);
 int pass_submit(struct pass_job *p); /* 0, ERR_BUSY, or -EINVAL when n is over PASS_MAX */
 

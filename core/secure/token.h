@@ -32,7 +32,8 @@ struct claims {
 enum token_status { TOKEN_OK, TOKEN_EXPIRED, TOKEN_INVALID };
 
 int token_start(struct err *e); /* starts the signing thread */
-void token_stop(void);          /* finishes what is being signed, forgets the key */
+/* Finishes what is queued and forgets the key. No worker signs any more, none is freed yet. */
+void token_stop(void);
 /* Frees what token_verify keeps for this worker. On its thread, or after that ended. */
 void token_worker_close(struct worker *w);
 
