@@ -361,9 +361,9 @@ static struct h1_step lines_next(struct h1 *p, struct str in) {
             }
             took = (ssize_t)s.taken;
         } else {
+            if (trailer_next(p, in.p[at])) return bad(p, 400, "a trailer is malformed");
             if (++p->aside > p->limits.header || p->lines > p->limits.fields)
                 return bad(p, 431, "the trailers are too large");
-            if (trailer_next(p, in.p[at])) return bad(p, 400, "a trailer is malformed");
         }
         if (took < 0 || p->line_n > MAX_CHUNK_LINE) return bad(p, 400, "a chunk size is malformed");
         at += (size_t)took;

@@ -218,9 +218,9 @@ static int request_line(struct h1 *p, const char **at) {
     h->is_head = str_eq(h->method, STR("HEAD"));
     *at = s + 1;
     if (request_target(p, at) || version(p, at)) return -1;
-    if (**at != '\r') return h1_refuse(p, 400, "the request line is malformed");
+    bool ends = (*at)[0] == '\r' && (*at)[1] == '\n';
     *at += 2;
-    return 0;
+    return ends ? 0 : h1_refuse(p, 400, "the request line is malformed");
 }
 
 /* The blank behind the status may be missing when there is no reason: some servers do that, and it
