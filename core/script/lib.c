@@ -4,6 +4,9 @@
  */
 #include "core/script/lib.h"
 
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -38,6 +41,51 @@ LIBS(LIB_DECLARE)
 
 #define LIB_ROW(name, symbol, trust) {name, lib_##symbol, lib_##symbol##_docs, trust},
 const struct lib lib_all[] = {LIBS(LIB_ROW){NULL, NULL, NULL, LIB_ALL}};
+
+/* ---- buffers of threads ---------------------------------------------------------------------- */
+
+#define BUFS_MAX 16           /* bindings that have one */
+#define BUF_KEPT (256 * 1024) /* bytes that one may keep between calls */
+
+/* The buffers of a thread that own memory, for its end. */
+struct bufs {
+    struct buf *list[BUFS_MAX];
+    int n;
+};
+
+static pthread_key_t bufs_key;
+
+static void free_bufs(void *arg) {
+    struct bufs *b = arg;
+    for (int i = 0; i < b->n; i++)
+        buf_free(b->list[i]);
+}
+
+static void make_key(void) {
+    if (pthread_key_create(&bufs_key, free_bufs) != 0) abort();
+}
+
+static void know(struct buf *mine) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static _Thread_local struct bufs bufs;
+    for (int i = 0; i < bufs.n; i++)
+        if (bufs.list[i] == mine) return;
+    assert(bufs.n < BUFS_MAX);
+    if (bufs.n == 0) {
+        pthread_once(&once, make_key);
+        pthread_setspecific(bufs_key, &bufs);
+    }
+    bufs.list[bufs.n++] = mine;
+}
+
+struct buf *lib_buf(struct buf *mine) {
+    if (mine->cap > BUF_KEPT || mine->failed) buf_free(mine);
+    if (!mine->p) know(mine);
+    buf_clear(mine);
+    return mine;
+}
+
+/* ---- classes and arguments ------------------------------------------------------------------- */
 
 /* Methods go to __index, the rest into the metatable. What one call registers twice is the same. */
 void lib_class(lua_State *L, const char *name, const luaL_Reg *methods) {

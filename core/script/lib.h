@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "core/base/buf.h"
 #include "core/base/log.h"
 #include "core/base/str.h"
 
@@ -45,6 +46,11 @@ extern const struct lib lib_all[]; /* ended by name = NULL; in lib.c */
 void lib_class(lua_State *L, const char *name, const luaL_Reg *methods);
 struct str lib_str(lua_State *L, int i); /* luaL_checklstring as a slice: borrowed */
 struct str lib_opt_str(lua_State *L, int i, struct str def);
+
+/* For bindings that build text: a _Thread_local buffer of theirs, emptied. Nothing is lost when
+ * making a Lua value of its bytes throws; what is large is given back at the next call, all of it
+ * when the thread ends. Use as `struct buf *out = lib_buf(&mine)`. */
+struct buf *lib_buf(struct buf *mine);
 
 /* [lib_log.c] A line with the name of the service and the request id of the task; `fields` is the
  * index of a table of strings, numbers and booleans, 0 = none. */

@@ -104,12 +104,14 @@ static int l_write(lua_State *L) {
 
 /* ---- the proxy's routes ---- */
 
+/* The table itself has the text, and keeps it. */
 static struct str field_str(lua_State *L, int index, const char *name) {
-    lua_getfield(L, index, name);
-    size_t n;
-    const char *p = luaL_checklstring(L, -1, &n);
-    lua_pop(L, 1); /* the table keeps it */
-    return str_make(p, n);
+    lua_pushstring(L, name);
+    lua_rawget(L, index);
+    luaL_checktype(L, -1, LUA_TSTRING);
+    struct str s = lib_str(L, -1);
+    lua_pop(L, 1);
+    return s;
 }
 
 /* Waiting until every worker routes by a list. */

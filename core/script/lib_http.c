@@ -19,13 +19,18 @@
 struct http_op {
     struct op op;
     struct call call;
-    struct arena arena; /* request head, response head */
+    struct arena arena; /* host and request head, response head */
+    struct pool_addr to;
+    struct str request; /* its head */
     struct timer timer; /* for all of it */
     struct buf body;
     const struct head *head;
     int status;
     size_t limit;
-    int code; /* 0 or why it failed */
+    bool starting; /* inside start(): a failure is dealt with there */
+    bool stale;    /* a kept connection was dead, and the request goes out again */
+    bool again;    /* that happened once already */
+    int code;      /* 0 or why it failed */
     char text[256];
 };
 
@@ -58,9 +63,22 @@ static void on_drained(struct call *c) {
     (void)c; /* the body was handed over in one piece */
 }
 
+static void send_again(struct http_op *o) {
+    o->stale = false;
+    o->call.fresh = true;
+    call_again(&o->call, &o->to, &o->request, 1);
+}
+
+/* A connection from the pool may have been closed by the other side meanwhile: that is nobody's
+ * failure. */
 static void on_failed(struct call *c, const struct err *e, bool clean) {
-    (void)clean;
-    finish(c->data, e->code, e->text);
+    struct http_op *o = c->data;
+    if (!clean || !c->reused || o->again || !call_held(c)) {
+        finish(o, e->code, e->text);
+        return;
+    }
+    o->again = o->stale = true;
+    if (!o->starting) send_again(o);
 }
 
 static const struct call_ops ops = {
@@ -127,15 +145,9 @@ struct plan {
     size_t limit;
 };
 
+/* Stays on the stack, which keeps the text. */
 static struct str option(lua_State *L, const char *name, struct str def) {
-    struct str s = def;
-    if (lua_getfield(L, 1, name) != LUA_TNIL) {
-        size_t n;
-        const char *p = luaL_checklstring(L, -1, &n);
-        s = str_make(p, n);
-    }
-    lua_pop(L, 1); /* the table keeps it */
-    return s;
+    return lua_getfield(L, 1, name) == LUA_TNIL ? def : lib_str(L, -1);
 }
 
 static bool framing(struct str name) {
@@ -145,7 +157,8 @@ static bool framing(struct str name) {
 }
 
 static void add_headers(lua_State *L, struct buf *head) {
-    if (lua_getfield(L, 1, "headers") == LUA_TTABLE) {
+    if (lua_getfield(L, 1, "headers") != LUA_TNIL) {
+        luaL_checktype(L, -1, LUA_TTABLE);
         lua_pushnil(L);
         while (lua_next(L, -2)) {
             if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "header names are strings");
@@ -171,7 +184,6 @@ static bool plain(struct str s) {
 }
 
 static void build_head(lua_State *L, struct plan *p) {
-    buf_clear(p->head);
     buf_str(p->head, p->method);
     buf_char(p->head, ' ');
     buf_str(p->head, p->url.path.n ? p->url.path : STR("/"));
@@ -194,43 +206,49 @@ static bool idempotent(struct str method) {
            str_eq(method, STR("OPTIONS"));
 }
 
-static int start(lua_State *L, const struct plan *p) {
+static struct http_op *new_op(lua_State *L, const struct plan *p) {
     struct http_op *o = op_new(L, &request_kind);
-    struct worker *w = vm_of(L)->worker;
     arena_init(&o->arena, 2048);
     buf_init(&o->body);
     timer_init(&o->timer, too_late);
     o->limit = p->limit;
-    o->call.worker = w;
+    o->to = (struct pool_addr){arena_str(&o->arena, p->url.host), p->url.port};
+    o->request = arena_str(&o->arena, buf_view(p->head));
+    o->call.worker = vm_of(L)->worker;
     o->call.ops = &ops;
     o->call.data = o;
     o->call.arena = &o->arena;
     o->call.idempotent = idempotent(p->method);
     o->call.to_head = str_eq(p->method, STR("HEAD"));
-    if (timer_arm(w, &o->timer, (uint64_t)(p->timeout * 1000)) < 0) {
+    return o;
+}
+
+static int start(lua_State *L, const struct plan *p) {
+    struct http_op *o = new_op(L, p);
+    if (!o->to.host.p || !o->request.p ||
+        timer_arm(o->call.worker, &o->timer, (uint64_t)(p->timeout * 1000)) < 0) {
         op_discard(&o->op);
         return op_fail(L, -ENOMEM, "out of memory");
     }
-    struct pool_addr addr = {p->url.host, p->url.port};
-    struct str head = buf_view(p->head);
-    call_start(&o->call, &addr, &head, 1, (int64_t)p->text.n);
+    o->starting = true;
+    call_start(&o->call, &o->to, &o->request, 1, (int64_t)p->text.n);
+    if (o->stale) send_again(o);
     if (!o->op.finished && p->text.n)
         call_write_last(&o->call, p->text.p, p->text.n);
     else if (!o->op.finished)
         call_end(&o->call);
+    if (o->stale) send_again(o);
+    o->starting = false;
     return op_await(L, &o->op);
 }
 
 /* http.request{ url =, method =, headers =, body =, timeout =, limit = } */
 static int l_request(lua_State *L) {
-    static _Thread_local struct buf
-        head; /* the thread's, so that nothing is lost when reading arguments throws */
+    static _Thread_local struct buf head;
     struct err e;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    struct plan p = {.head = &head};
-    p.method = option(L, "method", STR("GET"));
-    p.text = option(L, "body", STR(""));
+    struct plan p = {.method = option(L, "method", STR("GET")), .text = option(L, "body", STR(""))};
     struct str url = option(L, "url", STR(""));
     if (url_parse(url, &p.url, &e) < 0) return op_fail(L, e.code, e.text);
     if (!str_ieq(p.url.scheme, STR("http"))) return op_fail(L, -ENOTSUP, "only http is supported");
@@ -241,14 +259,12 @@ static int l_request(lua_State *L) {
     p.timeout = luaL_optnumber(L, -1, DEFAULT_TIMEOUT);
     if (!(p.timeout > 0 && p.timeout <= 3600)) return luaL_error(L, "timeout: 0 to 3600 seconds");
     lua_getfield(L, 1, "limit");
-    p.limit = (size_t)luaL_optinteger(L, -1, MAX_RESPONSE);
-    lua_settop(L, 1);
+    lua_Integer limit = luaL_optinteger(L, -1, MAX_RESPONSE);
+    if (limit < 0) return luaL_error(L, "limit: 0 or more bytes");
+    p.limit = (size_t)limit;
+    p.head = lib_buf(&head);
     build_head(L, &p);
-    if (!buf_ok(&head)) {
-        buf_free(&head);
-        buf_init(&head);
-        return op_fail(L, -ENOMEM, "out of memory");
-    }
+    if (!buf_ok(p.head)) return op_fail(L, -ENOMEM, "out of memory");
     return start(L, &p);
 }
 

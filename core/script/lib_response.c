@@ -92,27 +92,14 @@ static int l_answer(lua_State *L) {
     return 0;
 }
 
-/* The encoder's buffer is one per thread, kept: nothing is lost when the encoder runs out of memory
- * and throws. */
-static _Thread_local struct buf scratch;
-#define SCRATCH_KEPT (256 * 1024)
-
-static struct buf *scratch_take(void) {
-    if (scratch.cap > SCRATCH_KEPT || scratch.failed) {
-        buf_free(&scratch);
-        buf_init(&scratch);
-    }
-    buf_clear(&scratch);
-    return &scratch;
-}
-
 /* res:json(value [, status]): the whole answer as JSON. */
 static int l_json(lua_State *L) {
     struct serving *s = serve_check(L, SERVE_RESPONSE);
     int status = (int)luaL_optinteger(L, 3, s->status ? s->status : 200);
     luaL_checkany(L, 2);
     if (s->x->begun) return luaL_error(L, "the response has begun");
-    struct buf *out = scratch_take();
+    static _Thread_local struct buf encoded;
+    struct buf *out = lib_buf(&encoded);
     char where[128];
     struct buf path;
     buf_init(&path);

@@ -9,19 +9,14 @@
 static _Thread_local struct buf out;
 
 static int push_out(lua_State *L, bool secret) {
-    if (!buf_ok(&out)) {
-        buf_free(&out);
-        buf_init(&out);
-        return luaL_error(L, "not enough memory");
-    }
+    if (!buf_ok(&out)) return luaL_error(L, "not enough memory");
     lua_pushlstring(L, out.p ? out.p : "", out.n);
     if (secret && out.p) seal_wipe(out.p, out.n);
-    buf_clear(&out);
     return 1;
 }
 
 static int l_id(lua_State *L) {
-    buf_clear(&out);
+    lib_buf(&out);
     seal_id(&out, lib_opt_str(L, 1, STR("")));
     return push_out(L, false);
 }
@@ -48,7 +43,7 @@ static int l_token(lua_State *L) {
     lua_Integer n = luaL_optinteger(L, 1, 16);
     luaL_argcheck(L, n >= 8 && n <= 64, 1, "8 to 64 bytes");
     seal_random(raw, (size_t)n);
-    buf_clear(&out);
+    lib_buf(&out);
     seal_base64(&out, str_make((const char *)raw, (size_t)n), true);
     return push_out(L, true);
 }
@@ -69,14 +64,14 @@ static int l_equal(lua_State *L) {
 
 static int l_base64(lua_State *L) {
     struct str s = lib_str(L, 1);
-    buf_clear(&out);
+    lib_buf(&out);
     seal_base64(&out, s, lua_toboolean(L, 2));
     return push_out(L, false);
 }
 
 static int l_unbase64(lua_State *L) {
     struct str s = lib_str(L, 1);
-    buf_clear(&out);
+    lib_buf(&out);
     int rc = seal_unbase64(&out, s, lua_toboolean(L, 2));
     if (rc == -ENOMEM) return luaL_error(L, "not enough memory");
     if (rc < 0) return op_fail(L, rc, "not base64");
@@ -91,7 +86,7 @@ static const unsigned char *key(lua_State *L, int index) {
 
 static int l_close(lua_State *L) {
     struct str plain = lib_str(L, 1);
-    buf_clear(&out);
+    lib_buf(&out);
     int rc = seal_close(&out, key(L, 2), plain);
     if (rc < 0) return op_fail(L, rc, "cannot seal");
     return push_out(L, false);
@@ -99,7 +94,7 @@ static int l_close(lua_State *L) {
 
 static int l_open(lua_State *L) {
     struct str sealed = lib_str(L, 1);
-    buf_clear(&out);
+    lib_buf(&out);
     int rc = seal_open(&out, key(L, 2), sealed);
     if (rc < 0) return op_fail(L, rc, "the sealed text is damaged or the key is another one");
     return push_out(L, true);

@@ -59,19 +59,14 @@ static int l_add(lua_State *L) {
 }
 
 static int l_get(lua_State *L) {
-    static _Thread_local struct buf
-        value; /* the thread's, so that nothing is lost when pushing fails */
+    static _Thread_local struct buf got;
+    struct buf *value = lib_buf(&got);
     char room[KEY_ROOM];
     struct str key = own_key(L, room, sizeof room);
-    buf_clear(&value);
-    int rc = shared_get(host.shared, key, &value);
+    int rc = shared_get(host.shared, key, value);
     if (rc == -ENOENT) return 0;
-    if (rc < 0 || !buf_ok(&value)) {
-        buf_free(&value);
-        buf_init(&value);
-        return luaL_error(L, "not enough memory");
-    }
-    lua_pushlstring(L, value.p ? value.p : "", value.n);
+    if (rc < 0 || !buf_ok(value)) return luaL_error(L, "not enough memory");
+    lua_pushlstring(L, value->p ? value->p : "", value->n);
     return 1;
 }
 

@@ -70,21 +70,20 @@ static int find_below(struct buf *out, const char *path, int depth, int *found, 
 
 /* spec.find(path) -> paths, sorted; or nil, message, code */
 static int l_find(lua_State *L) {
-    static _Thread_local struct buf out; /* nothing is lost when making strings of it throws */
+    static _Thread_local struct buf paths;
+    struct buf *out = lib_buf(&paths);
     const char *path = luaL_checkstring(L, 1);
     struct err e = {0};
     int found = 0;
-    buf_clear(&out);
-    int rc = find_below(&out, path, 0, &found, &e);
-    if (rc == 0 && !buf_ok(&out)) rc = err_set(&e, -ENOMEM, "out of memory");
+    int rc = find_below(out, path, 0, &found, &e);
+    if (rc == 0 && !buf_ok(out)) rc = err_set(&e, -ENOMEM, "out of memory");
     if (rc < 0) return op_fail(L, rc, e.text);
     lua_createtable(L, found, 0);
-    const char *p = out.p;
+    const char *p = out->p;
     for (int i = 1; i <= found; i++, p += strlen(p) + 1) {
         lua_pushstring(L, p);
         lua_rawseti(L, -2, i);
     }
-    buf_free(&out);
     return 1;
 }
 

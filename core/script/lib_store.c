@@ -430,15 +430,15 @@ static int what_of(lua_State *L, struct str what) {
 /* The document as JSON in the arena. The encoder's buffer is the thread's, so that nothing is lost
  * when it throws. */
 static struct str document(lua_State *L, struct arena *a, int index) {
-    static _Thread_local struct buf out;
+    static _Thread_local struct buf encoded;
+    struct buf *out = lib_buf(&encoded);
     const char *why = NULL;
-    buf_clear(&out);
-    if (json_encode(L, index, &out, &json_default, NULL, &why) < 0)
+    if (json_encode(L, index, out, &json_default, NULL, &why) < 0)
         luaL_error(L, "the document cannot be stored: %s", why);
-    if (out.n == 0 || out.p[0] != '{') luaL_error(L, "a document is a table with named fields");
-    char *to = room(L, a, out.n);
-    memcpy(to, out.p, out.n);
-    return str_make(to, out.n);
+    if (out->n == 0 || out->p[0] != '{') luaL_error(L, "a document is a table with named fields");
+    char *to = room(L, a, out->n);
+    memcpy(to, out->p, out->n);
+    return str_make(to, out->n);
 }
 
 /* {what, collection, id=, doc=, rev=, query=, digest=} at the top of the stack */
