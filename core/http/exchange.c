@@ -58,8 +58,14 @@ struct exchange *exchange_new(struct conn *c) {
     return x;
 }
 
+/* Neither the query nor any field is ever logged: they may hold secrets. */
 static void log_it(const struct exchange *x) {
     const struct head *h = &x->h1.head;
+    if (!x->routed) {
+        log_info("request refused", LOGI("status", x->status), LOGZ("error", x->h1.error),
+                 LOGS("peer", exchange_peer(x)));
+        return;
+    }
     double ms = (double)(uv_hrtime() - x->started) / 1e6;
     log_info("request", LOGS("request_id", x->id), LOGS("method", str_first(h->method, 32)),
              LOGS("path", str_first(h->path, PATH_LOGGED)), LOGI("status", x->status),
@@ -88,7 +94,8 @@ void exchange_over(struct exchange *x) {
     struct http *h = x->conn->server->http;
     x->ended = true;
     count(x);
-    if (x->routed && conf.log_access && is_traffic(x)) log_it(x);
+    bool told = x->routed || x->status > 0;
+    if (told && conf.log_access && is_traffic(x)) log_it(x);
     if (x->on_free) x->on_free(x);
     if (x->auth) token_claims_give(x->auth);
     if (x->view) route_view_give(x->view);

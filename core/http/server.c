@@ -14,6 +14,10 @@
 #include "core/base/mem.h"
 #include "core/http/conn.h"
 
+/* Connections beyond the limit that pages of the host's own may have: whoever looks after it must
+ * get in when the front door is full. */
+#define RESERVE 64
+
 /* Connections of the whole host, all workers and addresses. */
 static _Atomic int64_t open_connections;
 
@@ -67,7 +71,8 @@ static void http_give(struct http *h) {
 
 static void accepted(struct listener *l) {
     struct server *s = l->data;
-    if (atomic_fetch_add(&open_connections, 1) < conf.max_connections && conn_open(s) == 0) return;
+    int64_t most = conf.max_connections + (s->fixed ? RESERVE : 0);
+    if (atomic_fetch_add(&open_connections, 1) < most && conn_open(s) == 0) return;
     atomic_fetch_sub(&open_connections, 1); /* the listener closes what nobody took, and counts */
 }
 

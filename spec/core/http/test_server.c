@@ -530,6 +530,41 @@ static void an_idle_connection_holds_nothing_but_itself(void **state) {
     assert_null(LIST_ENTRY(it, struct conn, link)->held);
 }
 
+static void the_access_log_says_what_happened_and_keeps_secrets(void **state) {
+    int sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct buf lines = {0};
+    log_stop();
+    log_start(LOG_INFO, LOG_JSON, sink);
+    uint64_t before = log_recent(&lines, 0);
+    buf_free(&lines);
+    struct raw *r = client();
+    raw_send(r, "GET /hello/there?password=hunter2 HTTP/1.1\r\nHost: h\r\nX-Request-Id: my-id\r\n"
+                "Authorization: Bearer topsecret\r\n\r\n");
+    expect_answer(r, 200, "hello\n");
+    raw_send(r, "GET /?password=hunter2 HTTP/7.0\r\nAuthorization: Bearer topsecret\r\n\r\n");
+    assert_int_equal(get(r)->status, 505);
+    conf.log_access = false;
+    r = client();
+    raw_send(r, GET("/hello/silently"));
+    expect_answer(r, 200, "hello\n");
+    log_stop(); /* all lines are written */
+    buf_clear(&lines);
+    log_recent(&lines, before);
+    buf_char(&lines, '\0');
+    const char *there[] = {
+        "\"request_id\":\"my-id\"", "\"method\":\"GET\"",    "\"path\":\"/hello/there\"",
+        "\"status\":200",           "\"bytes\":6",           "\"ms\":",
+        "\"peer\":\"127.0.0.1\"",   "\"service\":\"hello\"", "\"status\":505"};
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        if (!strstr(lines.p, there[i])) fail_msg("%s is not in <%s>", there[i], lines.p);
+    const char *absent[] = {"hunter2", "password", "topsecret", "silently"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        if (strstr(lines.p, absent[i])) fail_msg("%s is in <%s>", absent[i], lines.p);
+    buf_free(&lines);
+    close(sink);
+    log_start(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
+}
+
 int main(void) {
     log_start(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
     const struct CMUnitTest tests[] = {
@@ -565,6 +600,7 @@ int main(void) {
         T(both_sides_become_raw_bytes_in_a_tunnel),
         T(the_peer_and_the_port_are_known),
         T(an_idle_connection_holds_nothing_but_itself),
+        T(the_access_log_says_what_happened_and_keeps_secrets),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     log_stop();

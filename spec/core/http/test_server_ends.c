@@ -378,6 +378,21 @@ static void connections_over_the_limit_are_closed_at_once(void **state) {
     expect_answer(a, 200, "hello\n");
 }
 
+static void the_hosts_own_pages_are_reachable_when_the_door_is_full(void **state) {
+    struct err e;
+    struct server *own = server_open(&raw_worker, "127.0.0.1:0", &handlers[0], &e);
+    conf.max_connections = 1;
+    client();
+    UNTIL(server_connections(server) == 1);
+    struct raw *r = raw_connect(server_port(own));
+    raw_send(r, GET("/any"));
+    expect_answer(r, 200, "hello\n");
+    bool drained = false;
+    server_drain(own, set_flag, &drained);
+    UNTIL(drained);
+    server_close(own);
+}
+
 /* ---- the host stops ------------------------------------------------------------------------- */
 
 static void draining_lets_work_finish_and_ends_the_rest(void **state) {
@@ -495,6 +510,7 @@ int main(void) {
         T(a_broken_answer_never_looks_complete),
         T(no_answer_becomes_a_500),
         T(connections_over_the_limit_are_closed_at_once),
+        T(the_hosts_own_pages_are_reachable_when_the_door_is_full),
         T(draining_lets_work_finish_and_ends_the_rest),
         T(aborting_cuts_whatever_is_open),
         T(running_out_of_memory_ends_one_connection_at_most),
