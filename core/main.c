@@ -113,6 +113,7 @@ static void ask_close(struct question *q) {
     run.doors[w->index] = NULL;
     pool_close(w);
     task_close(w);
+    token_worker_close(w);
     answer(q);
 }
 
@@ -225,10 +226,10 @@ static void serving(void) {
             log_warn("changed services will not be reloaded by themselves", LOGZ("error", e.text));
     }
     host.ready = true;
+    banner(); /* before the line that other programs wait for */
     log_info("Server started", LOGZ("address", run.url), LOGZ("admin", run.admin_url),
              LOGI("workers", worker_count), LOGZ("version", MOONBUS_VERSION),
              LOGF("ms", (double)(uv_hrtime() - run.began) / 1e6));
-    banner();
 }
 
 static void ask_open(struct question *q) {
