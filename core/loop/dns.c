@@ -1,68 +1,150 @@
 /*
- * dns: getaddrinfo on threads of its own, answers kept for a while. Called by the connection pool
- * and probes on any worker. The loop never waits; a name that takes long delays only those who
- * asked for it.
+ * dns: the cache and the threads that ask. Called by the connection pools of all workers.
  *
- * One look-up per name is under way at a time: later questions wait in its list and share the
- * answer.
+ * One mutex guards everything; it is held for a hash look-up, never during getaddrinfo. A name is
+ * in the map from its first question on. While it is asked for it is in `asked` (until a thread
+ * takes it) and has a list of queries that wait; afterwards it is in `answered`, oldest answer
+ * first, which is the order in which names are thrown out when the map is full. The thread fills
+ * the queries and posts each to its home.
  */
 #include "core/loop/dns.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netdb.h>
-#include <string.h>
 
 #include "core/base/map.h"
 #include "core/base/mem.h"
 
+#define NAMES_MAX   1024
+#define WAITING_MAX 16384 /* queries that wait, of all names */
 #define THREADS     2
-#define NAMES       1024  /* kept */
-#define WAITING     4096  /* questions under way, of all workers */
-#define KEEP_MS     10000 /* a good answer */
-#define KEEP_BAD_MS 2000  /* a failure */
+#define ASKED_MAX   256 /* names that queue for a thread */
+#define KEEP_MS     10000
+#define KEEP_BAD_MS 2000
 
-/* What is known of a name, and who waits for it. */
+union address { /* without the 100 bytes of a sockaddr_storage that nobody uses */
+    struct sockaddr sa;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct answer {
+    int status; /* as in dns_query */
+    int n;
+    union address addr[DNS_MAX]; /* port 0 */
+};
+
 struct name {
-    struct list link; /* oldest answer first; unlinked while it is asked */
-    char host[256];
-    struct dns_query *waiting; /* chained by msg.next until they are sent home */
-    bool asking;
-    uint64_t until; /* ms of uv_hrtime() that the answer is good for */
-    int status, n;
-    struct dns_addr addr[DNS_MAX]; /* port 0 */
+    struct list link;    /* in `asked` or `answered`; in none while a thread has it */
+    struct list waiting; /* struct dns_query.link; only while `asking` */
+    uint64_t expires;    /* monotonic milliseconds */
+    bool asking;         /* queued or being looked up: must not be thrown out */
+    struct answer answer;
+    char host[256]; /* constant: read without the lock */
 };
 
 static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct list asked; /* struct name.link: to be looked up */
-    struct list known; /* struct name.link: answered, oldest first */
-    struct map names;
-    int n_known, waiting;
-    bool running, stop;
-    int threads;
-    pthread_t thread[THREADS];
+    pthread_mutex_t lock;   /* guards what follows */
+    pthread_cond_t work;    /* somebody asked, or the end */
+    struct map names;       /* host -> struct name */
+    struct list asked;      /* struct name.link, to be looked up */
+    struct list answered;   /* struct name.link */
+    int n_asked, n_waiting; /* names in `asked`; queries that wait */
+    bool running, stopping;
+    int n_threads; /* the starter's */
+    pthread_t threads[THREADS];
 } dns = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
 
 static uint64_t now_ms(void) {
     return uv_hrtime() / 1000000;
 }
 
-static void set_port(struct dns_addr *a, int port) {
-    if (a->sa.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)&a->sa)->sin6_port = htons((uint16_t)port);
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+static void set_port(union address *a, int port) {
+    if (a->sa.sa_family == AF_INET)
+        a->v4.sin_port = htons((uint16_t)port);
     else
-        ((struct sockaddr_in *)&a->sa)->sin_port = htons((uint16_t)port);
+        a->v6.sin6_port = htons((uint16_t)port);
 }
 
-static void answer(struct dns_query *q, const struct name *name) {
-    q->status = name->status;
-    q->n = name->n;
-    for (int i = 0; i < name->n; i++) {
-        q->addr[i] = name->addr[i];
-        set_port(&q->addr[i], q->port);
+static bool same(const union address *a, const union address *b) {
+    if (a->sa.sa_family != b->sa.sa_family) return false;
+    if (a->sa.sa_family == AF_INET) return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr) &&
+           a->v6.sin6_scope_id == b->v6.sin6_scope_id;
+}
+
+static void add(struct answer *out, const union address *a) {
+    for (int i = 0; i < out->n; i++)
+        if (same(&out->addr[i], a)) return;
+    if (out->n < DNS_MAX) out->addr[out->n++] = *a;
+}
+
+static bool literal(const char *host, struct answer *out) {
+    union address a = {0};
+    *out = (struct answer){0};
+    if (inet_pton(AF_INET, host, &a.v4.sin_addr) == 1)
+        a.sa.sa_family = AF_INET;
+    else if (inet_pton(AF_INET6, host, &a.v6.sin6_addr) == 1)
+        a.sa.sa_family = AF_INET6;
+    else
+        return false;
+    add(out, &a);
+    return true;
+}
+
+static int status_of(int eai, int error) {
+    switch (eai) {
+    case EAI_NONAME:
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY:
+        return -ENOENT;
+    case EAI_AGAIN:
+        return ERR_TIMEOUT;
+    case EAI_MEMORY:
+        return -ENOMEM;
+    case EAI_SYSTEM:
+        return error ? -error : -EIO;
+    default:
+        return -EIO;
     }
 }
+
+/* Asks the system. May take as long as it likes. */
+static void ask(const char *host, struct answer *out) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    *out = (struct answer){0};
+    int r = getaddrinfo(host, NULL, &hints, &found);
+    if (r != 0) {
+        out->status = status_of(r, errno);
+        return;
+    }
+    for (struct addrinfo *it = found; it; it = it->ai_next) {
+        union address a = {0};
+        if (it->ai_family != AF_INET && it->ai_family != AF_INET6) continue;
+        if (it->ai_addrlen > sizeof a) continue;
+        memcpy(&a, it->ai_addr, it->ai_addrlen);
+        set_port(&a, 0);
+        add(out, &a);
+    }
+    freeaddrinfo(found);
+    if (out->n == 0) out->status = -ENOENT;
+}
+
+static void fill(struct dns_query *q, const struct answer *a) {
+    q->status = a->status;
+    q->n = a->n;
+    for (int i = 0; i < a->n; i++) {
+        union address with_port = a->addr[i];
+        set_port(&with_port, q->port);
+        q->addr[i] = (struct dns_addr){0};
+        memcpy(&q->addr[i].sa, &with_port, sizeof with_port);
+    }
+}
+
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 static void deliver(struct message *m) {
     struct dns_query *q = LIST_ENTRY(m, struct dns_query, msg);
@@ -72,202 +154,184 @@ static void deliver(struct message *m) {
         q->done(q);
 }
 
-/* ---- looking up ------------------------------------------------------------------------------ */
-
-static bool seen(const struct name *name, const struct dns_addr *a) {
-    for (int i = 0; i < name->n; i++)
-        if (memcmp(&name->addr[i], a, sizeof *a) == 0) return true;
-    return false;
-}
-
-static void keep(struct name *name, const struct addrinfo *list) {
-    for (const struct addrinfo *it = list; it && name->n < DNS_MAX; it = it->ai_next) {
-        struct dns_addr a;
-        if (it->ai_family != AF_INET && it->ai_family != AF_INET6) continue;
-        memset(&a, 0, sizeof a);
-        memcpy(&a.sa, it->ai_addr, it->ai_addrlen);
-        set_port(&a, 0);
-        if (!seen(name, &a)) name->addr[name->n++] = a;
+/* With the lock held: the answer is in. */
+static void settle(struct name *name, const struct answer *a) {
+    /* Being out of memory or on the way out says nothing about the name. */
+    bool keep = a->status != -ENOMEM && a->status != ERR_CANCELED;
+    name->answer = *a;
+    name->asking = false;
+    name->expires = now_ms() + (a->status == 0 ? KEEP_MS : keep ? KEEP_BAD_MS : 0);
+    list_push(&dns.answered, &name->link);
+    for (struct list *link; (link = list_pop(&name->waiting));) {
+        struct dns_query *q = LIST_ENTRY(link, struct dns_query, link);
+        q->waiting = false;
+        dns.n_waiting--;
+        fill(q, a);
+        worker_post(q->home, &q->msg); /* q is not ours any more */
     }
-}
-
-static int status_of(int r) {
-    switch (r) {
-    case 0:
-        return 0;
-    case EAI_AGAIN:
-        return ERR_TIMEOUT;
-    case EAI_MEMORY:
-        return -ENOMEM;
-    default:
-        return -ENOENT;
-    }
-}
-
-/* No lock held: the name is `asking`, nobody else touches its answer. */
-static void look_up(struct name *name) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *list = NULL;
-    int r = getaddrinfo(name->host, NULL, &hints, &list);
-    name->n = 0;
-    if (r == 0) keep(name, list);
-    name->status = r == 0 && name->n == 0 ? -ENOENT : status_of(r);
-    if (list) freeaddrinfo(list);
-}
-
-/* Lock held: sends everybody who waits home with the answer. */
-static void tell_all(struct name *name) {
-    for (struct dns_query *q = name->waiting, *next; q; q = next) {
-        struct message *after = atomic_load_explicit(&q->msg.next, memory_order_relaxed);
-        next = after ? LIST_ENTRY(after, struct dns_query, msg) : NULL;
-        answer(q, name);
-        q->msg.deliver = deliver;
-        dns.waiting--;
-        worker_post(q->home, &q->msg);
-    }
-    name->waiting = NULL;
 }
 
 static void *thread_main(void *arg) {
     (void)arg;
     pthread_mutex_lock(&dns.lock);
     for (;;) {
-        while (list_empty(&dns.asked) && !dns.stop)
+        while (list_empty(&dns.asked) && !dns.stopping)
             pthread_cond_wait(&dns.work, &dns.lock);
-        struct list *link = list_pop(&dns.asked);
-        if (!link) break;
-        struct name *name = LIST_ENTRY(link, struct name, link);
-        pthread_mutex_unlock(&dns.lock);
-        look_up(name);
-        pthread_mutex_lock(&dns.lock);
-        name->asking = false;
-        name->until = now_ms() + (name->status == 0 ? KEEP_MS : KEEP_BAD_MS);
-        list_push(&dns.known, &name->link);
-        dns.n_known++;
-        tell_all(name);
+        if (list_empty(&dns.asked)) break;
+        struct name *name = LIST_ENTRY(list_pop(&dns.asked), struct name, link);
+        struct answer a = {.status = ERR_CANCELED};
+        dns.n_asked--;
+        if (!dns.stopping) {
+            pthread_mutex_unlock(&dns.lock);
+            ask(name->host, &a);
+            pthread_mutex_lock(&dns.lock);
+        }
+        settle(name, &a);
     }
     pthread_mutex_unlock(&dns.lock);
     return NULL;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------- */
-
-static bool literal(struct dns_query *q) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&q->addr[0].sa;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&q->addr[0].sa;
-    if (inet_pton(AF_INET, q->host, &v4->sin_addr) == 1)
-        v4->sin_family = AF_INET;
-    else if (inet_pton(AF_INET6, q->host, &v6->sin6_addr) == 1)
-        v6->sin6_family = AF_INET6;
-    else
-        return false;
-    set_port(&q->addr[0], q->port);
-    q->n = 1;
-    q->status = 0;
-    return true;
-}
+/* ---- the cache; all with the lock held ------------------------------------------------------- */
 
 static void forget(struct name *name) {
     list_unlink(&name->link);
-    dns.n_known--;
     map_del(&dns.names, str_of(name->host));
     mem_free(name);
 }
 
-/* Lock held: the name's entry, made when there is none; NULL when memory is out. */
-static struct name *entry(const char *host) {
-    struct name *name = map_get(&dns.names, str_of(host));
-    if (name) return name;
-    if (dns.n_known >= NAMES) forget(LIST_ENTRY(dns.known.next, struct name, link));
-    name = mem_zalloc(sizeof *name);
-    if (!name) return NULL;
-    memcpy(name->host, host, sizeof name->host);
-    list_init(&name->link);
-    if (map_put(&dns.names, str_of(name->host), name) < 0) {
-        mem_free(name);
-        return NULL;
+static int remember(const char *host, struct name **out) {
+    if (dns.names.n >= NAMES_MAX) {
+        if (list_empty(&dns.answered)) return ERR_BUSY; /* all are being asked for */
+        forget(LIST_ENTRY(dns.answered.next, struct name, link));
     }
-    return name;
-}
-
-static void wait_for(struct name *name, struct dns_query *q) {
-    atomic_store_explicit(&q->msg.next, name->waiting ? &name->waiting->msg : NULL,
-                          memory_order_relaxed);
-    name->waiting = q;
-    dns.waiting++;
-    if (name->asking) return;
-    name->asking = true;
-    if (!list_empty(&name->link)) {
-        list_unlink(&name->link);
-        dns.n_known--;
-    }
-    list_push(&dns.asked, &name->link);
-    pthread_cond_signal(&dns.work);
-}
-
-static int ask(struct dns_query *q) {
-    if (!dns.running) return -ENOENT;
-    if (dns.waiting >= WAITING) return ERR_BUSY;
-    struct name *name = entry(q->host);
+    struct name *name = mem_zalloc(sizeof *name);
     if (!name) return -ENOMEM;
-    if (!name->asking && name->until > now_ms()) {
-        answer(q, name);
-        return 1;
-    }
-    wait_for(name, q);
+    list_init(&name->link);
+    list_init(&name->waiting);
+    memcpy(name->host, host, sizeof name->host);
+    int r = map_put(&dns.names, str_of(host), name);
+    if (r < 0)
+        mem_free(name);
+    else
+        *out = name;
+    return r;
+}
+
+static int begin(struct name *name) {
+    if (dns.n_asked >= ASKED_MAX) return ERR_BUSY;
+    list_unlink(&name->link);
+    list_push(&dns.asked, &name->link);
+    dns.n_asked++;
+    name->asking = true;
+    pthread_cond_signal(&dns.work);
     return 0;
 }
 
-int dns_resolve(struct dns_query *q, struct str host, int port, void (*done)(struct dns_query *q)) {
-    if (host.n == 0 || host.n >= sizeof q->host || memchr(host.p, 0, host.n)) return -EINVAL;
-    memset(q->addr, 0, sizeof q->addr);
-    memcpy(q->host, host.p, host.n);
-    memset(q->host + host.n, 0, sizeof q->host - host.n);
-    q->port = port;
-    q->n = 0;
-    q->done = done;
-    q->canceled = false;
+static int resolve(struct dns_query *q) {
+    if (!dns.running) return ERR_CLOSED;
+    struct name *name = map_get(&dns.names, str_of(q->host));
+    if (name && !name->asking && now_ms() < name->expires) {
+        fill(q, &name->answer);
+        return 1;
+    }
+    if (dns.n_waiting >= WAITING_MAX) return ERR_BUSY;
+    int r = name ? 0 : remember(q->host, &name);
+    if (r < 0) return r;
+    if (!name->asking && (r = begin(name)) < 0) {
+        forget(name);
+        return r;
+    }
+    list_push(&name->waiting, &q->link);
+    q->waiting = true;
+    dns.n_waiting++;
+    return 0;
+}
+
+/* ---- public ---------------------------------------------------------------------------------- */
+
+/* What DNS and /etc/hosts can know: letters, digits, '-', '.', '_'. */
+static bool valid_host(struct str host) {
+    if (host.n == 0 || host.n > 253) return false;
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '.' || c == '_' || c == ':';
+        if (!ok) return false;
+    }
+    return true;
+}
+
+int dns_resolve(struct dns_query *q, struct str host, int port,
+                void (*on_done)(struct dns_query *q)) {
+    q->msg.deliver = deliver;
     q->home = worker_self();
-    if (literal(q)) return 1;
+    q->waiting = false;
+    list_init(&q->link);
+    q->port = port;
+    q->status = 0;
+    q->n = 0;
+    q->done = on_done;
+    q->canceled = false;
+    assert(q->home);
+    if (!valid_host(host) || port < 0 || port > 65535) return -EINVAL;
+    memset(q->host, 0, sizeof q->host);
+    for (size_t i = 0; i < host.n; i++)
+        q->host[i] = (char)(host.p[i] >= 'A' && host.p[i] <= 'Z' ? host.p[i] + 32 : host.p[i]);
+    struct answer a;
+    if (literal(q->host, &a)) {
+        fill(q, &a);
+        return 1;
+    }
+    if (str_index(host, ':') >= 0) return -EINVAL;
     pthread_mutex_lock(&dns.lock);
-    int rc = ask(q);
+    int r = resolve(q);
     pthread_mutex_unlock(&dns.lock);
-    return rc;
+    return r;
 }
 
 void dns_cancel(struct dns_query *q) {
-    q->canceled = true; /* the home worker's flag: deliver reads it there */
+    assert(worker_self() == q->home);
+    q->canceled = true;
+    pthread_mutex_lock(&dns.lock);
+    bool waiting = q->waiting;
+    if (waiting) {
+        list_unlink(&q->link);
+        dns.n_waiting--;
+    }
+    pthread_mutex_unlock(&dns.lock);
+    if (waiting) mem_free(q);
 }
 
 int dns_start(void) {
+    assert(dns.n_threads == 0);
+    map_init(&dns.names, NAMES_MAX);
     list_init(&dns.asked);
-    list_init(&dns.known);
-    map_init(&dns.names, 0); /* bounded by NAMES and WAITING */
-    dns.stop = false;
-    dns.threads = 0;
-    for (; dns.threads < THREADS; dns.threads++) {
-        int rc = worker_thread(&dns.thread[dns.threads], "dns", thread_main, NULL);
-        if (rc < 0) {
+    list_init(&dns.answered);
+    dns.stopping = false;
+    dns.running = true;
+    for (; dns.n_threads < THREADS; dns.n_threads++) {
+        int r = worker_thread(&dns.threads[dns.n_threads], "dns", thread_main, NULL);
+        if (r < 0) {
             dns_stop();
-            return rc;
+            return r;
         }
     }
-    pthread_mutex_lock(&dns.lock);
-    dns.running = true;
-    pthread_mutex_unlock(&dns.lock);
     return 0;
 }
 
 void dns_stop(void) {
     pthread_mutex_lock(&dns.lock);
-    dns.stop = true;
+    bool running = dns.running;
     dns.running = false;
+    dns.stopping = true;
     pthread_cond_broadcast(&dns.work);
     pthread_mutex_unlock(&dns.lock);
-    for (int i = 0; i < dns.threads; i++)
-        pthread_join(dns.thread[i], NULL);
-    dns.threads = 0;
-    while (!list_empty(&dns.known))
-        forget(LIST_ENTRY(dns.known.next, struct name, link));
+    if (!running) return;
+    for (; dns.n_threads > 0; dns.n_threads--)
+        pthread_join(dns.threads[dns.n_threads - 1], NULL);
+    while (!list_empty(&dns.answered))
+        forget(LIST_ENTRY(dns.answered.next, struct name, link));
+    assert(dns.names.n == 0 && dns.n_waiting == 0);
     map_free(&dns.names);
 }

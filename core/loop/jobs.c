@@ -1,144 +1,171 @@
 /*
- * jobs: a queue with a bound, some threads that empty it, and the way back to the worker that
- * asked. Called by pass, token, dns and the store. A job is never run twice, and exactly one of
- * done() and drop() is called for it, always on its home worker and never from inside jobs_submit
- * or jobs_cancel.
+ * jobs: threads around one queue. Used for whatever may take longer than a turn of a loop.
+ *
+ * One mutex guards the queue. `taken` tells without it that a job has left the queue for good, so
+ * that a job can be cancelled between the end of its pool and the delivery of its result.
  */
 #include "core/loop/jobs.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "core/base/mem.h"
 #include "core/base/stat.h"
 
 struct jobs {
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t work;  /* something is queued, or stop */
-    struct list queue;    /* struct job.link */
-    int queued, bound;
-    bool stop;
-    int threads; /* started */
-    pthread_t *thread;
-    void *(*open)(void *arg);
-    void (*close)(void *context);
-    void *arg;
+    pthread_mutex_t lock;  /* guards everything below but the constants */
+    pthread_cond_t work;   /* there is a job, or the pool ends */
+    pthread_cond_t opened; /* another thread is ready, or failed to be */
+    struct list waiting;   /* struct job.link */
+    int n_waiting;         /* their number */
+    int ready, failed;     /* threads that are through with open() */
+    bool stopping;         /* finish what waits, take nothing new */
+    int queue;             /* constant: most jobs that may wait */
+    void *(*open)(void *); /* constant */
+    void (*close)(void *); /* constant */
+    void *arg;             /* constant */
+    int n_threads;         /* threads that were started; the starter's */
+    pthread_t threads[];
 };
 
-/* Home worker: the job is over. What was cancelled meanwhile is dropped. */
 static void deliver(struct message *m) {
     struct job *j = LIST_ENTRY(m, struct job, msg);
-    if (j->canceled)
-        j->drop(j);
-    else
+    if (!j->canceled)
         j->done(j);
+    else if (j->drop)
+        j->drop(j);
 }
 
-static void send_home(struct job *j) {
-    j->msg.deliver = deliver;
-    worker_post(j->home, &j->msg);
+/* Waits for a job; NULL when the pool ends and nothing is left. */
+static struct job *take(struct jobs *pool) {
+    struct job *j = NULL;
+    pthread_mutex_lock(&pool->lock);
+    while (pool->n_waiting == 0 && !pool->stopping)
+        pthread_cond_wait(&pool->work, &pool->lock);
+    if (pool->n_waiting > 0) {
+        j = LIST_ENTRY(list_pop(&pool->waiting), struct job, link);
+        pool->n_waiting--;
+        atomic_store(&j->taken, true);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return j;
 }
 
-/* The next job, or NULL when the pool stops and nothing is left. */
-static struct job *next(struct jobs *p) {
-    pthread_mutex_lock(&p->lock);
-    while (list_empty(&p->queue) && !p->stop)
-        pthread_cond_wait(&p->work, &p->lock);
-    struct list *link = list_pop(&p->queue);
-    if (link) p->queued--;
-    pthread_mutex_unlock(&p->lock);
-    return link ? LIST_ENTRY(link, struct job, link) : NULL;
+static bool open_context(struct jobs *pool, void **context) {
+    *context = pool->open ? pool->open(pool->arg) : NULL;
+    bool ok = !pool->open || *context;
+    pthread_mutex_lock(&pool->lock);
+    if (ok)
+        pool->ready++;
+    else
+        pool->failed++;
+    pthread_cond_signal(&pool->opened);
+    pthread_mutex_unlock(&pool->lock);
+    return ok;
 }
 
 static void *thread_main(void *arg) {
-    struct jobs *p = arg;
-    void *context = p->open ? p->open(p->arg) : NULL;
-    for (struct job *j; (j = next(p));) {
+    struct jobs *pool = arg;
+    void *context;
+    if (!open_context(pool, &context)) return NULL;
+    for (struct job *j; (j = take(pool));) {
         j->run(j, context);
-        send_home(j);
+        worker_post(j->home, &j->msg); /* j is not ours any more */
     }
-    if (p->close) p->close(context);
+    if (context && pool->close) pool->close(context);
     return NULL;
 }
 
-static void stop_threads(struct jobs *p) {
-    pthread_mutex_lock(&p->lock);
-    p->stop = true;
-    pthread_cond_broadcast(&p->work);
-    pthread_mutex_unlock(&p->lock);
-    for (int i = 0; i < p->threads; i++)
-        pthread_join(p->thread[i], NULL);
-}
-
-static void release(struct jobs *p) {
-    pthread_cond_destroy(&p->work);
-    pthread_mutex_destroy(&p->lock);
-    mem_free(p->thread);
-    mem_free(p);
+static int start_threads(struct jobs *pool, const char *name, int threads) {
+    for (int i = 0; i < threads; i++) {
+        char numbered[32];
+        snprintf(numbered, sizeof numbered, threads > 1 ? "%.10s-%d" : "%.15s", name, i);
+        int r = worker_thread(&pool->threads[i], numbered, thread_main, pool);
+        if (r < 0) return r;
+        pool->n_threads++;
+    }
+    pthread_mutex_lock(&pool->lock);
+    while (pool->ready + pool->failed < threads)
+        pthread_cond_wait(&pool->opened, &pool->lock);
+    bool ok = pool->failed == 0;
+    pthread_mutex_unlock(&pool->lock);
+    return ok ? 0 : -ENOMEM;
 }
 
 struct jobs *jobs_start(const char *name, int threads, int queue, void *(*open)(void *arg),
                         void (*close)(void *context), void *arg, struct err *e) {
-    struct jobs *p = mem_zalloc(sizeof *p);
-    if (p) p->thread = mem_zalloc((size_t)threads * sizeof *p->thread);
-    if (!p || !p->thread) {
-        mem_free(p);
-        err_set(e, -ENOMEM, "out of memory");
+    assert(threads > 0 && queue > 0);
+    struct jobs *pool = mem_zalloc(sizeof *pool + (size_t)threads * sizeof *pool->threads);
+    if (!pool) {
+        err_set(e, -ENOMEM, "out of memory for the threads of %s", name);
         return NULL;
     }
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->work, NULL);
-    list_init(&p->queue);
-    p->bound = queue;
-    p->open = open;
-    p->close = close;
-    p->arg = arg;
-    for (; p->threads < threads; p->threads++) {
-        char label[16];
-        snprintf(label, sizeof label, "%s-%d", name, p->threads);
-        int rc = worker_thread(&p->thread[p->threads], label, thread_main, p);
-        if (rc < 0) {
-            err_set(e, rc, "cannot start thread %s: %s", label, strerror(-rc));
-            jobs_stop(p);
-            return NULL;
-        }
-    }
-    return p;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->opened, NULL);
+    list_init(&pool->waiting);
+    pool->queue = queue;
+    pool->open = open;
+    pool->close = close;
+    pool->arg = arg;
+    int r = start_threads(pool, name, threads);
+    if (r == 0) return pool;
+    bool opening = pool->failed > 0;
+    jobs_stop(pool);
+    err_set(e, r,
+            opening ? "a thread of %s could not be prepared" : "cannot start the threads of %s",
+            name);
+    return NULL;
 }
 
 void jobs_stop(struct jobs *pool) {
     if (!pool) return;
-    stop_threads(pool);
-    release(pool);
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 0; i < pool->n_threads; i++)
+        pthread_join(pool->threads[i], NULL);
+    assert(list_empty(&pool->waiting));
+    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->opened);
+    pthread_mutex_destroy(&pool->lock);
+    mem_free(pool);
 }
 
 int jobs_submit(struct jobs *pool, struct job *j) {
     j->home = worker_self();
+    assert(j->home && j->run && j->done);
     j->pool = pool;
     j->canceled = false;
+    j->msg.deliver = deliver;
     list_init(&j->link);
+    atomic_store(&j->taken, false);
     pthread_mutex_lock(&pool->lock);
-    bool full = pool->queued >= pool->bound || pool->stop;
-    if (!full) {
-        list_push(&pool->queue, &j->link);
-        pool->queued++;
+    bool room = !pool->stopping && pool->n_waiting < pool->queue;
+    if (room) {
+        list_push(&pool->waiting, &j->link);
+        pool->n_waiting++;
         pthread_cond_signal(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (full) stat_add(STAT_JOBS_BUSY, 1);
-    return full ? ERR_BUSY : 0;
+    if (room) return 0;
+    stat_add(STAT_JOBS_BUSY, 1);
+    return ERR_BUSY;
 }
 
-/* One that waits leaves the queue and goes home at once; one that runs goes home when it is
- * through. */
 void jobs_cancel(struct job *j) {
-    struct jobs *p = j->pool;
+    assert(worker_self() == j->home);
+    if (j->canceled) return;
     j->canceled = true;
-    pthread_mutex_lock(&p->lock);
-    bool waits = !list_empty(&j->link);
-    if (waits) {
+    if (atomic_load(&j->taken)) return; /* running or done: its message will find the mark */
+    pthread_mutex_lock(&j->pool->lock);
+    bool waiting = !atomic_load(&j->taken);
+    if (waiting) {
         list_unlink(&j->link);
-        p->queued--;
+        j->pool->n_waiting--;
+        atomic_store(&j->taken, true);
     }
-    pthread_mutex_unlock(&p->lock);
-    if (waits) send_home(j);
+    pthread_mutex_unlock(&j->pool->lock);
+    if (waiting) worker_post(j->home, &j->msg);
 }

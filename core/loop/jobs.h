@@ -4,11 +4,15 @@
  *
  * A job runs on a pool thread and comes back to the worker that submitted it. Full queue = ERR_BUSY
  * at once. A job that still waits can be cancelled; one that runs cannot, its done() is then
- * skipped and drop() called instead.
+ * skipped and drop() called instead. Exactly one of done() and drop() is called for each job that
+ * was accepted, never from inside jobs_submit or jobs_cancel.
  */
 #ifndef JOBS_H
 #define JOBS_H
 
+#include <stdatomic.h>
+
+#include "core/base/list.h"
 #include "core/loop/worker.h"
 
 struct jobs; /* a pool */
@@ -18,17 +22,23 @@ struct job {
     struct list link;                          /* internal */
     struct worker *home;                       /* internal */
     struct jobs *pool;                         /* internal */
+    _Atomic bool taken;                        /* internal: it has left the queue */
     void (*run)(struct job *j, void *context); /* on a pool thread; `context` is that thread's */
     void (*done)(struct job *j);               /* on the home worker */
     void (*drop)(struct job *j); /* on the home worker, instead of done, after jobs_cancel */
-    bool canceled;
+    bool canceled;               /* the home worker's */
 };
 
-/* `open` makes a thread's context (may be NULL), `close` ends it. */
+/* `threads` threads, at most `queue` jobs waiting. `open` makes a thread's context on that thread
+ * (open = NULL: none is needed; returning NULL is a failure to start), `close` ends it there. */
 struct jobs *jobs_start(const char *name, int threads, int queue, void *(*open)(void *arg),
                         void (*close)(void *context), void *arg, struct err *e);
-void jobs_stop(struct jobs *pool);                 /* finishes what is queued, joins, frees */
-int jobs_submit(struct jobs *pool, struct job *j); /* 0 or ERR_BUSY */
-void jobs_cancel(struct job *j);                   /* home worker only */
+/* Finishes what is queued, joins, frees. The home workers must still be there to take the last
+ * results; nobody may submit any more. */
+void jobs_stop(struct jobs *pool);
+/* From a worker's thread, with run, done and drop filled in. 0 or ERR_BUSY. */
+int jobs_submit(struct jobs *pool, struct job *j);
+/* Home worker only, after jobs_submit and before done. */
+void jobs_cancel(struct job *j);
 
 #endif
