@@ -426,7 +426,7 @@ int exchange_interim(struct exchange *x, int status, const struct field *fields,
 static int send_parts(struct exchange *x, struct str *parts, int n) {
     struct conn *c = x->conn;
     size_t total = 0;
-    parts[0] = x->unsent ? buf_view(&x->head) : STR_NONE;
+    parts[0] = x->unsent ? buf_view(&x->head) : STR("");
     for (int i = 0; i < n; i++)
         total += parts[i].n;
     ssize_t rc = stream_write(&c->stream, parts, n);
@@ -465,7 +465,7 @@ int exchange_write2(struct exchange *x, const struct str *parts, int n) {
     int m = 2; /* head, chunk size */
     for (int i = 0; i < n; i++) {
         total += parts[i].n;
-        all[m++] = parts[i];
+        if (parts[i].n > 0) all[m++] = parts[i];
     }
     if (total == 0 || x->no_body) return 0;
     if (x->length >= 0 && x->sent + total > (uint64_t)x->length) {
@@ -475,7 +475,7 @@ int exchange_write2(struct exchange *x, const struct str *parts, int n) {
         return ERR_LIMIT;
     }
     x->sent += total;
-    all[1] = x->chunked ? size_line(size, total) : STR_NONE;
+    all[1] = x->chunked ? size_line(size, total) : STR("");
     if (x->chunked) all[m++] = STR("\r\n");
     return send_parts(x, all, m);
 }
@@ -502,7 +502,7 @@ void exchange_end(struct exchange *x) {
         exchange_abort(x);
         return;
     }
-    struct str parts[2] = {STR_NONE, STR("0\r\n\r\n")};
+    struct str parts[2] = {STR(""), STR("0\r\n\r\n")};
     bool last = x->chunked && !x->no_body;
     if (!x->conn->broken && (x->unsent || last)) send_parts(x, parts, last ? 2 : 1);
     x->ended = true;
