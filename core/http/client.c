@@ -455,7 +455,6 @@ static bool feed(struct call *c, struct str in) {
             struct frame f;
             frame_enter(c, &f);
             c->got_head = true;
-            c->holding = false;
             c->whole = b.end ? (int64_t)b.bytes : -1;
             c->ops->head(c, &c->h1.head);
             if (!frame_leave(c, &f)) return false;

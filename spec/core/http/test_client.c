@@ -508,7 +508,7 @@ static void a_body_that_is_not_as_long_as_declared_fails(void **state) {
         else
             call_end(&one.call);
         assert_int_equal(one.failures, 1);
-        UNTIL(raw_over(r)); /* the upstream must not wait for the rest */
+        UNTIL(r->broken); /* the upstream must not take it for complete, nor wait for the rest */
         assert_string_equal(strstr(r->buf, "\r\n\r\n"), "\r\n\r\nabc");
         probe_free(&one);
         raw_close_all();
@@ -590,6 +590,62 @@ static void an_answer_is_delivered_though_its_upstream_hung_up_on_the_request(vo
     assert_int_equal(one.status, 413);
     BODY_IS(&one, "no");
     probe_free(&one);
+}
+
+/* Answers and hangs up on a request that it never read: the answer is followed by a reset. */
+static void answer_and_hang_up(struct raw *r, const char *answer) {
+    r->deaf = true;
+    assert_int_equal(send(r->fd, answer, strlen(answer), MSG_NOSIGNAL), (int)strlen(answer));
+    raw_close(r);
+    poll(NULL, 0, 5); /* the reset arrives, and the loop has not turned since */
+}
+
+static void a_write_that_fails_does_not_hide_the_answer(void **state) {
+    probe_init(&one);
+    post(&one, -1);
+    struct raw *r = raw_accept(upstream);
+    raw_expect(r, "\r\n\r\n");
+    r->deaf = true;
+    call_write(&one.call, "unread", 6);
+    poll(NULL, 0, 5);
+    answer_and_hang_up(r, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+    assert_int_equal(call_write(&one.call, "more", 4), 1); /* fails, and is not to be repeated */
+    assert_int_equal(one.failures, 0);
+    UNTIL(one.last || one.failures);
+    assert_int_equal(one.failures, 0);
+    BODY_IS(&one, "no");
+}
+
+static void a_write_that_fails_later_does_not_hide_the_answer_either(void **state) {
+    static char block[64 * 1024];
+    probe_init(&one);
+    one.pause_body = true;
+    post(&one, -1);
+    struct raw *r = raw_accept(upstream);
+    raw_expect(r, "\r\n\r\n");
+    r->deaf = true;
+    while (call_write(&one.call, block, sizeof block) == 0) {
+    }
+    raw_send(r, "HTTP/1.1 413 No\r\nContent-Length: 4\r\n\r\nso");
+    UNTIL(one.body.n == 2); /* paused from here on: nobody reads */
+    answer_and_hang_up(r, "no");
+    raw_settle();
+    assert_int_equal(one.failures, 0);
+    one.pause_body = false;
+    call_resume(&one.call);
+    UNTIL(one.last || one.failures);
+    BODY_IS(&one, "sono");
+}
+
+static void a_connection_that_was_closed_before_use_is_a_clean_failure(void **state) {
+    probe_init(&one);
+    struct raw *r = warm(&one);
+    raw_reset(r);
+    poll(NULL, 0, 5); /* the loop has not heard of it */
+    post(&one, 0);
+    assert_int_equal(one.failures, 1);
+    assert_true(one.clean); /* though it is a POST: nothing of it left */
+    assert_true(one.call.reused);
 }
 
 static void both_bodies_flow_at_once(void **state) {
@@ -1088,6 +1144,9 @@ int main(void) {
         T(a_producer_that_is_too_early_is_stopped_until_there_is_a_connection),
         T(an_answer_before_the_end_of_the_request_is_delivered),
         T(an_answer_is_delivered_though_its_upstream_hung_up_on_the_request),
+        T(a_write_that_fails_does_not_hide_the_answer),
+        T(a_write_that_fails_later_does_not_hide_the_answer_either),
+        T(a_connection_that_was_closed_before_use_is_a_clean_failure),
         T(both_bodies_flow_at_once),
         T(a_paused_call_gets_nothing_and_its_upstream_feels_it),
         T(what_came_during_a_pause_is_delivered_in_order),

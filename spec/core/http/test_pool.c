@@ -39,8 +39,10 @@ static void on_ready(struct pool_wait *w, struct pool_conn *conn, const struct e
     if (conn && t->give) pool_give(conn);
 }
 
-/* "two.test" has two addresses, and nobody listens at the first; "none.test" has none; "later.test"
- * is answered by answer_later; anything else must be a literal. */
+/* "two.test" has two addresses, and nobody listens at the first; "none.test" has none; "flip.test"
+ * has one until it is flipped; "later.test" is answered by answer_later; anything else must be a
+ * literal. */
+static bool flipped;
 static struct dns_query *later;
 static int lookups_cancelled;
 
@@ -71,6 +73,11 @@ int dns_resolve(struct dns_query *q, struct str host, int port, void (*done)(str
     } else if (strcmp(q->host, "later.test") == 0) {
         later = q;
         return 0;
+    } else if (strcmp(q->host, "flip.test") == 0) {
+        if (flipped)
+            q->status = -ENOENT;
+        else
+            add_address(q, "127.0.0.1");
     } else if (strcmp(q->host, "busy.test") == 0) {
         return ERR_BUSY;
     } else {
@@ -417,10 +424,10 @@ static void beyond_the_bound_takers_wait_in_line(void **state) {
     assert_int_equal(take(&t[POOL_QUEUE], false), 1);
     assert_int_equal(t[POOL_QUEUE].error.code, ERR_BUSY);
 
-    struct pool_conn *first = crowd[0].conn, *second = crowd[1].conn;
-    pool_give(first); /* goes to the first in line */
+    struct pool_conn *first = crowd[0].conn;
+    give(&crowd[0]); /* goes to the first in line */
     assert_ptr_equal(t[0].conn, first);
-    pool_give(second); /* the next one wants a fresh one: this makes room for it */
+    give(&crowd[1]); /* the next one wants a fresh one: this makes room for it */
     UNTIL(t[1].ready);
     assert_non_null(t[1].conn);
     assert_int_equal(t[1].conn->requests, 0);
@@ -455,6 +462,23 @@ static void takers_in_line_for_a_dead_upstream_all_hear_of_it(void **state) {
         UNTIL(t[i].ready);
         assert_null(t[i].conn);
     }
+}
+
+static void takers_in_line_for_a_name_that_vanished_all_hear_of_it(void **state) {
+    flipped = false;
+    where.host = STR("flip.test");
+    crowded();
+    struct taker *t = &crowd[POOL_OPEN];
+    for (int i = 0; i < POOL_QUEUE; i++)
+        take(&t[i], false);
+    flipped = true;
+    pool_drop(crowd[0].conn);
+    for (int i = 0; i < POOL_QUEUE; i++) {
+        assert_int_equal(t[i].ready, 1);
+        assert_int_equal(t[i].error.code, -ENOENT);
+    }
+    for (int i = 1; i < POOL_OPEN; i++)
+        pool_drop(crowd[i].conn);
 }
 
 static void a_closing_pool_refuses_and_lets_go(void **state) {
@@ -527,6 +551,7 @@ int main(void) {
         T(a_connect_can_be_cancelled),
         T(beyond_the_bound_takers_wait_in_line),
         T(takers_in_line_for_a_dead_upstream_all_hear_of_it),
+        T(takers_in_line_for_a_name_that_vanished_all_hear_of_it),
         T(a_closing_pool_refuses_and_lets_go),
         T(every_allocation_may_fail),
     };
