@@ -88,7 +88,7 @@ end
 local HAS_BODY = { POST = true, PUT = true, PATCH = true, DELETE = true }
 
 -- Values by argument name, from the body of the request: JSON object, or form.
-local function body_arguments(req, ep)
+local function body_arguments(req)
   if req.length == 0 then
     return {}, false
   end
@@ -99,7 +99,7 @@ local function body_arguments(req, ep)
   if type(value) ~= "table" or json.is_list(value) then
     errors.raise(400, "Invalid JSON")
   end
-  return value, false, ep
+  return value, false
 end
 
 local function find_ignoring_case(values, name)
@@ -116,7 +116,7 @@ local function find_ignoring_case(values, name)
 end
 
 -- Body, then query, then path: the later one wins.
-local function argument(arg, ep, body, is_form, query, params, classes)
+local function argument(arg, body, is_form, query, params, classes)
   local value = params and params[arg.name]
   if value ~= nil then
     return wire.from_text(arg.type, value, classes, arg.name)
@@ -157,14 +157,14 @@ local function arguments(svc, ep, params)
   if ep.magic_body then
     body = nil
   elseif HAS_BODY[req.method] then
-    body, is_form = body_arguments(req, ep)
+    body, is_form = body_arguments(req)
   end
   local values = {}
   for i, arg in ipairs(ep.inputs) do
     if arg.name == "httpRequestBody" then
       values[i] = whole_body(svc, arg, ep, req)
     else
-      values[i] = argument(arg, ep, body, is_form, query, params, svc.classes)
+      values[i] = argument(arg, body, is_form, query, params, svc.classes)
     end
   end
   return n, values
@@ -355,42 +355,60 @@ local function build_routes(svc)
   return exact, patterns, #base + 2
 end
 
-local function no_route(method, path, methods, svc)
+-- Nothing answers here, or not with this method: then `allowed` has those that would.
+local function no_route(method, path, allowed, svc)
   local _, res = request.current()
-  if svc.platform or not methods then
+  if svc.platform or next(allowed) == nil then
     res:nowhere()
     return
   end
-  local allow = {}
-  for m in pairs(methods) do
-    table.insert(allow, m)
+  local names = {}
+  for name in pairs(allowed) do
+    table.insert(names, name)
   end
-  table.sort(allow)
-  res:header("Allow", table.concat(allow, ", "))
+  if allowed.GET and not allowed.HEAD then
+    table.insert(names, "HEAD")
+  end
+  table.sort(names)
+  res:header("Allow", table.concat(names, ", "))
   res:json({ error = ("%s is not allowed for %s"):format(method, path) }, 405)
+end
+
+-- The route with path arguments that fits; those of other methods go into `allowed`.
+local function by_pattern(patterns, method, rest, allowed)
+  local parts = split(rest)
+  for _, candidate in ipairs(patterns) do
+    local params = match_segments(candidate, parts, rest)
+    if params and (candidate.method == method or candidate.method == "ANY") then
+      return candidate, params
+    elseif params then
+      allowed[candidate.method] = allowed[candidate.method] or { candidate, params }
+    end
+  end
 end
 
 local function make_dispatch(svc)
   local exact, patterns, below = build_routes(svc)
   return function(method, path)
     local methods = exact[path]
-    local route = methods and (methods[method] or methods.ANY)
+    local route, params = methods and (methods[method] or methods.ANY), nil
     if route then
       return route.run(svc, route.ep)
     end
-    if not methods and #patterns > 0 then
-      local rest = path:sub(below)
-      local parts = split(rest)
-      for _, candidate in ipairs(patterns) do
-        if candidate.method == method or candidate.method == "ANY" then
-          local params = match_segments(candidate, parts, rest)
-          if params then
-            return candidate.run(svc, candidate.ep, params)
-          end
-        end
-      end
+    local allowed = {}
+    for name, other in pairs(methods or allowed) do
+      allowed[name] = { other }
     end
-    return no_route(method, path, methods, svc)
+    if #patterns > 0 then
+      route, params = by_pattern(patterns, method, path:sub(below), allowed)
+    end
+    if not route and method == "HEAD" and allowed.GET and not svc.platform then
+      route, params = table.unpack(allowed.GET)
+    end
+    if route then
+      return route.run(svc, route.ep, params)
+    end
+    return no_route(method, path, allowed, svc)
   end
 end
 
