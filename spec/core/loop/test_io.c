@@ -163,24 +163,14 @@ static void pass_on(struct end *e, char *p, size_t n) {
     assert_true(r >= 0);
     if (here->slab != slab) slabs_moved++;
     check_pattern(e->got - n, p, n); /* still ours to look at */
-    if (r > 0) stream_pause(&in->s);
-}
-static void go_on(struct end *e) {
-    (void)e;
-    stream_read(&in->s);
-}
-
-static struct timer nap;
-static void wake_sink(struct timer *t) {
-    (void)t;
+    if (r == 0) return;
+    stream_pause(&in->s);
     stream_read(&sink->s);
 }
-static void doze(struct end *e, char *p, size_t n) {
-    (void)p;
-    (void)n;
-    if (dice(4) > 0) return;
-    stream_pause(&e->s);
-    assert_int_equal(timer_arm(here, &nap, 1 + dice(3)), 0);
+/* The sink sleeps until the relay is full again. */
+static void go_on(struct end *e) {
+    if (!e->s.shutting) stream_pause(&sink->s);
+    stream_read(&in->s);
 }
 
 #define RELAY_BYTES (50 * 1024 * 1024)
@@ -196,6 +186,7 @@ static void feed(struct end *e) {
 static void shut_out(struct end *e) {
     (void)e;
     stream_shutdown(&out->s);
+    stream_read(&sink->s);
 }
 
 static void fifty_megabytes_pass_a_relay_whose_reader_pauses_again_and_again(void **state) {
@@ -206,20 +197,16 @@ static void fifty_megabytes_pass_a_relay_whose_reader_pauses_again_and_again(voi
     end_narrow(out);
     slabs_moved = 0;
     dice_state = 1;
-    timer_init(&nap, wake_sink);
     in->data = pass_on;
     in->eof = shut_out;
     out->drain = go_on;
-    sink->data = doze;
     source->drain = feed;
     stream_read(&in->s);
-    stream_read(&sink->s);
     feed(source);
     here_until_n(&sink->eofs, 1);
     assert_int_equal(sink->got, RELAY_BYTES);
-    assert_true(slabs_moved > 0);
+    assert_true(slabs_moved > 10);
     assert_int_equal(out->s.pending, 0);
-    timer_remove(here, &nap);
     end_free(source);
     end_free(in);
     end_free(out);
