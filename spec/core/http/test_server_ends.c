@@ -202,6 +202,20 @@ static void a_body_that_falls_silent_is_refused(void **state) {
     assert_int_equal(stat_get(STAT_CLIENT_TIMEOUTS) - before, 1);
 }
 
+static void a_body_may_take_its_time_while_it_moves(void **state) {
+    conf.body_timeout = 1000 * ms;
+    struct raw *r = client();
+    raw_send(r, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 30\r\n\r\n");
+    uint64_t end = raw_clock();
+    for (int i = 0; i < 30; i++) { /* twice as long in all as silence is suffered */
+        raw_send(r, "x");
+        end += 70;
+        UNTIL(raw_clock() >= end);
+    }
+    expect_answer(r, 200, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    assert_int_equal(seen.gone, 0);
+}
+
 static void a_body_that_nobody_reads_may_be_silent(void **state) {
     conf.body_timeout = 20 * ms;
     struct raw *r = client();
@@ -499,6 +513,7 @@ int main(void) {
         T(a_head_that_takes_too_long_is_refused),
         T(the_time_for_a_head_runs_from_its_first_byte),
         T(a_body_that_falls_silent_is_refused),
+        T(a_body_may_take_its_time_while_it_moves),
         T(a_body_that_nobody_reads_may_be_silent),
         T(a_body_that_breaks_the_protocol_is_refused),
         T(a_client_that_takes_nothing_is_cut_off),
