@@ -604,23 +604,25 @@ static void requests_take_turns_among_healthy_instances(void **state) {
 }
 
 static void a_refused_connection_sends_the_request_elsewhere(void **state) {
-    static const char *const requests[] = {
-        GET,
-        "POST /svc HTTP/1.1\r\nHost: me\r\nContent-Length: 5\r\n\r\nhello",
-        "POST /svc HTTP/1.1\r\nHost: me\r\nTransfer-Encoding: "
-        "chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    static const struct {
+        const char *id; /* another one each time: a failure is remembered by it */
+        const char *request, *expected;
+    } cases[] = {
+        {"x", GET, "\r\n\r\n"},
+        {"y", "POST /svc HTTP/1.1\r\nHost: me\r\nContent-Length: 5\r\n\r\nhello", "\r\n\r\nhello"},
+        {"z",
+         "POST /svc HTTP/1.1\r\nHost: me\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "5\r\nhello\r\n0\r\n\r\n",
+         "\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
     };
-    static const char *const ends[] = {"\r\n\r\n", "\r\n\r\nhello",
-                                       "\r\n\r\n5\r\nhello\r\n0\r\n\r\n"};
     ups.n = 2;
     gone(0);
     for (int i = 0; i < 3; i++) {
-        /* The failure is remembered for a while: a new worker would not know. */
-        list[0].id = str_of(i == 0 ? "x" : i == 1 ? "y" : "z");
+        list[0].id = str_of(cases[i].id);
         for (int k = 0; k < 2; k++) { /* each one is first once */
-            struct raw *c = client(requests[i]);
+            struct raw *c = client(cases[i].request);
             struct raw *u = raw_accept(inst[1]);
-            raw_expect(u, ends[i]);
+            raw_expect(u, cases[i].expected);
             char host[128];
             snprintf(host, sizeof host, "\r\nHost: %s\r\n", urls[1][1]);
             assert_true(has(u, host));
