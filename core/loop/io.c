@@ -132,9 +132,9 @@ static int keep(struct stream *s, const struct str *parts, int n, size_t skip) {
     char *slab = NULL;
     struct stream_chunk *holder = NULL;
     for (int i = 0; i < n; i++, skip = 0) {
+        if (parts[i].n == skip) continue; /* an empty slice may be NULL */
         const char *p = parts[i].p + skip;
         size_t len = parts[i].n - skip;
-        if (len == 0) continue;
         if (len > STREAM_PENDING_MAX - s->pending) return ERR_LIMIT;
         bool large = len > COPY_MAX;
         if (!slab && large && worker_slab_holds(w, p)) slab = worker_slab_take(w);
