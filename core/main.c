@@ -27,6 +27,8 @@
 #include "core/secure/seal.h"
 #include "core/secure/token.h"
 
+#define CUT_MS 5000 /* from cutting what is open to the end of the process */
+
 /* The running host, as the control thread sees it. */
 static struct {
     struct worker control;
@@ -36,7 +38,8 @@ static struct {
     uv_signal_t signals[3];
     int n_signals;
     struct timer drain_timer;
-    int port; /* of the front door */
+    struct timer cut_timer; /* runs from the cut to the end */
+    int port;               /* of the front door */
     char url[256], admin_url[64];
     bool fresh; /* this start made the database */
     bool stopping, cut;
@@ -120,6 +123,7 @@ static void ask_close(struct question *q) {
 static void services_closed(void *arg) {
     (void)arg;
     timer_remove(&run.control, &run.drain_timer);
+    timer_remove(&run.control, &run.cut_timer);
     ask_all(ask_close, workers_stopped);
 }
 
@@ -150,12 +154,24 @@ static void deliver_cut(struct message *m) {
 static void cut(void) {
     if (run.cut) return;
     run.cut = true;
+    timer_init(&run.cut_timer, give_up);
+    if (timer_arm(&run.control, &run.cut_timer, CUT_MS) < 0) log_error("out of memory");
     for (int i = 0; i < worker_count; i++) {
         struct message *m = mem_zalloc(sizeof *m);
         if (!m) continue;
         m->deliver = deliver_cut;
         worker_post(workers[i], m);
     }
+}
+
+/* A worker that does not even turn cannot be stopped in order. The database loses nothing by that.
+ */
+static void give_up(struct timer *t) {
+    (void)t;
+    log_error("a worker does not end; leaving without it");
+    log_stop();
+    home_close();
+    _exit(1);
 }
 
 static void drain_late(struct timer *t) {
