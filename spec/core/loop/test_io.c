@@ -205,7 +205,7 @@ static void fifty_megabytes_pass_a_relay_whose_reader_pauses_again_and_again(voi
     feed(source);
     here_until_n(&sink->eofs, 1);
     assert_int_equal(sink->got, RELAY_BYTES);
-    assert_true(slabs_moved > 10);
+    assert_true(slabs_moved > 0);
     assert_int_equal(out->s.pending, 0);
     end_free(source);
     end_free(in);
