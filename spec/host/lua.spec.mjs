@@ -160,7 +160,7 @@ it("a client that leaves takes its task with it", async (t) => {
   const canceled = await metric(host, "tasks_canceled_total");
   const client = await rawClient(t, host.port);
   await client.send("GET /lab.example/nap?seconds=4 HTTP/1.1\r\nHost: h\r\n\r\n");
-  await waitFor(async () => (await metric(host, "ops_open")) > 0, "the nap to begin");
+  await waitFor(async () => (await metric(host, "requests_open")) > 0, "the nap to begin");
   client.close();
   await waitFor(
     async () => (await metric(host, "tasks_canceled_total")) > canceled,
@@ -216,7 +216,7 @@ it("a service of the user's that does not load is left out, and the log says whe
         "service.yaml": "general:\n  host: syntax.example\n",
         "service.lua": "local x = \nreturn x\n",
       },
-      yaml: { "service.yaml": "general:\n  host: [\n", "service.lua": "return {}\n" },
+      yaml: { "service.yaml": "general:\n  host: [\n", "service.lua": 'return require "service" (...)\n' },
     },
   });
   assert.equal((await call(broken.url, "/lab.example/version")).status, 200);

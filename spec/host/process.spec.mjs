@@ -154,16 +154,15 @@ it("data, keys and passwords survive a restart; what is kept is the owner's alon
 
 it("a first start says the address, the admin's slug and where the password is", async (t) => {
   const fresh = await startHost(t, { test: false, env: { MOONBUS_ADMIN_PASSWORD: "" } });
-  const output = fresh.lines.join("\n");
-  assert.ok(output.includes(fresh.url));
-  assert.match(output, /1backend/);
-  const named = fs
-    .readdirSync(fresh.home)
-    .map((name) => path.join(fresh.home, name))
-    .filter((file) => output.includes(file));
-  assert.equal(named.length, 1, `the password's file is named:\n${output}`);
-  assert.equal(fs.statSync(named[0]).mode & 0o077, 0);
-  const password = fs.readFileSync(named[0], "utf8").trim();
+  const output = () => fresh.lines.join("\n");
+  const named = await waitFor(() => {
+    const files = fs.readdirSync(fresh.home).map((name) => path.join(fresh.home, name));
+    return files.find((file) => output().includes(file));
+  }, "the file of the password to be named");
+  assert.ok(output().includes(fresh.url));
+  assert.match(output(), /1backend/);
+  assert.equal(fs.statSync(named).mode & 0o077, 0);
+  const password = fs.readFileSync(named, "utf8").trim();
   assert.ok(password.length >= 16);
   await login(fresh, "1backend", password);
   assert.equal(

@@ -238,7 +238,7 @@ export class Host {
     for (const look of [...this.waiters]) look();
   }
 
-  tail(n = 40) {
+  tail(n = 15) {
     return this.lines.slice(-n).join("\n");
   }
 
