@@ -15,7 +15,7 @@
 #define NUMBER_MAX 400 /* characters of one number */
 
 struct scan {
-    const char *start, *p, *end;
+    const char *start, *p, *end;     /* the text, and how far it was read */
     uint64_t object[DOC_DEPTH / 64]; /* bit per open level: an object, else a list */
     int depth;                       /* open levels */
     const char *problem;             /* the first thing that was wrong */

@@ -153,8 +153,8 @@ static const char *kind_test(const struct store_value *v) {
 
 /* A value of a filter and its parameter, which several places of the statement share. */
 struct wanted {
-    const struct store_value *v;
-    int param; /* 0 = it needs none */
+    const struct store_value *v; /* borrowed from the filter */
+    int param;                   /* 0 = it needs none */
 };
 
 static struct wanted want(struct query *q, const struct store_value *v) {
@@ -229,7 +229,7 @@ static void equals(struct query *q, struct str field, struct wanted w) {
 /* The values of a filter by kind; numbers and texts travel as one JSON list each, so that the
  * statement is the same for any number of them. */
 struct set {
-    bool null, yes, no;
+    bool null, yes, no; /* null, true and false are among them */
     int numbers, texts; /* parameters; 0 = none of that kind */
 };
 
@@ -278,8 +278,8 @@ static struct set gather(struct query *q, const struct store_filter *f) {
 
 /* Puts OR between the alternatives of a condition; nothing at all is false. */
 struct either {
-    struct query *q;
-    int n; /* alternatives so far */
+    struct query *q; /* where it is written */
+    int n;           /* alternatives so far */
 };
 
 static struct query *another(struct either *e) {
@@ -475,8 +475,8 @@ static void filter(struct query *q, const struct store_filter *f, int depth) {
 
 /* Equalities on the first fields of one index. */
 struct group {
-    const struct store_filter *f[GROUP_MAX];
-    int n;
+    const struct store_filter *f[GROUP_MAX]; /* in the order of the index */
+    int n;                                   /* 0 = no index has more than one of them */
 };
 
 static bool plain_equality(const struct store_filter *f) {

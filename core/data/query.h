@@ -23,20 +23,20 @@
 struct query_bind {
     enum { QUERY_INT, QUERY_FLOAT, QUERY_TEXT } kind;
     union {
-        int64_t i;
-        double f;
-        struct str s; /* lives in the query's scratch or in the store_query */
+        int64_t i;    /* of QUERY_INT */
+        double f;     /* of QUERY_FLOAT */
+        struct str s; /* of QUERY_TEXT; lives in the query's scratch or in the store_query */
     };
 };
 
 struct query {
     struct buf sql;           /* the statement; NUL-terminated when the call returned 0 */
     struct query_bind *binds; /* parameter ?1 is binds[0] */
-    int n_binds, cap_binds;
-    struct buf text;      /* where lists of values are put together */
-    struct arena scratch; /* texts that exist only as parameters */
-    int terms, values;    /* used of QUERY_TERMS and QUERY_VALUES */
-    struct err err;       /* the first thing that was wrong; later ones are ignored */
+    int n_binds, cap_binds;   /* used, and room */
+    struct buf text;          /* where lists of values are put together */
+    struct arena scratch;     /* texts that exist only as parameters */
+    int terms, values;        /* used of QUERY_TERMS and QUERY_VALUES */
+    struct err err;           /* the first thing that was wrong; later ones are ignored */
 };
 
 /* A page that begins behind a tuple and runs downwards ends with the rows whose first field is

@@ -36,15 +36,15 @@ struct store_db {
 
 struct store_conn {
     const struct store_db *db;
-    sqlite3 *sql;
-    bool writer;
+    sqlite3 *sql;                /* NULL when the writer must connect anew */
+    bool writer;                 /* else it only reads */
     const struct store_job *job; /* the read that runs now, for cancelling it */
     struct map statements;       /* SQL text -> struct sqlite_cached */
     struct list recent;          /* the same, last used first */
-    int n_statements;
-    struct query query;     /* the statement being put together */
-    struct store_row *rows; /* rows of the read that runs now */
-    int n_rows, cap_rows;
+    int n_statements;            /* at most STATEMENTS_KEPT */
+    struct query query;          /* the statement being put together */
+    struct store_row *rows;      /* rows of the read that runs now */
+    int n_rows, cap_rows;        /* used, and room */
     /* of the writer */
     int64_t rev;         /* last revision given out */
     int64_t rev_safe;    /* revisions up to here are known to the file as used */

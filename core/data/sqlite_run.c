@@ -57,13 +57,13 @@ static sqlite3_stmt *made(struct store_conn *c, struct err *e) {
 struct scan {
     const struct store_collection *collection;
     const struct store_query *query;
-    const char *columns;
+    const char *columns; /* what row() gets */
     int (*row)(struct scan *s, sqlite3_stmt *stmt);
     struct store_conn *c;
-    struct store_job *job;
-    uint64_t digest;
-    size_t bytes; /* of the result so far */
-    int64_t rows;
+    struct store_job *job; /* whose arena and error are used */
+    uint64_t digest;       /* of the rows so far, when row() keeps one */
+    size_t bytes;          /* of the result so far */
+    int64_t rows;          /* so far */
 };
 
 static int scan_part(struct scan *s, enum query_part part, int64_t limit) {

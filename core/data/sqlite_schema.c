@@ -17,10 +17,10 @@
 #include "core/data/sqlite.h"
 
 struct wish {
-    struct wish *next;
-    struct str name; /* of the index */
-    struct str sql;  /* as the schema keeps it */
-    bool there;
+    struct wish *next; /* in no order */
+    struct str name;   /* of the index */
+    struct str sql;    /* as the schema keeps it */
+    bool there;        /* the table has it */
 };
 
 struct str sqlite_table(const struct store_db *db, struct str collection, char name[TABLE_NAME]) {

@@ -10,8 +10,8 @@
 #include "core/data/sqlite.h"
 
 struct sqlite_cached {
-    struct list link; /* in store_conn.recent */
-    sqlite3_stmt *stmt;
+    struct list link;   /* in store_conn.recent */
+    sqlite3_stmt *stmt; /* owned; its text is the key in store_conn.statements */
 };
 
 /* ---------------------------------------------------------------- codes */

@@ -34,25 +34,25 @@
 
 struct store {
     const struct store_backend *backend;
-    struct store_db *db;
-    size_t max_result;
+    struct store_db *db; /* the backend's */
+    size_t max_result;   /* bytes of one answer */
 
     struct jobs *pool;           /* the readers */
     struct store_conn **readers; /* a connection for each thread of the pool */
-    int n_readers;
-    atomic_int readers_taken; /* connections that a thread of the pool has */
+    int n_readers;               /* connections that are open */
+    atomic_int readers_taken;    /* connections that a thread of the pool has */
 
     struct store_conn *writer; /* the writer thread's own */
-    pthread_t thread;
-    bool started;         /* the thread runs */
-    bool commits_failing; /* writer only: the last batch failed, which was logged */
+    pthread_t thread;          /* the writer */
+    bool started;              /* it runs */
+    bool commits_failing;      /* writer only: the last batch failed, which was logged */
 
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t wake;  /* something waits, or stopping */
-    struct list queue;    /* struct store_job.link, oldest first */
-    int n_queue, max_queue;
-    bool sleeping; /* the writer waits for `wake` */
-    bool stopping;
+    pthread_mutex_t lock;   /* guards what follows */
+    pthread_cond_t wake;    /* something waits, or stopping */
+    struct list queue;      /* struct store_job.link, oldest first */
+    int n_queue, max_queue; /* jobs in it, and how many there may be */
+    bool sleeping;          /* the writer waits for `wake` */
+    bool stopping;          /* finish what waits, take nothing new */
 };
 
 /* ---------------------------------------------------------------- answers */
@@ -198,8 +198,7 @@ static int submit_read(struct store_job *j) {
 static int submit_write(struct store_job *j) {
     struct store *s = j->store;
     pthread_mutex_lock(&s->lock);
-    assert(!s->stopping);
-    bool full = s->n_queue >= s->max_queue, wake = !full && s->sleeping;
+    bool full = s->n_queue >= s->max_queue || s->stopping, wake = !full && s->sleeping;
     if (!full) {
         list_push(&s->queue, &j->link);
         j->waiting = true;
@@ -348,8 +347,10 @@ int store_submit(struct store_job *j) {
     return code;
 }
 
+/* A job that left the queue is not looked for: its store may be closed and gone by now. */
 static bool take_back(struct store_job *j) {
     struct store *s = j->store;
+    if (!atomic_load(&j->waiting)) return false;
     pthread_mutex_lock(&s->lock);
     bool waiting = j->waiting;
     if (waiting) {

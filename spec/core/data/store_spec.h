@@ -111,7 +111,7 @@ static inline void call_dropped(struct store_job *j) {
     ((struct call *)(void *)j)->dropped = true;
 }
 
-static inline struct call *call_new(int what) {
+static inline struct call *call_new(unsigned what) {
     struct call *c = calloc(1, sizeof *c);
     c->j.store = store;
     c->j.what = what;
@@ -163,8 +163,8 @@ static inline int run_steps(struct store_step *steps, int n) {
 }
 
 /* One step on a collection by name; *result (may be NULL) as in store_step. */
-static inline int step(int what, const char *name, const char *id, const char *doc, int64_t rev,
-                       int64_t *result) {
+static inline int step(unsigned what, const char *name, const char *id, const char *doc,
+                       int64_t rev, int64_t *result) {
     struct store_collection c = named(name);
     struct store_step s = {
         .what = what, .collection = &c, .id = str_of(id), .doc = str_of(doc), .rev = rev};
