@@ -84,6 +84,11 @@ static int close_waiting(lua_State *L, lua_State *co) {
 static int l_close(lua_State *L) {
     lua_State *co = check(L);
     lua_Debug at;
+    if (is(co, CORO_KILLED)) {
+        lua_pushboolean(L, false);
+        lua_pushstring(L, WATCHDOG_MESSAGE);
+        return 2;
+    }
     bool active =
         co == L || is(co, CORO_TASK) || (lua_status(co) == LUA_OK && lua_getstack(co, 0, &at));
     if (active) return luaL_error(L, "cannot close a %s coroutine", co == L ? "running" : "normal");
@@ -118,6 +123,7 @@ static int run(lua_State *L, lua_State *co, int nargs, int *nres) {
     watchdog_switch(vm->worker, before);
     vm->barrier -= barrier;
     vm->depth--;
+    if (status > LUA_YIELD && watchdog_of(vm->worker)->killing) *coro_word(co) |= CORO_KILLED;
     return status;
 }
 
@@ -207,7 +213,8 @@ static int l_resume(lua_State *L) {
 static int wrapped(lua_State *L, lua_State *co, int n) {
     if (n >= 0) return n;
     int status = lua_status(co);
-    if (status != LUA_OK && status != LUA_YIELD && !is(co, CORO_TASK | CORO_WAITING)) {
+    if (status != LUA_OK && status != LUA_YIELD &&
+        !is(co, CORO_TASK | CORO_WAITING | CORO_KILLED)) {
         /* A copy of the error is still there: closers see it, and may replace it. */
         status = coro_reset(L, co);
         lua_xmove(co, L, 1);

@@ -199,6 +199,25 @@ static int safe_setmetatable(lua_State *L) {
     return original(L);
 }
 
+/* A message handler runs inside the error. That of the watchdog must not be held up. */
+static int handle_error(lua_State *L) {
+    if (watchdog_of(vm_of(L)->worker)->killing) return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+static int safe_xpcall(lua_State *L) {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    if (!lua_iscfunction(L, 2)) {
+        lua_pushvalue(L, 2);
+        lua_pushcclosure(L, handle_error, 1);
+        lua_replace(L, 2);
+    }
+    return original(L);
+}
+
 /* Pushes the whole text that a reader function gives, piece by piece. */
 static void read_pieces(lua_State *L) {
     luaL_Buffer b;
@@ -404,6 +423,7 @@ static void limit_base(lua_State *L) {
     replace(L, "rawset", safe_rawset);
     replace(L, "setmetatable", safe_setmetatable);
     replace(L, "tostring", safe_tostring);
+    replace(L, "xpcall", safe_xpcall);
 }
 
 static void limit_string(lua_State *L) {

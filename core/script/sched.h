@@ -47,6 +47,7 @@ void op_detach(struct task *t); /* cancels or drops what the task waits for */
 /* coro.c: marks in the low bits of a thread's extra space, see vm_of. */
 #define CORO_TASK    1 /* a task's own coroutine, no script's */
 #define CORO_WAITING 2 /* a script's coroutine that waits: only its task may resume it */
+#define CORO_KILLED  4 /* the watchdog raised in it and nothing caught that: see watchdog.c */
 
 static inline uintptr_t *coro_word(lua_State *co) {
     return lua_getextraspace(co);

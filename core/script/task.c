@@ -139,6 +139,7 @@ static void recycle(struct task *t, bool usable) {
     bool grown = t->big != vm->big;
     if (!usable || grown || t->exposed || vm->closing || vm->n_idle >= IDLE_MAX) {
         *coro_word(co) &= ~(uintptr_t)CORO_TASK;
+        if (t->killed) *coro_word(co) |= CORO_KILLED;
         destroy(t);
         return;
     }
@@ -165,7 +166,8 @@ void task_drop_idle(struct vm *vm) {
 
 /* Everything that a life leaves behind. */
 static void reset(struct task *t) {
-    t->canceled = t->overrun = t->timed_out = t->exposed = t->detached = t->background = false;
+    t->canceled = t->overrun = t->killed = t->timed_out = t->exposed = t->detached = t->background =
+        false;
     t->nargs = t->n_nest = 0;
     t->op = NULL;
     t->parent = NULL;
@@ -305,6 +307,14 @@ int task_yield(lua_State *L) {
     return lua_yieldk(L, 0, 0, yielded);
 }
 
+/* The task, or the ancestor whose time it has spent. */
+static struct task *oldest_overrun(struct task *t) {
+    struct task *oldest = t;
+    for (; t; t = t->parent)
+        if (t->overrun) oldest = t;
+    return oldest;
+}
+
 /* The task has stopped running: where does it go? */
 static void settle(struct task *t, int status, int nresults) {
     struct vm *vm = t->vm;
@@ -316,7 +326,7 @@ static void settle(struct task *t, int status, int nresults) {
         op_release(op);
     }
     if (t->overrun) {
-        end(t, TASK_OVERRUN, 0);
+        end(oldest_overrun(t), TASK_OVERRUN, 0);
     } else if (t->canceled) {
         end(t, TASK_CANCELED, 0);
     } else if (status == LUA_OK) {
@@ -345,9 +355,12 @@ static void run(struct task *t) {
     vm->depth = vm->barrier = vm->closers = 0;
     watchdog_enter(vm->worker, t->co);
     int status = lua_resume(t->co, NULL, nargs, &nresults);
-    watchdog_leave(vm->worker, vm, t);
+    bool charged = watchdog_leave(vm->worker, vm, t);
     vm->running = NULL;
     t->state = TASK_READY;
+    t->killed = status > LUA_YIELD && watchdog_of(vm->worker)->killing;
+    /* Who waits or gives way often is never met over the limit of a turn, but spends time, too. */
+    if (charged && status == LUA_YIELD) watchdog_spent(t, 0);
     settle(t, status, nresults);
 }
 
@@ -447,6 +460,11 @@ static void keep_trace(struct task *t) {
     }
 }
 
+static int collect(lua_State *L) {
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return 0;
+}
+
 static int close_coroutine(lua_State *L) {
     struct verdict *v = lua_touserdata(L, 1);
     coro_close_nest(L, v->task);
@@ -508,15 +526,18 @@ static void finish_end(struct task *t, int nresults) {
     struct vm *vm = t->vm;
     bool usable = true;
     assert(list_empty(&t->children));
-    if (t->end != TASK_RETURNED) usable = close_task(t);
+    if (t->end != TASK_RETURNED) usable = !t->killed && close_task(t);
     assert(t->n_nest == 0 || !usable);
     if (t->ended) t->ended(t, t->end, nresults);
     leave_parent(t);
     list_unlink(&t->link);
     vm->n_tasks--;
     count_end(t->end);
-    lua_settop(t->co, 0);
+    bool killed = t->killed;
+    if (usable) lua_settop(t->co, 0);
     recycle(t, usable);
+    /* What its <close> variables would have released, its finalizers release, and now. */
+    if (killed) vm_protect(vm, collect, NULL, NULL);
 }
 
 /* Ends a task and its descendants, the youngest first, without recursion. The caller has set busy.
@@ -526,7 +547,7 @@ static void end(struct task *root, enum task_end how, int nresults) {
     for (struct task *t = root, *parent;; t = parent) {
         while (!list_empty(&t->children)) {
             t = LIST_ENTRY(t->children.next, struct task, sibling);
-            begin_end(t, TASK_CANCELED);
+            begin_end(t, t->overrun ? TASK_OVERRUN : TASK_CANCELED);
         }
         parent = t->parent;
         bool last = t == root;

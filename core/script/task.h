@@ -95,6 +95,7 @@ struct task {
     uint8_t state; /* enum task_state */
     bool canceled;
     bool overrun;    /* stopped by the watchdog: any further turn raises at once */
+    bool killed;     /* its coroutine died of what the watchdog raised: it cannot be closed */
     bool timed_out;  /* cancelled by its deadline */
     bool exposed;    /* a script holds its coroutine: it is not recycled */
     bool detached;   /* not cancelled with its parent */

@@ -171,7 +171,7 @@ struct vm *vm_new(struct worker *w, const struct vm_options *o, struct err *e) {
         err_set(e, -ENOMEM, "out of memory for a Lua state");
         return NULL;
     }
-    assert(((uintptr_t)vm & (CORO_TASK | CORO_WAITING)) == 0);
+    assert(((uintptr_t)vm & (CORO_TASK | CORO_WAITING | CORO_KILLED)) == 0);
     *coro_word(vm->L) = (uintptr_t)vm;
     lua_atpanic(vm->L, panic);
     if (vm_protect(vm, open_all, NULL, e) < 0) {

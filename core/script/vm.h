@@ -76,9 +76,9 @@ struct vm *vm_new(struct worker *w, const struct vm_options *o, struct err *e);
  * collected here; their finalizers must not look for the owner. */
 void vm_free(struct vm *vm);
 
-/* The state that a thread of it belongs to. Two low bits of the word are coro.c's. */
+/* The state that a thread of it belongs to. Three low bits of the word are coro.c's. */
 static inline struct vm *vm_of(lua_State *L) {
-    return (struct vm *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)3);
+    return (struct vm *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)7);
 }
 
 /* Runs fn(L) protected, with `arg` as its only argument (light userdata). 0, or negative: -ENOMEM,

@@ -48,12 +48,23 @@ static struct {
 
 /* ---- the worker's side ----------------------------------------------------------------------- */
 
-/* Have the task and its children, or an ancestor and its, used up their processor time? */
-static bool over_budget(const struct task *t, uint64_t turn) {
-    for (; t; t = t->parent) {
-        if (t->cpu + turn > dog.cpu + t->cpu_rested) return true;
+/* Two ways to stop a task that is over its limit. Where it may yield it does, and is never resumed:
+ * nothing can catch that, and its <close> variables run when its coroutine is closed. Inside a C
+ * call it cannot, so an error is raised, again at every instruction, until the C call has been left
+ * and a yield is possible, or the coroutine is dead. While an error that a hook raised is on its
+ * way, Lua keeps hooks switched off; whatever ran then could not be stopped. So message handlers of
+ * xpcall are not called (sandbox.c), and a coroutine that died of it is not closed by running its
+ * <close> variables (CORO_KILLED) but left to the collector.
+ */
+
+bool watchdog_spent(struct task *t, uint64_t more) {
+    bool over = false;
+    for (struct task *p = t; p; p = p->parent) {
+        if (p->cpu + more <= dog.cpu + p->cpu_rested) continue;
+        p->overrun = over = true;
     }
-    return false;
+    if (over) t->overrun = true;
+    return over;
 }
 
 static void remember_where(struct watchdog_mark *m, lua_State *L, lua_Debug *at) {
@@ -61,6 +72,13 @@ static void remember_where(struct watchdog_mark *m, lua_State *L, lua_Debug *at)
     m->killing = true;
     lua_getinfo(L, "Sl", at);
     snprintf(m->where, sizeof m->where, "%s:%d", at->short_src, at->currentline);
+}
+
+/* In a hook lua_yield returns, and the yield happens when the hook has returned. */
+static void force_yield(lua_State *L, struct vm *vm) {
+    lua_sethook(L, NULL, 0, 0);
+    vm->host_yield = true;
+    lua_yield(L, 0);
 }
 
 static void hook(lua_State *L, lua_Debug *at) {
@@ -72,20 +90,24 @@ static void hook(lua_State *L, lua_Debug *at) {
     uint64_t spent = met ? atomic_load_explicit(&m->spent, memory_order_relaxed) : 0;
     uint64_t sampled = met ? atomic_load_explicit(&m->sampled, memory_order_relaxed) : 0;
     bool running = t && t->state == TASK_RUNNING;
+    bool may_yield = vm->barrier == 0 && lua_isyieldable(L);
 
-    if (m->killing || (met && (spent >= dog.hard || (running && over_budget(t, sampled))))) {
+    if (m->killing || (met && (spent >= dog.hard || (running && watchdog_spent(t, sampled))))) {
         remember_where(m, L, at);
         if (running) t->overrun = true;
-        lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+        if (running && may_yield) {
+            force_yield(L, vm);
+            return;
+        }
+        watchdog_arm(L);
         lua_pushstring(L, WATCHDOG_MESSAGE);
         lua_error(L);
     }
     /* Off until the watchdog says so again: at its next look if this turn is still the same. */
     lua_sethook(L, NULL, 0, 0);
-    if (!met || spent < dog.soft || !running || vm->barrier > 0 || !lua_isyieldable(L)) return;
+    if (!met || spent < dog.soft || !running || !may_yield) return;
     stat_add(STAT_TASK_YIELDS, 1);
-    vm->host_yield = true;
-    lua_yield(L, 0);
+    force_yield(L, vm);
 }
 
 void watchdog_arm(lua_State *L) {

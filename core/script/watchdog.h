@@ -60,6 +60,9 @@ void watchdog_adopt(struct watchdog_mark *m); /* this thread is the one that ent
 void watchdog_wake(void);
 /* The watchdog has met this turn: adds to the processor time of the task, its ancestors and vm. */
 void watchdog_charge(struct watchdog_mark *m, struct vm *vm, struct task *t);
+/* Has the task used up its processor time, or an ancestor its own and its family's, with `more` ns
+ * that are not charged yet? Marks all who have as overrun, and the task in either case. */
+bool watchdog_spent(struct task *t, uint64_t more);
 void watchdog_arm(lua_State *L); /* the hook, now */
 
 static inline struct watchdog_mark *watchdog_of(const struct worker *w) {
@@ -83,14 +86,16 @@ static inline void watchdog_enter(struct worker *w, lua_State *L) {
         watchdog_wake();
 }
 
-/* `t` may be NULL: then only the vm is charged. */
-static inline void watchdog_leave(struct worker *w, struct vm *vm, struct task *t) {
+/* `t` may be NULL: then only the vm is charged. True = something was charged: look at
+ * watchdog_spent. */
+static inline bool watchdog_leave(struct worker *w, struct vm *vm, struct task *t) {
     struct watchdog_mark *m = watchdog_of(w);
     uint64_t turn = atomic_load_explicit(&m->turn, memory_order_relaxed);
-    if (__builtin_expect(atomic_load_explicit(&m->seen, memory_order_relaxed) == turn, 0))
-        watchdog_charge(m, vm, t);
+    bool charged = atomic_load_explicit(&m->seen, memory_order_relaxed) == turn;
+    if (__builtin_expect(charged, 0)) watchdog_charge(m, vm, t);
     atomic_store_explicit(&m->turn, turn + 1, memory_order_release);
     atomic_store_explicit(&m->active, NULL, memory_order_relaxed);
+    return charged;
 }
 
 /* Inner coroutines: the one that really runs now. Returns the one that ran before. */
