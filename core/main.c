@@ -150,6 +150,16 @@ static void deliver_cut(struct message *m) {
     mem_free(m);
 }
 
+/* A worker that does not even turn cannot be stopped in order. The database loses nothing by that.
+ */
+static void give_up(struct timer *t) {
+    (void)t;
+    log_error("a worker does not end; leaving without it");
+    log_stop();
+    home_close();
+    _exit(1);
+}
+
 /* What is still open has had its time. */
 static void cut(void) {
     if (run.cut) return;
@@ -162,16 +172,6 @@ static void cut(void) {
         m->deliver = deliver_cut;
         worker_post(workers[i], m);
     }
-}
-
-/* A worker that does not even turn cannot be stopped in order. The database loses nothing by that.
- */
-static void give_up(struct timer *t) {
-    (void)t;
-    log_error("a worker does not end; leaving without it");
-    log_stop();
-    home_close();
-    _exit(1);
 }
 
 static void drain_late(struct timer *t) {
