@@ -138,7 +138,12 @@ static inline void switch_protocol(struct exchange *x) {
     exchange_read(x);
 }
 
+/* After /echo-like reading of the request's own body, too. */
 static inline void tunnel_body(struct exchange *x, const char *p, size_t n, bool last) {
+    if (!x->begun) {
+        if (last) switch_protocol(x);
+        return;
+    }
     on_body(x, p, n, last);
     if (n) exchange_write(x, p, n);
     if (last) exchange_end(x);
@@ -208,6 +213,7 @@ static const struct handler handlers[] = {
     {.name = "pour", .request = pour, .drained = pour_on, .gone = on_gone},
     {.name = "wait", .request = wait_for_test, .body = on_body, .gone = on_gone},
     {.name = "switch", .request = switch_protocol, .body = tunnel_body, .gone = on_gone},
+    {.name = "read-and-switch", .request = read_on, .body = tunnel_body, .gone = on_gone},
     {.name = "abort", .request = abort_it, .gone = on_gone},
     {.name = "short", .request = too_short, .gone = on_gone},
     {.name = "long", .request = too_long, .gone = on_gone},

@@ -295,6 +295,19 @@ static void an_idle_connection_is_closed_after_its_time(void **state) {
     expect_end(r);
 }
 
+static void requests_keep_a_connection_alive(void **state) {
+    conf.idle_timeout = 1000 * ms;
+    struct raw *r = client();
+    uint64_t end = raw_clock();
+    for (int i = 0; i < 20; i++) { /* twice as long in all as idleness is suffered */
+        raw_send(r, GET("/hello"));
+        expect_answer(r, 200, "hello\n");
+        end += 100;
+        UNTIL(raw_clock() >= end);
+    }
+    assert_false(raw_over(r));
+}
+
 static void work_is_not_idleness(void **state) {
     conf.idle_timeout = conf.header_timeout = 30 * ms;
     struct raw *r = client();
@@ -519,6 +532,7 @@ int main(void) {
         T(a_client_that_takes_nothing_is_cut_off),
         T(a_client_that_takes_a_little_now_and_then_is_served),
         T(an_idle_connection_is_closed_after_its_time),
+        T(requests_keep_a_connection_alive),
         T(work_is_not_idleness),
         T(an_early_answer_does_not_end_a_connection_with_little_left),
         T(an_early_answer_reaches_a_client_that_goes_on_sending),
