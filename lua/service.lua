@@ -146,33 +146,30 @@ local function whole_body(svc, arg, ep, req)
   return result
 end
 
-local function arguments(svc, ep, params)
-  local n = #ep.inputs
-  if n == 0 then
-    return 0
-  end
-  local req = request.current()
-  local query = req.query_string and url.parse_query(req.query_string)
-  local body, is_form
-  if ep.magic_body then
-    body = nil
-  elseif HAS_BODY[req.method] then
-    body, is_form = body_arguments(req)
+-- `method` is that of the request.
+local function arguments(svc, ep, method, params)
+  local query = request.query()
+  local body, is_form, req
+  if request.has_body() or ep.magic_body then
+    req = request.current()
+    if not ep.magic_body and HAS_BODY[method] then
+      body, is_form = body_arguments(req)
+    end
   end
   local values = {}
   for i, arg in ipairs(ep.inputs) do
     if arg.name == "httpRequestBody" then
       values[i] = whole_body(svc, arg, ep, req)
     else
-      values[i] = argument(arg, body, is_form, query, params, svc.classes)
+      values[i] = argument(arg, ep, body, is_form, query, params, svc.classes)
     end
   end
-  return n, values
+  return values
 end
 
 -- ---- results to response ----
 
-local function send_results(svc, ep, res, results)
+local function send_results(svc, ep, results)
   local status, body, plain = 200, nil, nil
   for i, out in ipairs(ep.outputs) do
     local value = results[i]
@@ -187,26 +184,44 @@ local function send_results(svc, ep, res, results)
     end
   end
   if body == nil and (status == 204 or status == 304) then
-    res:answer(status)
+    request.answer(status)
   elseif body == nil or (plain and body == json.null) then
-    res:json({}, status)
+    request.json({}, status)
   else
-    res:json(body, status)
+    request.json(body, status)
   end
 end
 
 -- ---- endpoints ----
 
-local function run_function(svc, ep, params)
-  local handler = svc.handlers[ep.name]
-  if not handler then
-    errors.raise(501, ("%s is declared but has no code"):format(ep.name))
-  end
+local function no_code(ep)
+  errors.raise(501, ("%s is declared but has no code"):format(ep.name))
+end
+
+local function run_function(svc, ep, method, params)
+  local handler = svc.handlers[ep.name] or no_code(ep)
   local ctx = setmetatable({}, HttpContext)
-  local n, values = arguments(svc, ep, params)
-  local results = n == 0 and table.pack(handler(ctx)) or table.pack(handler(ctx, table.unpack(values, 1, n)))
-  local _, res = request.current()
-  send_results(svc, ep, res, results)
+  local n = #ep.inputs
+  if ep.single then -- one plain result: the common case
+    local value
+    if n == 0 then
+      value = handler(ctx)
+    else
+      value = handler(ctx, table.unpack(arguments(svc, ep, method, params), 1, n))
+    end
+    if value == nil then
+      value = json.null
+    end
+    request.json { [ep.single] = value }
+    return
+  end
+  local results
+  if n == 0 then
+    results = table.pack(handler(ctx))
+  else
+    results = table.pack(handler(ctx, table.unpack(arguments(svc, ep, method, params), 1, n)))
+  end
+  send_results(svc, ep, results)
 end
 
 -- What a web handler returned, when it did not answer by itself: a table as JSON, (status, body), or a string.
@@ -245,11 +260,8 @@ function Request.form(req)
   return url.parse_query(req:body())
 end
 
-local function run_web(svc, ep, params)
-  local handler = svc.handlers[ep.name]
-  if not handler then
-    errors.raise(501, ("%s is declared but has no code"):format(ep.name))
-  end
+local function run_web(svc, ep, _, params)
+  local handler = svc.handlers[ep.name] or no_code(ep)
   local req, res = request.current()
   if params then
     request.set_args(req, params)
@@ -393,7 +405,7 @@ local function make_dispatch(svc)
     local methods = exact[path]
     local route, params = methods and (methods[method] or methods.ANY), nil
     if route then
-      return route.run(svc, route.ep)
+      return route.run(svc, route.ep, method)
     end
     local allowed = {}
     for name, other in pairs(methods or allowed) do
@@ -406,7 +418,7 @@ local function make_dispatch(svc)
       route, params = table.unpack(allowed.GET)
     end
     if route then
-      return route.run(svc, route.ep, params)
+      return route.run(svc, route.ep, method, params)
     end
     return no_route(method, path, allowed, svc)
   end
@@ -466,6 +478,8 @@ end
 local HOOKS = { on_start = true }
 local KNOBS = { optional_body = true, exported = true }
 
+local PLAIN = { string = true, int = true, float64 = true, bool = true } -- on the wire as they are
+
 local function declared_names(decl)
   local names = {}
   for _, section in ipairs { "functions", "webs", "tickers" } do
@@ -476,6 +490,10 @@ local function declared_names(decl)
   for _, ep in ipairs(decl.functions) do
     for _, arg in ipairs(ep.inputs) do
       ep.magic_body = ep.magic_body or arg.name == "httpRequestBody"
+    end
+    local out = #ep.outputs == 1 and ep.outputs[1]
+    if out and PLAIN[out.type] and not out.name:find("^http") then
+      ep.single = out.name
     end
   end
   return names

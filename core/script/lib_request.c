@@ -265,6 +265,20 @@ static int l_account(lua_State *L) {
     return 1;
 }
 
+/* request.query() -> table of names and values, nil without a query; request.has_body() */
+static int l_query(lua_State *L) {
+    struct task *t = task_running(L);
+    if (!t || !t->exchange || !t->exchange->h1.head.query.n) return 0;
+    url_push_query(L, t->exchange->h1.head.query);
+    return 1;
+}
+
+static int l_has_body(lua_State *L) {
+    struct task *t = task_running(L);
+    lua_pushboolean(L, t && t->exchange && t->exchange->h1.head.length != 0);
+    return 1;
+}
+
 static int l_token(lua_State *L) {
     struct task *t = task_running(L);
     if (!t || !t->exchange || !t->exchange->token.n) return 0;
@@ -318,6 +332,12 @@ const struct lib_doc lib_request_docs[] = {
      "expires; nil when anonymous."},
     {"token", "fun(): string?",
      "The bearer token of the running task's request, after a refresh the new one."},
+    {"query", "fun(): table<string, string>?", "The names and values of the running task's query."},
+    {"has_body", "fun(): boolean", "Whether the running task's request has, or may have, a body."},
+    {"json", "fun(value: any, status?: integer)",
+     "Answers the running task's request with a value as JSON."},
+    {"answer", "fun(status?: integer, body?: string, type?: string)",
+     "Answers the running task's request."},
     {"set_args", "fun(request: Request, args: table)", "For the runtime: the path arguments."},
     {"extend", "fun(methods: table)",
      "For the runtime: methods of requests that are written in Lua."},
@@ -331,11 +351,13 @@ const struct lib_doc lib_request_docs[] = {
 };
 
 int lib_request(lua_State *L) {
-    static const luaL_Reg functions[] = {{"current", l_current}, {"account", l_account},
-                                         {"token", l_token},     {"set_args", l_set_args},
-                                         {"extend", l_extend},   {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"current", l_current},   {"account", l_account},
+                                         {"token", l_token},       {"set_args", l_set_args},
+                                         {"extend", l_extend},     {"query", l_query},
+                                         {"has_body", l_has_body}, {NULL, NULL}};
     open_class(L);
     response_open(L);
     luaL_newlib(L, functions);
+    luaL_setfuncs(L, response_direct, 0);
     return 1;
 }

@@ -79,39 +79,69 @@ static void default_type(struct serving *s, struct str type) {
 
 /* ---- in one piece ---- */
 
-/* res:answer([status [, body [, type]]]): the whole answer. The task may go on, the request is
- * over. */
-static int l_answer(lua_State *L) {
-    struct serving *s = serve_check(L, SERVE_RESPONSE);
-    int status = (int)luaL_optinteger(L, 2, s->status ? s->status : 200);
-    struct str body = lib_opt_str(L, 3, STR(""));
-    struct str type = lib_opt_str(L, 4, body.n ? STR("text/plain; charset=utf-8") : STR(""));
+/* status, body and type from stack index `at` on */
+static int answer(lua_State *L, struct serving *s, int at) {
+    int status = (int)luaL_optinteger(L, at, s->status ? s->status : 200);
+    struct str body = lib_opt_str(L, at + 1, STR(""));
+    struct str type = lib_opt_str(L, at + 2, body.n ? STR("text/plain; charset=utf-8") : STR(""));
     if (s->x->begun) return luaL_error(L, "the response has begun");
     default_type(s, type);
     exchange_answer_fields(part(s), status, s->fields, s->n_fields, body);
     return 0;
 }
 
-/* res:json(value [, status]): the whole answer as JSON. */
-static int l_json(lua_State *L) {
-    struct serving *s = serve_check(L, SERVE_RESPONSE);
-    int status = (int)luaL_optinteger(L, 3, s->status ? s->status : 200);
-    luaL_checkany(L, 2);
+/* The running task's own request: what the runtime answers without making an object. */
+static struct serving *running(lua_State *L) {
+    struct task *t = task_running(L);
+    struct serving *s = t && t->exchange ? t->data : NULL;
+    if (!s || !s->x) luaL_error(L, "this request is over");
+    return s;
+}
+
+static int direct_answer(lua_State *L) {
+    return answer(L, running(L), 1);
+}
+
+/* res:answer([status [, body [, type]]]): the whole answer. The task may go on, the request is
+ * over. */
+static int l_answer(lua_State *L) {
+    return answer(L, serve_check(L, SERVE_RESPONSE), 2);
+}
+
+/* Encodes once more, to say which part of the value has no JSON form. */
+static int say_where(lua_State *L, int at) {
+    static _Thread_local struct buf encoded;
+    char where[128];
+    struct buf path;
+    const char *why = "it has no JSON form";
+    buf_init(&path);
+    json_encode(L, at, lib_buf(&encoded), &json_default, &path, &why);
+    snprintf(where, sizeof where, "%.*s", STR_FMT(buf_view(&path)));
+    buf_free(&path);
+    return luaL_error(L, "the answer cannot be JSON: %s%s%s", where, *where ? ": " : "", why);
+}
+
+/* value and status from stack index `at` on */
+static int answer_json(lua_State *L, struct serving *s, int at) {
+    int status = (int)luaL_optinteger(L, at + 1, s->status ? s->status : 200);
+    luaL_checkany(L, at);
     if (s->x->begun) return luaL_error(L, "the response has begun");
     static _Thread_local struct buf encoded;
     struct buf *out = lib_buf(&encoded);
-    char where[128];
-    struct buf path;
-    buf_init(&path);
     const char *why = NULL;
-    int rc = json_encode(L, 2, out, &json_default, &path, &why);
-    snprintf(where, sizeof where, "%.*s", STR_FMT(buf_view(&path)));
-    buf_free(&path);
-    if (rc < 0)
-        return luaL_error(L, "the answer cannot be JSON: %s%s%s", where, *where ? ": " : "", why);
+    if (json_encode(L, at, out, &json_default, NULL, &why) < 0) return say_where(L, at);
     default_type(s, STR("application/json"));
     exchange_answer_fields(part(s), status, s->fields, s->n_fields, buf_view(out));
     return 0;
+}
+
+static int direct_json(lua_State *L) {
+    return answer_json(L, running(L), 1);
+}
+
+/* res:json(value [, status]): the whole answer as JSON. */
+static int l_json(lua_State *L) {
+    return answer_json(L, serve_check(L, SERVE_RESPONSE), 2);
 }
 
 /* res:nowhere(): nothing answers here, as for a path that no service has. */
@@ -223,6 +253,8 @@ const struct lib_doc lib_response_docs[] = {
      "Whether any of the answer was sent, or can be sent no more."},
     {NULL, NULL, NULL},
 };
+
+const luaL_Reg response_direct[] = {{"json", direct_json}, {"answer", direct_answer}, {NULL, NULL}};
 
 void response_open(lua_State *L) {
     static const luaL_Reg methods[] = {

@@ -446,7 +446,7 @@ static void step(lua_State *L, struct arena *a, struct store_step *s) {
     luaL_checktype(L, -1, LUA_TTABLE);
     int t = lua_gettop(L);
     lua_rawgeti(L, t, 1);
-    s->what = what_of(L, copy(L, a, -1));
+    s->what = (unsigned)what_of(L, copy(L, a, -1));
     lua_rawgeti(L, t, 2);
     struct store_collection *c = room(L, a, sizeof *c);
     c->name = collection_name(L, a, -1);

@@ -45,6 +45,8 @@ int lib_request(lua_State *L);
 extern const struct lib_doc lib_request_docs[];
 void response_open(lua_State *L); /* registers the response's class; protected context */
 
+extern const luaL_Reg response_direct[]; /* functions of module `request` for the runtime */
+
 /* Parts of the handler's callbacks that live with their class. */
 void request_bytes(struct serving *s, const char *p, size_t n, bool last);
 void response_drained(struct serving *s);

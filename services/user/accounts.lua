@@ -12,7 +12,9 @@ local M = {}
 
 -- Names of platform services, present or to come: their permits must not fall to whoever is first.
 local RESERVED = {}
-for name in ("user registry proxy config secret data file email firehose policy deploy docker container model prompt chat source host"):gmatch("%S+") do
+local NAMES = "user registry proxy config secret data file email firehose policy deploy docker container "
+  .. "model prompt chat source host"
+for name in NAMES:gmatch("%S+") do
   RESERVED[name .. "-svc"] = true
 end
 
