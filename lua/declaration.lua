@@ -7,7 +7,7 @@ local M = {}
 
 ---@class Argument
 ---@field name string
----@field type string normalised: int, float64, bool, string, any, byte, time.Time, time.Duration, a class, with [] * map[string] in front
+---@field type string int, float64, bool, string, any, byte, time.Time, time.Duration or a class; may begin with [] * map[string]
 ---@field end_type string the type without its prefixes
 
 ---@class Endpoint

@@ -1,4 +1,5 @@
-/* refresh: lets the front door ask the account service for a fresh token in place of an expired one. */
+/* refresh: lets the front door ask the account service for a fresh token in place of an expired
+ * one. */
 #ifndef REFRESH_H
 #define REFRESH_H
 

@@ -135,8 +135,8 @@ static bool from_embedded(lua_State *L, const char *path) {
     return true;
 }
 
-/* Pushes the module. The host goes first: a service cannot put a file of its own in place of `service`
- * or `errors`. */
+/* Pushes the module. The host goes first: a service cannot put a file of its own in place of
+ * `service` or `errors`. */
 static void load(lua_State *L, struct vm *vm, const char *name) {
     if (from_lib(L, vm, name)) return;
     lua_pushfstring(L, "%s.lua", luaL_gsub(L, name, ".", "/"));

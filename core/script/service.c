@@ -260,12 +260,14 @@ struct change {
     struct err err;
 };
 
+enum step { STEP_BUILD, STEP_COMMIT, STEP_DROP };
+
 /* A step of a change on one worker, and its answer. */
 struct change_step {
     struct message msg;
     struct change *change;
     struct worker *worker;
-    enum { STEP_BUILD, STEP_COMMIT, STEP_DROP } what;
+    enum step what;
     struct err err;
 };
 
@@ -320,7 +322,7 @@ static void deliver_step(struct message *m) {
 }
 
 /* All workers or, when memory is out, none. */
-static int post_steps(struct change *c, int what) {
+static int post_steps(struct change *c, enum step what) {
     struct change_step **steps = mem_zalloc((size_t)worker_count * sizeof(struct change_step *));
     if (!steps) return -ENOMEM;
     int n = 0;
@@ -381,7 +383,7 @@ static void restarted(struct starting *st) {
 static void change_answered(struct message *m) {
     struct change_step *step = LIST_ENTRY(m, struct change_step, msg);
     struct change *c = step->change;
-    int what = step->what;
+    enum step what = step->what;
     if (step->err.code) {
         c->failed = true;
         c->err = step->err;
