@@ -249,6 +249,10 @@ static void responses_without_a_body_keep_both_sides_in_step(void **state) {
         {"HEAD /svc HTTP/1.1\r\nHost: me\r\n\r\n",
          "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", "\r\nContent-Length: 1000\r\n",
          "Transfer-Encoding"},
+        {"HEAD /svc HTTP/1.1\r\nHost: me\r\n\r\n",
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\n",
+         "Content-Length"},
+        {GET, "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n", "\r\nETag: x\r\n", "Content-Length"},
         {GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\nETag: x\r\n\r\n",
          "\r\nETag: x\r\n", "Transfer-Encoding"},
         {GET, "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 204 No Content\r\n", "Content-Length"},
@@ -320,13 +324,19 @@ static void interim_responses_pass_but_100(void **state) {
 
 static void a_head_does_not_wait_for_its_body(void **state) {
     struct raw *c, *u;
-    relay("POST /svc HTTP/1.1\r\nHost: me\r\nContent-Length: 10\r\n\r\n", &c, &u);
-    raw_send(c, "01234");
-    raw_expect(u, "\r\n\r\n01234");
-    raw_send(c, "56789");
-    raw_expect(u, "\r\n\r\n0123456789");
-    raw_send(u, OK);
-    raw_expect(c, "\r\n\r\nok");
+    relay(GET, &c, &u);
+    for (int i = 0; i < 2; i++) { /* over connections that are there already */
+        raw_send(u, OK);
+        raw_expect(c, "\r\n\r\nok");
+        raw_forget(c);
+        raw_forget(u);
+        raw_send(c, "POST /svc HTTP/1.1\r\nHost: me\r\nContent-Length: 10\r\n\r\n");
+        raw_expect(u, "Content-Length: 10\r\n\r\n");
+        raw_send(c, "01234");
+        raw_expect(u, "\r\n\r\n01234");
+        raw_send(c, "56789");
+        raw_expect(u, "\r\n\r\n0123456789");
+    }
 }
 
 static void expectations_are_met_by_the_front_door(void **state) {
@@ -688,6 +698,25 @@ static void a_connection_that_died_while_it_rested_is_replaced_unseen(void **sta
     assert_null(raw_try_accept(inst[0]));
 }
 
+static void a_second_try_never_takes_another_old_connection(void **state) {
+    struct raw *c, *u, *c2, *u2;
+    relay(GET, &c, &u);
+    relay(GET, &c2, &u2);
+    raw_send(u2, OK);
+    raw_expect(c2, "\r\n\r\nok");
+    raw_send(u, OK);
+    raw_expect(c, "\r\n\r\nok");
+    raw_forget(c);
+    raw_forget(u);
+    raw_send(c, GET);
+    raw_expect(u, "GET");
+    raw_close(u); /* the whole instance restarts; the loop hears of this one first */
+    raw_close(u2);
+    u = asked(0);
+    raw_send(u, OK);
+    raw_expect(c, "\r\n\r\nok");
+}
+
 static void a_first_byte_ends_all_trying(void **state) {
     struct raw *c, *u;
     relay(GET, &c, &u);
@@ -945,6 +974,7 @@ int main(void) {
         T(an_instance_that_refused_is_left_alone_for_a_while),
         T(all_instances_are_tried_before_the_client_is_told),
         T(a_connection_that_died_while_it_rested_is_replaced_unseen),
+        T(a_second_try_never_takes_another_old_connection),
         T(a_first_byte_ends_all_trying),
         T(a_service_without_instances_is_a_404),
         T(more_requests_than_can_wait_are_a_503),
