@@ -467,8 +467,8 @@ static int run_host(struct err *e) {
     signal_on(SIGHUP);
     service_start_all(services_started, NULL);
     worker_run(&run.control);
-    close_control();
     finish();
+    close_control(); /* last: pools and the store may still have sent it something */
     if (run.err.code)
         *e = run.err;
     else

@@ -133,8 +133,8 @@ int cli_main(int argc, char **argv) {
     task_close(&cli.worker);
     token_worker_close(&cli.worker);
     dns_stop();
-    worker_free(&cli.worker);
     if (cli.specs) stop_specs();
+    worker_free(&cli.worker); /* last: threads may still have sent it something */
     conf_free();
     log_stop();
     return cli.code;
