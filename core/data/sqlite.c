@@ -86,7 +86,8 @@ static int identify(struct store_conn *c, bool *fresh, struct err *e) {
     if (application != FILE_APPLICATION)
         return err_set(e, -ENOTSUP, "it belongs to another program");
     if (format > FILE_FORMAT)
-        return err_set(e, -ENOTSUP, "it was written by a newer Moonbus (format %lld, known: %d)",
+        return err_set(e, -ENOTSUP,
+                       "a newer Moonbus wrote it (format %lld, known: %d): update this one",
                        (long long)format, FILE_FORMAT);
     if (format < 1) return err_set(e, -EBADMSG, "it is damaged (format %lld)", (long long)format);
     if (triggers) return err_set(e, -ENOTSUP, "somebody added triggers to it");

@@ -114,9 +114,23 @@ static int sync_folder(const struct store_db *db, struct err *e) {
     return code;
 }
 
+/* A power failure may have torn the very first page; then SQLite still has what it needs beside the
+ * file. */
+static bool may_recover(const struct store_db *db) {
+    static const char *const logs[] = {"-wal", "-journal"};
+    char name[4096];
+    struct stat st;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        snprintf(name, sizeof name, "%s%s", db->path, logs[i]);
+        if (stat(name, &st) == 0 && st.st_size > 0) return true;
+    }
+    return false;
+}
+
 /* What can be told without SQLite; it looks at the rest. */
 static int check_header(const struct store_db *db, int fd, struct err *e) {
     unsigned char head[HEADER];
+    if (may_recover(db)) return 0;
     ssize_t n = pread(fd, head, sizeof head, 0);
     if (n < 0) return refuse_errno(db, errno, e);
     if (n < HEADER) return sqlite_file_refuse(db, -EBADMSG, "the file is cut off", e);

@@ -38,7 +38,7 @@ int sqlite_fail(const struct store_conn *c, int rc, struct err *e) {
     case SQLITE_IOERR:
         return fail_io(c, rc, e);
     case SQLITE_FULL:
-        return err_set(e, -ENOSPC, "no room is left for the database: make room on its disk");
+        return err_set(e, -ENOSPC, "no room is left on the disk of the database");
     case SQLITE_INTERRUPT:
         return err_set(e, ERR_CANCELED, "the query was cancelled");
     case SQLITE_BUSY:
@@ -50,7 +50,7 @@ int sqlite_fail(const struct store_conn *c, int rc, struct err *e) {
         return err_set(e, ERR_LIMIT, "a text is too large for the database");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(e, -EBADMSG, "the database is damaged (%s): restore a backup", text);
+        return err_set(e, -EBADMSG, "the database is damaged (%s)", text);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:

@@ -221,7 +221,8 @@ static void a_newer_format_is_refused(void **state) {
     (void)state;
     make_store("a.db");
     sql("a.db", "PRAGMA user_version=2");
-    assert_refused("a.db", -ENOTSUP, "written by a newer Moonbus (format 2, known: 1)",
+    assert_refused("a.db", -ENOTSUP,
+                   "a newer Moonbus wrote it (format 2, known: 1): update this one",
                    "move it away");
 }
 
