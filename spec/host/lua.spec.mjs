@@ -216,7 +216,10 @@ it("a service of the user's that does not load is left out, and the log says whe
         "service.yaml": "general:\n  host: syntax.example\n",
         "service.lua": "local x = \nreturn x\n",
       },
-      yaml: { "service.yaml": "general:\n  host: [\n", "service.lua": 'return require "service" (...)\n' },
+      yaml: {
+        "service.yaml": "general:\n  host: [\n",
+        "service.lua": 'return require "service" (...)\n',
+      },
     },
   });
   assert.equal((await call(broken.url, "/lab.example/version")).status, 200);
