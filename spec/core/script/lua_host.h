@@ -34,6 +34,7 @@ static struct server *doors[WORKERS];
 static int ports[WORKERS];
 static char report[8192]; /* of the last reload */
 static int null_device = -1;
+static void (*tune)(void); /* settings of a test, before the workers start; NULL = none */
 
 /* ---- on workers ----------------------------------------------------------------------------- */
 
@@ -129,6 +130,9 @@ static inline void settings(void) {
     conf.reload_grace = 20u * 1000000000ull;
     conf.lua_memory = 16u << 20;
     conf.lua_deadline = 60u * 1000000000ull;
+    conf.lua_cpu = 800u * 1000000ull;
+    if (tune) tune();
+    tune = NULL;
 }
 
 /* The workers and all that they need, but no services yet. */
@@ -289,6 +293,13 @@ static inline int dial(int worker) {
     if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
         fail_msg("connect: %s", strerror(errno));
     return fd;
+}
+
+/* Goes away with a reset. A plain close looks to the server like a client that has said all. */
+static inline void leave(int fd) {
+    struct linger now = {1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(fd);
 }
 
 static inline void say_bytes(int fd, const char *p, size_t n) {

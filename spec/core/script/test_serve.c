@@ -176,8 +176,16 @@ static void a_fault_is_500_with_the_request_id_and_without_its_text(void **state
     IS(r, 500, expected);
 }
 
-static void in_development_a_fault_tells_its_text_and_place(void **state) {
+static void in_development(void) {
     conf.dev = true;
+}
+
+static int with_functions_in_development(void **state) {
+    tune = in_development;
+    return with_functions(state);
+}
+
+static void in_development_a_fault_tells_its_text_and_place(void **state) {
     struct reply *r = get(0, "/lab.example/crash");
     assert_int_equal(r->status, 500);
     assert_non_null(strstr(r->body, "services/lab/service.lua:17: attempt to index a nil value"));
@@ -464,7 +472,8 @@ int main(void) {
         F(what_is_declared_without_code_is_501),
         F(errors_choose_their_status_and_text),
         F(a_fault_is_500_with_the_request_id_and_without_its_text),
-        F(in_development_a_fault_tells_its_text_and_place),
+        cmocka_unit_test_setup_teardown(in_development_a_fault_tells_its_text_and_place,
+                                        with_functions_in_development, finish),
         F(a_path_that_no_service_has_is_404_and_another_method_405),
         F(a_path_of_another_method_does_not_hide_one_with_arguments),
         F(head_is_get_without_the_body),
