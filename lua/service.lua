@@ -161,7 +161,7 @@ local function arguments(svc, ep, method, params)
     if arg.name == "httpRequestBody" then
       values[i] = whole_body(svc, arg, ep, req)
     else
-      values[i] = argument(arg, ep, body, is_form, query, params, svc.classes)
+      values[i] = argument(arg, body, is_form, query, params, svc.classes)
     end
   end
   return values
