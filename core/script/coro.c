@@ -77,7 +77,7 @@ static int close_waiting(lua_State *L, lua_State *co) {
             return close_inner(L, t, i + 1);
         }
     }
-    assert(!"a waiting coroutine belongs to a task");
+    assert(false); /* a waiting coroutine belongs to a task */
     return LUA_OK;
 }
 

@@ -62,12 +62,14 @@ static void all_raises_the_first_error_when_the_others_have_ended(void **state) 
           "local ok, got = pcall(task.all, {\n"
           "  function() local g <close> = guard 'slow' sleep(60000) note 'never' end,\n"
           "  function() sleep(1) error(e) end,\n"
-          "  function() local g <close> = guard 'second' sleep(2) error 'second' end})\n"
+          "  function() local g <close> = guard 'second' sleep(60000) end})\n"
           "note 'after' return ok, got == e",
           "false|true");
     assert_string_equal(notes, "slow second after ");
     check_error(&s, "task.all{function() error 'at once' end, function() sleep(60000) end}",
                 "at once");
+    check_error(&s, "task.all{function() error 'first' end, function() error 'second' end}",
+                "first");
     check_error(&s, "task.all{function() error({status = 404, message = 'gone'}) end}", "gone");
     script_close(&s);
 }

@@ -51,7 +51,21 @@ static void close_watched(struct script *s) {
 
 /* ---- what never ends ------------------------------------------------------------------------- */
 
-#define FOREVER "while true do end "
+/* ThreadSanitizer delivers a signal at the next call of the C library, so under it loops have to
+ * allocate. */
+#if defined(__SANITIZE_THREAD__)
+#define LATE_SIGNALS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LATE_SIGNALS 1
+#endif
+#endif
+#ifdef LATE_SIGNALS
+#define FOREVER "while true do local t = {} end "
+#else
+#define LATE_SIGNALS 0
+#define FOREVER      "while true do end "
+#endif
 
 static const struct {
     const char *name, *code;
@@ -174,8 +188,7 @@ static const struct {
 
 static int push_pcall(lua_State *co, void *arg) {
     lua_getglobal(co, "pcall");
-    if (luaL_loadstring(co, "while true do pcall(function() while true do end end) end"))
-        lua_error(co);
+    if (luaL_loadstring(co, "while true do pcall(function() " FOREVER "end) end")) lua_error(co);
     return 1;
 }
 
@@ -201,6 +214,7 @@ static void whatever_does_not_end_is_stopped(void **state) {
     open_watched(&s);
     for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
         struct run r, beside = {0};
+        if (LATE_SIGNALS && endless[i].code && !strstr(endless[i].code, FOREVER)) continue;
         int64_t stopped = stat_get(STAT_TASKS_OVERRUN);
         task_start(make_endless(&s, &r, endless[i].code));
         run_start(&s, &beside, "while true do beat() end");
@@ -230,7 +244,7 @@ static void many_endless_tasks_are_all_stopped(void **state) {
     struct run r[MANY];
     open_watched(&s);
     for (int i = 0; i < MANY; i++)
-        task_start(make_endless(&s, &r[i], endless[i].code));
+        task_start(make_endless(&s, &r[i], LATE_SIGNALS ? FOREVER : endless[i].code));
     for (int i = 0; i < MANY; i++) {
         run_wait(&r[i]);
         assert_int_equal(r[i].end, TASK_OVERRUN);
@@ -243,9 +257,10 @@ static void children_spend_their_parents_time(void **state) {
     struct script s;
     struct run r = {0};
     open_watched(&s);
-    run_start(&s, &r,
-              "local task = require 'task'\n"
-              "while true do pcall(task.all, {function() for i = 1, 2e6 do end end}) end");
+    run_start(
+        &s, &r,
+        "local task = require 'task'\n"
+        "while true do pcall(task.all, {function() for i = 1, 2e5 do local t = {} end end}) end");
     run_wait(&r);
     assert_int_equal(r.end, TASK_OVERRUN);
     run_free(&r);
@@ -255,8 +270,7 @@ static void children_spend_their_parents_time(void **state) {
 /* ---- what is not a task ---------------------------------------------------------------------- */
 
 static int run_forever(lua_State *L) {
-    if (luaL_dostring(L, "while true do pcall(function() while true do end end) end"))
-        return lua_error(L);
+    if (luaL_dostring(L, "while true do pcall(function() " FOREVER "end) end")) return lua_error(L);
     return 0;
 }
 
@@ -264,9 +278,9 @@ static void a_deadline_ends_what_gives_way(void **state) {
     struct script s;
     struct run r = {0};
     open_with(&s, SOFT, HARD, PLENTY);
-    check(&s, "return require 'task'.timeout(0.005, function() while true do end end)",
+    check(&s, "return require 'task'.timeout(0.005, function() " FOREVER "end)",
           "nil|timed out|timeout");
-    struct task *t = run_make(&s, &r, "while true do pcall(function() while true do end end) end");
+    struct task *t = run_make(&s, &r, "while true do pcall(function() " FOREVER "end) end");
     task_deadline(t, 5);
     task_start(t);
     run_wait(&r);
@@ -295,7 +309,7 @@ static void closers_of_a_cancelled_task_are_stopped(void **state) {
     run_start(&s, &r,
               "local a <close> = setmetatable({}, {__close = function() second = true end})\n"
               "local b <close> = setmetatable({}, {__close = function() while true do "
-              "pcall(function() while true do end end) end end})\n"
+              "pcall(function() " FOREVER "end) end end})\n"
               "require 'time'.sleep(60000)");
     task_cancel(r.task);
     assert_int_equal(r.end, TASK_CANCELED);
@@ -308,10 +322,9 @@ static void the_error_of_a_failed_task_cannot_loop_either(void **state) {
     struct script s;
     struct run r[2] = {0};
     open_watched(&s);
-    run_start(&s, &r[0], "error(setmetatable({}, {__index = function() while true do end end}))");
+    run_start(&s, &r[0], "error(setmetatable({}, {__index = function() " FOREVER "end}))");
     run_wait(&r[0]);
-    run_start(&s, &r[1],
-              "error(setmetatable({}, {__tostring = function() while true do end end}))");
+    run_start(&s, &r[1], "error(setmetatable({}, {__tostring = function() " FOREVER "end}))");
     run_wait(&r[1]);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(r[i].end, TASK_FAILED);
@@ -423,7 +436,7 @@ static void processor_time_is_charged_to_task_and_state(void **state) {
     struct script s;
     struct run r = {0};
     open_with(&s, SOFT, PLENTY, PLENTY);
-    run_start(&s, &r, "local n = 0 while true do n = n + 1 end");
+    run_start(&s, &r, "while true do local t = {} end");
     assert_false(r.over); /* it gave way, so it was seen */
     assert_true(r.task->cpu >= SOFT);
     assert_true(s.vm->cpu >= r.task->cpu);
@@ -440,7 +453,7 @@ static void it_sleeps_and_is_woken(void **state) {
     open_watched(&s);
     while (!atomic_load(&watchdog_asleep))
         sched_yield();
-    run_start(&s, &r, "while true do end");
+    run_start(&s, &r, FOREVER);
     run_wait(&r);
     assert_int_equal(r.end, TASK_OVERRUN);
     run_free(&r);
@@ -455,7 +468,7 @@ static void it_can_be_started_again(void **state) {
         watchdog_stop();
         watchdog_stop();
         assert_int_equal(watchdog_start(NULL), 0);
-        run_start(&s, &r, "while true do end");
+        run_start(&s, &r, FOREVER);
         run_wait(&r);
         assert_int_equal(r.end, TASK_OVERRUN);
         run_free(&r);
@@ -506,7 +519,7 @@ static int crew_start(struct worker *w, struct err *e) {
     assert_int_equal(task_open(w), 0);
     c->vm = vm_new(w, &o, e);
     if (!c->vm) return e->code;
-    crew_task(c, &c->bad, "while true do pcall(function() while true do end end) end");
+    crew_task(c, &c->bad, "while true do pcall(function() " FOREVER "end) end");
     crew_task(c, &c->good, "local time = require 'time' for i = 1, 20 do time.sleep(0.001) end");
     return 0;
 }
