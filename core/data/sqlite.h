@@ -10,6 +10,7 @@
 #ifndef SQLITE_H
 #define SQLITE_H
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "core/base/list.h"
@@ -17,25 +18,29 @@
 #include "core/data/query.h"
 #include "core/data/store_backend.h"
 
-#define STATEMENTS_KEPT 128 /* prepared statements kept per connection */
+#define STATEMENTS_KEPT 128   /* prepared statements kept per connection */
+#define DECLARED_KEPT   10000 /* collections whose indexes are remembered */
 
 /* application_id ("Moon") and user_version of our files. A change of layout raises the version and
  * brings the code that converts the older ones. */
 #define FILE_APPLICATION 0x4d6f6f6e
 #define FILE_FORMAT      1
 
-/* The file and the right to use it. Immutable after open. */
+/* The file and the right to use it. Immutable after open, but for what was declared. */
 struct store_db {
     char *path;        /* of the database file */
     char *folder;      /* private folder of a database in memory, removed at the end; else NULL */
     char *prefix;      /* of every collection's table */
-    int lock;          /* descriptor that holds the lock on <path>.lock */
+    int flock;         /* descriptor that holds the lock on <path>.lock */
     size_t max_result; /* bytes of one answer */
     bool relaxed;      /* no fsync per commit */
+
+    pthread_rwlock_t lock; /* guards `declared` and what is in it */
+    struct map declared;   /* collection -> its indexes of several fields, for planning */
 };
 
 struct store_conn {
-    const struct store_db *db;
+    struct store_db *db;
     sqlite3 *sql;                /* NULL when the writer must connect anew */
     bool writer;                 /* else it only reads */
     const struct store_job *job; /* the read that runs now, for cancelling it */
@@ -76,6 +81,12 @@ void sqlite_forget(struct store_conn *c); /* finalizes all statements */
 #define TABLE_NAME 256
 struct str sqlite_table(const struct store_db *db, struct str collection, char name[TABLE_NAME]);
 int sqlite_ensure(struct store_conn *c, struct store_job *j);
+/* The collection with the indexes that it was declared with, whatever the job knows of them. To be
+ * given back before the next call. */
+const struct store_collection *sqlite_declared(struct store_db *db,
+                                               const struct store_collection *c);
+void sqlite_declared_end(struct store_db *db);
+void sqlite_forget_declared(struct store_db *db);
 /* Fields of the unique index that a failed statement ran into, for people ("slug"). */
 void sqlite_taken(const struct store_conn *c, char *out, size_t cap);
 

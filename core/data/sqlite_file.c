@@ -70,7 +70,7 @@ static int refuse_errno(const struct store_db *db, int number, struct err *e) {
 
 static int refuse_locked(const struct store_db *db, struct err *e) {
     char text[32] = "", cut[SHOWN + 4];
-    ssize_t n = pread(db->lock, text, sizeof text - 1, 0);
+    ssize_t n = pread(db->flock, text, sizeof text - 1, 0);
     uint64_t pid;
     if (n <= 0 || str_u64(str_trim(str_make(text, strcspn(text, "\n"))), &pid))
         return err_set(e, -EBUSY, "another process uses the database %s: stop it first",
@@ -86,14 +86,14 @@ static int take_lock(struct store_db *db, struct err *e) {
     char name[4096], text[32];
     if (snprintf(name, sizeof name, "%s" LOCK_LABEL, db->path) >= (int)sizeof name)
         return refuse_errno(db, ENAMETOOLONG, e);
-    db->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (db->lock < 0) return refuse_errno(db, errno, e);
-    while (flock(db->lock, LOCK_EX | LOCK_NB)) {
+    db->flock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (db->flock < 0) return refuse_errno(db, errno, e);
+    while (flock(db->flock, LOCK_EX | LOCK_NB)) {
         if (errno == EWOULDBLOCK) return refuse_locked(db, e);
         if (errno != EINTR) return refuse_errno(db, errno, e);
     }
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(db->lock, 0) == 0 && pwrite(db->lock, text, (size_t)n, 0) < n)
+    if (ftruncate(db->flock, 0) == 0 && pwrite(db->flock, text, (size_t)n, 0) < n)
         log_debug("the lock file could not be written", LOGZ("path", name));
     return 0;
 }
@@ -196,7 +196,9 @@ static void remove_private(const struct store_db *db) {
 struct store_db *sqlite_file_open(const struct store_options *o, struct err *e) {
     struct store_db *db = mem_zalloc(sizeof *db);
     if (!db) goto no_memory;
-    db->lock = -1;
+    db->flock = -1;
+    pthread_rwlock_init(&db->lock, NULL);
+    map_init(&db->declared, DECLARED_KEPT);
     db->max_result = o->max_result;
     db->relaxed = o->relaxed || !o->path;
     db->prefix = mem_dup(str_of(o->prefix));
@@ -215,7 +217,9 @@ fail:
 void sqlite_file_close(struct store_db *db) {
     if (!db) return;
     if (db->folder && db->path) remove_private(db);
-    if (db->lock >= 0) close(db->lock);
+    if (db->flock >= 0) close(db->flock);
+    sqlite_forget_declared(db);
+    pthread_rwlock_destroy(&db->lock);
     mem_free(db->path);
     mem_free(db->folder);
     mem_free(db->prefix);

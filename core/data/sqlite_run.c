@@ -71,8 +71,10 @@ static int scan_part(struct scan *s, enum query_part part, int64_t limit) {
     struct err *e = &s->job->err;
     char name[TABLE_NAME];
     struct str table = sqlite_table(c->db, s->collection->name, name);
-    if (query_select(&c->query, s->columns, table, s->collection, s->query, part, limit, e))
-        return e->code;
+    const struct store_collection *declared = sqlite_declared(c->db, s->collection);
+    int bad = query_select(&c->query, s->columns, table, declared, s->query, part, limit, e);
+    sqlite_declared_end(c->db);
+    if (bad) return bad;
     sqlite3_stmt *stmt = made(c, e);
     if (!stmt) return e->code;
     int rc, code = 0;
@@ -120,7 +122,7 @@ static int keep_row(struct scan *s, sqlite3_stmt *stmt) {
     if (s->bytes > c->db->max_result)
         return err_set(&j->err, ERR_LIMIT, "the result is larger than %zu bytes: ask for less",
                        c->db->max_result);
-    row.id = arena_str(&j->arena, id);
+    row.id = str_make(arena_dup(&j->arena, id), id.n);
     row.doc = arena_str(&j->arena, doc);
     if (!row.id.p || !row.doc.p || !room_for_row(c)) return out_of_memory(j);
     s->digest = store_digest(s->digest, id, row.rev);
@@ -158,7 +160,10 @@ static int get(struct store_conn *c, struct store_job *j) {
 static int count(struct store_conn *c, struct store_job *j) {
     char name[TABLE_NAME];
     struct str table = sqlite_table(c->db, j->collection.name, name);
-    if (query_count(&c->query, table, &j->collection, &j->query, &j->err)) return j->err.code;
+    const struct store_collection *declared = sqlite_declared(c->db, &j->collection);
+    int bad = query_count(&c->query, table, declared, &j->query, &j->err);
+    sqlite_declared_end(c->db);
+    if (bad) return bad;
     sqlite3_stmt *stmt = made(c, &j->err);
     if (!stmt) return j->err.code;
     int rc = sqlite3_step(stmt);
@@ -298,7 +303,10 @@ static int erase(struct store_conn *c, struct store_job *j, struct store_step *s
 static int delete_where(struct store_conn *c, struct store_job *j, struct store_step *step) {
     char name[TABLE_NAME];
     struct str table = sqlite_table(c->db, step->collection->name, name);
-    if (query_delete(&c->query, table, step->collection, step->query, &j->err)) return j->err.code;
+    const struct store_collection *declared = sqlite_declared(c->db, step->collection);
+    int bad = query_delete(&c->query, table, declared, step->query, &j->err);
+    sqlite_declared_end(c->db);
+    if (bad) return bad;
     sqlite3_stmt *stmt = made(c, &j->err);
     return stmt ? change(c, j, stmt, &step->result) : j->err.code;
 }

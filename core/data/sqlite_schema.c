@@ -10,10 +10,12 @@
  *                        is not 1 and a list is not its text
  *   <table>:l:<field>    the documents that have a list in the field
  *
- * Called on the writer's thread, inside the job's savepoint.
+ * Called on the writer's thread, inside the job's savepoint. What was declared is remembered for
+ * the readers, which plan with it.
  */
 #include <stdio.h>
 
+#include "core/base/mem.h"
 #include "core/data/sqlite.h"
 
 struct wish {
@@ -196,6 +198,78 @@ static int create_index(struct store_conn *c, struct store_job *j, const struct 
                    STR_FMT(str_first(j->collection.name, 60)));
 }
 
+/* ---------------------------------------------------------------- what was declared */
+
+/* One allocation: the collection, its indexes of several fields, then their texts. */
+struct declared {
+    struct store_collection c;
+    struct store_index indexes[];
+};
+
+static struct str put_text(char **to, struct str s) {
+    struct str copy = str_make(memcpy(*to, s.p, s.n), s.n);
+    *to += s.n;
+    return copy;
+}
+
+static struct declared *copy_declared(const struct store_collection *c) {
+    size_t n = 0, bytes = c->name.n;
+    for (int i = 0; i < c->n_indexes; i++) {
+        if (c->indexes[i].n_fields < 2) continue;
+        n++;
+        for (int k = 0; k < c->indexes[i].n_fields; k++)
+            bytes += c->indexes[i].fields[k].n;
+    }
+    struct declared *d = mem_zalloc(sizeof *d + n * sizeof d->indexes[0] + bytes);
+    if (!d) return NULL;
+    char *text = (char *)&d->indexes[n];
+    d->c = (struct store_collection){.name = put_text(&text, c->name), .indexes = d->indexes};
+    for (int i = 0; i < c->n_indexes; i++) {
+        if (c->indexes[i].n_fields < 2) continue;
+        struct store_index *x = &d->indexes[d->c.n_indexes++];
+        *x = c->indexes[i];
+        for (int k = 0; k < x->n_fields; k++)
+            x->fields[k] = put_text(&text, x->fields[k]);
+    }
+    return d;
+}
+
+/* Beyond DECLARED_KEPT nothing more is remembered: queries then plan with what their job brings. If
+ * the batch fails after this, what is remembered is wrong until the next declaration, which costs
+ * time at worst: it only shapes statements. */
+static int remember(struct store_db *db, const struct store_collection *c) {
+    struct declared *d = copy_declared(c), *old;
+    if (!d) return -ENOMEM;
+    pthread_rwlock_wrlock(&db->lock);
+    old = map_get(&db->declared, c->name);
+    int code = map_put(&db->declared, c->name, d);
+    pthread_rwlock_unlock(&db->lock);
+    mem_free(code ? d : old);
+    return code == -ENOMEM ? code : 0;
+}
+
+const struct store_collection *sqlite_declared(struct store_db *db,
+                                               const struct store_collection *c) {
+    pthread_rwlock_rdlock(&db->lock);
+    const struct declared *d = map_get(&db->declared, c->name);
+    return d ? &d->c : c;
+}
+
+void sqlite_declared_end(struct store_db *db) {
+    pthread_rwlock_unlock(&db->lock);
+}
+
+void sqlite_forget_declared(struct store_db *db) {
+    size_t it = 0;
+    struct str key;
+    void *value;
+    while (map_next(&db->declared, &it, &key, &value))
+        mem_free(value);
+    map_free(&db->declared);
+}
+
+/* ---------------------------------------------------------------- the job */
+
 int sqlite_ensure(struct store_conn *c, struct store_job *j) {
     char name[TABLE_NAME];
     struct str table = sqlite_table(c->db, j->collection.name, name);
@@ -209,7 +283,7 @@ int sqlite_ensure(struct store_conn *c, struct store_job *j) {
     for (struct wish *w = wanted; w; w = w->next) {
         if (!w->there && create_index(c, j, w)) return j->err.code;
     }
-    return 0;
+    return remember(c->db, &j->collection) ? no_memory(j) : 0;
 }
 
 /* "UNIQUE constraint failed: index 'table:u:slug'", or "… table.id" for the id. */

@@ -48,7 +48,7 @@ struct store_index {
 
 struct store_collection {
     struct str name;                   /* [A-Za-z0-9_.-]{1,100} */
-    const struct store_index *indexes; /* what STORE_ENSURE makes; a hint to queries */
+    const struct store_index *indexes; /* what STORE_ENSURE makes; queries know it */
     int n_indexes;                     /* at most 32 */
 };
 
@@ -126,7 +126,7 @@ struct store_step {
 };
 
 struct store_row {
-    struct str id, doc; /* as they were written; in the job's arena */
+    struct str id, doc; /* as they were written; in the job's arena; id ends with NUL */
     int64_t rev, seq;   /* revision; place in the order of insertion */
 };
 

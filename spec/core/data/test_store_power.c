@@ -300,8 +300,11 @@ static void assert_intact(void) {
 }
 
 static void start_again(long n) {
+    struct store_options o = usual(in_folder("after/a.db"));
+    o.relaxed = true;
     lay_out();
-    if (open_with(usual(in_folder("after/a.db")))) fail_msg("at operation %ld: %s", n, said);
+    o.path = in_folder("after/a.db");
+    if (open_with(o)) fail_msg("at operation %ld: %s", n, said);
     assert_int_equal(ensure(things()), 0);
     for (int i = 0; i < acknowledged_after; i++) {
         if (!get("things", id_of(i))) fail_msg("at operation %ld: write %d is lost", n, i);

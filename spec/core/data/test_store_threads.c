@@ -304,7 +304,7 @@ static void declared(struct store_job *j) {
 }
 
 static void declare_more(struct actor *a) {
-    static const struct store_index index = {.fields = {STR("n")}, .n_fields = 1};
+    static const struct store_index index = {.fields = {STR("n"), STR("m")}, .n_fields = 2};
     a->c = named("c");
     a->j.collection = a->c;
     if (a->index % 2) {
