@@ -5,7 +5,7 @@ local store = require "store"
 
 local M = {}
 
-M.users = store.collection("users", { id = "usr", indexes = { { "slug", unique = true }, "createdAt", "updatedAt" } })
+M.users = store.collection("users", { id = "usr", indexes = { "id", { "slug", unique = true }, "createdAt", "updatedAt" } })
 M.passwords = store.collection("passwords", { id = "pw", indexes = { "userId" } })
 M.contacts = store.collection("contacts", { id = "contact", indexes = { "userId" } })
 M.apps = store.collection("apps", { id = "app", indexes = { { "host", unique = true } } })
