@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/http/pool.h"
+#include "core/http/proxy.h"
 #include "core/loop/dns.h"
 #include "core/loop/io.h"
 #include "core/loop/watch.h"
@@ -114,6 +115,7 @@ static void ask_close(struct question *q) {
     struct worker *w = q->worker;
     if (run.doors[w->index]) server_close(run.doors[w->index]);
     run.doors[w->index] = NULL;
+    proxy_close(w);
     pool_close(w);
     task_close(w);
     token_worker_close(w);
