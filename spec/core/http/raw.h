@@ -232,10 +232,17 @@ static inline bool raw_over(struct raw *r) {
     return r->eof || r->broken;
 }
 
-/* Small socket buffers make back-pressure show early. */
-static inline void raw_narrow(int fd) {
-    int bytes = 16 * 1024;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+/* Segments with data that this end received or sent. The kernel's tcp_info goes on behind libc's.
+ */
+static inline uint32_t raw_segments(const struct raw *r, bool received) {
+    struct {
+        struct tcp_info info;
+        uint64_t rates[2], bytes[2];
+        uint32_t segments[2], waiting, rtt, data_in, data_out;
+    } tcp;
+    socklen_t n = sizeof tcp;
+    assert_int_equal(getsockopt(r->fd, IPPROTO_TCP, TCP_INFO, &tcp, &n), 0);
+    return received ? tcp.data_in : tcp.data_out;
 }
 
 #endif
