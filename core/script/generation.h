@@ -26,7 +26,6 @@ struct generation {
     char hash[65];     /* SHA-256 over paths and texts, hex */
     uint64_t number;   /* grows with every generation of its service that went into service */
     int64_t loaded_at; /* seconds since the epoch */
-    struct str host;   /* declared hostname, known once it was checked */
 };
 
 /* Reads all files of <root>/<folder> (bounded: 1,000 files, 16 MB; dot files left out). refs = 1.

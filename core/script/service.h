@@ -27,11 +27,12 @@ int service_open_all(struct worker *control, const char *folder, struct err *e);
  * when all platform services have ended their on_start: result 0, or negative when one failed. */
 void service_start_all(void (*done)(void *arg, int result, const char *why), void *arg);
 
-/* Checks the files of one service (host or folder name; empty = all, new and removed folders
- * included) and puts new generations into service where they changed. done() comes once, when every
- * worker has switched: result 0 = all is as the files say; the report is text for people, a line
- * per service that changed or failed. One reload runs at a time, others wait in order (at most 16,
- * then ERR_BUSY). */
+/* [reload.c] Checks the files of one service (host or folder name; empty = all, new and removed
+ * folders included) and puts new generations into service where they changed. A service whose
+ * folder is gone is served no more; under another folder with the same host name it goes on. done()
+ * comes once, when every worker has switched: result 0 = all is as the files say; the report is
+ * text for people, a line per service that changed or failed. One reload runs at a time, others
+ * wait in order (at most 16 in all, then ERR_BUSY) and look at the files when it is their turn. */
 void service_reload(struct str name, void (*done)(void *arg, int result, struct str report),
                     void *arg);
 

@@ -1,0 +1,61 @@
+/*
+ * service_list: what service.c and reload.c share with each other and with nobody else: the list of
+ * services, and the inner doors between the two. Control thread, but for `struct local`.
+ */
+#ifndef SERVICE_LIST_H
+#define SERVICE_LIST_H
+
+#include "core/script/service.h"
+
+#define SERVICES_MAX 1000
+#define KEPT         3 /* generations kept for a rollback */
+
+/* A service as one worker sees it. Only that worker touches it once the service is routed. */
+struct local {
+    struct generation *gen;    /* in force here; owns a reference; NULL = not in service */
+    struct resident *resident; /* its state; NULL until first used */
+    struct resident *next;     /* built for a generation that is not in force yet */
+    struct list retiring;      /* struct resident.link */
+    bool closed;               /* the host is going down: nothing new */
+};
+
+struct service {
+    struct list link;              /* in service_list */
+    char host[256];                /* declared host name; never changes */
+    char folder[256];              /* below services/ */
+    bool platform;                 /* a platform service; never changes */
+    bool removed;                  /* its folder is gone: not routed any more */
+    int home;                      /* index of the worker that runs its tickers */
+    struct generation *current;    /* owns a reference */
+    struct generation *kept[KEPT]; /* newest first, current included; own references */
+    struct local *locals;          /* one per worker */
+};
+
+extern struct list service_list;       /* struct service.link */
+extern struct worker *service_control; /* the control worker */
+extern char service_root[1024];        /* folder of the user's services */
+extern bool service_stopping;          /* no reload begins any more */
+
+struct service *service_by_host(struct str host);
+struct service *service_by_folder(struct str folder);
+/* Adds a service whose first generation is in force on all workers. NULL + *e. */
+struct service *service_new(struct generation *g, const char *host, struct err *e);
+/* `g` is in force from now on: number and list of kept ones. */
+void service_adopt(struct service *s, struct generation *g);
+
+/* The start of a generation on the service's home worker. */
+struct starting {
+    struct message msg;
+    struct service *service;
+    int result; /* 0 or negative */
+    char why[256];
+    void (*done)(struct starting *st); /* control thread; frees */
+    void *arg;
+};
+/* Starts the generation in force, once. 0 or -ENOMEM (then done will not come). */
+int service_start(struct service *s, void (*done)(struct starting *st), void *arg);
+
+/* Looks at all files, before anything is started: `report` gets what failed. */
+void reload_first(struct buf *report);
+
+#endif
