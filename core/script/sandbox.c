@@ -19,6 +19,7 @@
 
 #include "core/base/log.h"
 #include "core/base/map.h"
+#include "core/script/globals.h"
 #include "core/script/lib.h"
 #include "core/script/sched.h"
 
@@ -31,6 +32,7 @@
 #define LOAD_MAX ((size_t)1024 * 1024)
 
 static const char VIEW; /* address: key of the viewed table in a view's metatable */
+static const char OWN;  /* address: registry key of the globals that the service made */
 
 static int original(lua_State *L) {
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
@@ -95,9 +97,21 @@ static bool view_target(lua_State *L, int index) {
     return false;
 }
 
+/* Looks through a view, and through that of the globals at the service's own, too. */
 static int safe_rawget(lua_State *L) {
-    if (view_target(L, 1)) lua_replace(L, 1);
-    return original(L);
+    if (!view_target(L, 1)) return original(L);
+    lua_replace(L, 1);
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, 1) != LUA_TNIL) return 1;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+    if (!lua_rawequal(L, 1, -1) || lua_rawgetp(L, LUA_REGISTRYINDEX, &OWN) != LUA_TTABLE) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
+    return 1;
 }
 
 static int safe_rawset(lua_State *L) {
@@ -252,7 +266,9 @@ static int safe_load(lua_State *L) {
         read_pieces(L);
     struct str source = lib_str(L, -1);
     if (source.n > LOAD_MAX) return luaL_error(L, "chunk is too long");
-    if (luaL_loadbufferx(L, source.p, source.n, name ? name : source.p, "t") != LUA_OK) {
+    int status = luaL_loadbufferx(L, source.p, source.n, name ? name : source.p, "t");
+    if (status == LUA_OK && !env) status = sandbox_check(L, STR("chunk"));
+    if (status != LUA_OK) {
         luaL_pushfail(L);
         lua_insert(L, -2);
         return 2;
@@ -498,7 +514,54 @@ void sandbox_open(lua_State *L, struct vm *vm) {
     if (!trusted) lock_strings(L);
 }
 
-/* ---- freezing -------------------------------------------------------------------------------- */
+/* ---- freezing --------------------------------------------------------------------------------
+ *
+ * Globals of the host stay where they are, so that reading them costs nothing more; that nobody
+ * assigns to them is checked when code is compiled. Globals that the service made while it loaded
+ * move behind the table (__index), where nothing can be written. What remains undefined raises.
+ */
+
+/* What sandbox_open and require_open define. */
+static const char *const HOST_GLOBALS[] = {
+    "_G",     "_VERSION",     "assert",   "collectgarbage", "coroutine",    "debug",
+    "error",  "getmetatable", "ipairs",   "load",           "math",         "next",
+    "os",     "pairs",        "pcall",    "print",          "rawequal",     "rawget",
+    "rawlen", "rawset",       "require",  "select",         "setmetatable", "string",
+    "table",  "tonumber",     "tostring", "type",           "utf8",         "warn",
+    "xpcall",
+};
+
+static bool is_host_global(struct str name) {
+    for (size_t i = 0; i < sizeof HOST_GLOBALS / sizeof *HOST_GLOBALS; i++)
+        if (str_eq(name, str_of(HOST_GLOBALS[i]))) return true;
+    return false;
+}
+
+struct violation {
+    char name[32];
+    int line;
+};
+
+static int find_violation(void *arg, const struct globals_use *use) {
+    struct violation *v = arg;
+    if (!use->write || !is_host_global(use->name)) return 0;
+    snprintf(v->name, sizeof v->name, "%.*s", STR_FMT(use->name));
+    v->line = use->line;
+    return 1;
+}
+
+int sandbox_check(lua_State *L, struct str file) {
+    struct violation v;
+    int r = globals_each(L, find_violation, &v);
+    if (r == -ENOMEM) vm_throw_memory(L);
+    if (r != 1) return LUA_OK;
+    lua_pop(L, 1);
+    lua_pushlstring(L, file.p, file.n);
+    lua_pushfstring(L, "%s:%d: the global '%s' is the host's: make yours local",
+                    lua_tostring(L, -1), v.line, v.name);
+    lua_remove(L, -2);
+    return LUA_ERRSYNTAX;
+}
 
 static const char *key_text(lua_State *L) {
     return lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : sandbox_tostring(L, 2, NULL);
@@ -512,8 +575,26 @@ static int no_new_global(lua_State *L) {
     return luaL_error(L, "globals are read-only (writing '%s')", key_text(L));
 }
 
-void sandbox_freeze(lua_State *L) {
-    lua_pushglobaltable(L);
+/* Moves what is not the host's from the globals at `from` to the new table on top. */
+static void move_own(lua_State *L, int from) {
+    lua_pushnil(L);
+    while (lua_next(L, from)) {
+        bool text = lua_type(L, -2) == LUA_TSTRING;
+        if (!text || !is_host_global(lib_str(L, -2))) {
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2);
+            lua_rawset(L, -4);
+            lua_pushvalue(L, -1);
+            lua_pushnil(L);
+            lua_rawset(L, from); /* clearing a field while walking is allowed */
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+}
+
+/* Pushes {__index = undefined, ...}, the metatable of the last table that is asked. */
+static void push_undefined(lua_State *L) {
     lua_createtable(L, 0, 3);
     lua_pushcfunction(L, undefined);
     lua_setfield(L, -2, "__index");
@@ -521,9 +602,24 @@ void sandbox_freeze(lua_State *L) {
     lua_setfield(L, -2, "__newindex");
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
-    lua_pushvalue(L, -2);
-    if (!vm_of(L)->options.trusted) sandbox_readonly(L, LUA_GNAME);
-    lua_setfield(L, -3, LUA_GNAME);
-    lua_setmetatable(L, -2);
+}
+
+void sandbox_freeze(lua_State *L) {
+    lua_pushglobaltable(L);
+    int globals = lua_gettop(L);
+    push_undefined(L);
+    if (!vm_of(L)->options.trusted) {
+        lua_newtable(L);
+        move_own(L, globals);
+        push_undefined(L);
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &OWN);
+        lua_setfield(L, -2, "__index");
+        lua_pushvalue(L, globals);
+        sandbox_readonly(L, LUA_GNAME);
+        lua_setfield(L, globals, LUA_GNAME);
+    }
+    lua_setmetatable(L, globals);
     lua_pop(L, 1);
 }

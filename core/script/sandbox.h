@@ -15,6 +15,10 @@ void sandbox_open(lua_State *L, struct vm *vm);
 /* From now on new globals cannot be made and reading one that is not there raises. Protected
  * context. */
 void sandbox_freeze(lua_State *L);
+/* Refuses a compiled file (the function on top) that assigns to a global of the host. 0, or the
+ * function is replaced by a message with file and line and the result is LUA_ERRSYNTAX. May throw
+ * out-of-memory. */
+int sandbox_check(lua_State *L, struct str file);
 /* Replaces the table on top of the stack by a read-only view of it; `name` is for messages. Reading
  * through the view costs one table lookup more. */
 void sandbox_readonly(lua_State *L, const char *name);

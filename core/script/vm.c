@@ -272,6 +272,7 @@ int vm_load_named(lua_State *L, struct str name, struct str source) {
     source = trim_source(source);
     lua_pushfstring(L, "@%s", lua_pushlstring(L, name.p, name.n));
     int r = luaL_loadbufferx(L, source.p ? source.p : "", source.n, lua_tostring(L, -1), "t");
+    if (r == LUA_OK && !vm_of(L)->options.trusted) r = sandbox_check(L, name);
     lua_replace(L, -3);
     lua_pop(L, 1);
     return r;

@@ -2,6 +2,7 @@
 #include "spec/core/script/script.h"
 
 #include "core/script/embed.h"
+#include "core/script/globals.h"
 
 /* ---- files of a service that exists only here ------------------------------------------------ */
 
@@ -440,6 +441,9 @@ static void frozen_globals_can_be_read_and_not_made(void **state) {
     check(&s, "early = 5 return undefined_one", "nil");
     assert_int_equal(vm_protect(s.vm, freeze, NULL, NULL), 0);
     check(&s, "return early, type(print), type(string.format)", "5|function|function");
+    check_error(&s, "early = 6", "globals are read-only (writing 'early')");
+    check_error(&s, "_G.early = 6", "read-only");
+    check_error(&s, "rawset(_G, 'early', 6)", "read-only");
     check_error(&s, "late = 1", "globals are read-only (writing 'late')");
     check_error(&s, "return undefined_one", "test.lua:1: undefined global 'undefined_one'");
     check_error(&s, "_G.late = 1", "_G is read-only");
@@ -452,6 +456,125 @@ static void frozen_globals_can_be_read_and_not_made(void **state) {
     check(&s, "local n = 0 for k in pairs(_G) do n = n + 1 end return n > 20", "true");
     check_error(&s, "load('x = 1')()", "read-only");
     check(&s, "local env = {} load('x = 1', 'n', 't', env)() return env.x", "1");
+    script_close(&s);
+}
+
+static int all_globals_known(lua_State *L) {
+    static const char code[] =
+        "local bad = {} for k in pairs(_G) do "
+        "if load(k .. ' = 1') then bad[#bad + 1] = k end end return table.concat(bad, ' ')";
+    if (luaL_dostring(L, code)) return lua_error(L);
+    if (*lua_tostring(L, -1)) return luaL_error(L, "not protected: %s", lua_tostring(L, -1));
+    return 0;
+}
+
+static void globals_of_the_host_cannot_be_assigned(void **state) {
+    static const struct {
+        const char *code;
+        int line;
+        const char *name;
+    } cases[] = {
+        {"print = nil", 1, "print"},
+        {"\n\nfunction pairs() end", 3, "pairs"},
+        {"local x\nlocal function f()\n\nlocal function g() string = x end\nend", 4, "string"},
+        {"local t = {}\nt.print, table = 1, 2", 2, "table"},
+        {"_ENV.math = nil", 1, "math"},
+        {"for i = 1, 300 do\nend\n_G = {}", 3, "_G"},
+    };
+    static const char *const fine[] = {
+        "local print = 1 print = 2 return print == 2",
+        "local t = {} t.print = 1 function t.pairs() end return true",
+        "local function f(print) print = 5 return print end return f(1) == 5",
+        "local _ENV = {} print = 1 return print == 1",
+        "local f = load('print = 1 return print', '=c', 't', {}) return f() == 1",
+    };
+    struct script s;
+    struct err e = {0};
+    script_open(&s);
+    if (vm_protect(s.vm, all_globals_known, NULL, &e) < 0) fail_msg("%s", e.text);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char code[400], text[200];
+        struct run r = {.s = &s, .code = cases[i].code};
+        assert_null(task_new(s.vm, run_push, &r, &e));
+        snprintf(text, sizeof text,
+                 "services/spec/test.lua:%d: the global '%s' is the host's: make yours local",
+                 cases[i].line, cases[i].name);
+        assert_string_equal(e.text, text);
+        snprintf(code, sizeof code, "return select(2, load([[\n%s]]))", cases[i].code);
+        snprintf(text, sizeof text, "chunk:%d: the global '%s' is the host's: make yours local",
+                 cases[i].line, cases[i].name);
+        check(&s, code, text);
+    }
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        check(&s, fine[i], "true");
+    script_close(&s);
+}
+
+/* ---- globals.h ------------------------------------------------------------------------------- */
+
+struct seen {
+    char text[2048];
+    int left; /* uses until each() stops */
+};
+
+static int note_use(void *arg, const struct globals_use *use) {
+    struct seen *seen = arg;
+    size_t n = strlen(seen->text);
+    snprintf(seen->text + n, sizeof seen->text - n, "%s%.*s:%d ", use->write ? "!" : "",
+             STR_FMT(use->name), use->line);
+    return --seen->left == 0 ? 7 : 0;
+}
+
+static const char USES[] = "local a = b\n"
+                           "function c(d) e = d.f; return g() + a end\n"
+                           "return function()\n"
+                           "  local _ENV = {}\n"
+                           "  h = i\n"
+                           "end, function(...)\n"
+                           "  return function() j.k = l[m] end\n"
+                           "end\n";
+
+static int list_uses(lua_State *L) {
+    struct seen *seen = lua_touserdata(L, 1);
+    assert_int_equal(luaL_loadstring(L, USES), LUA_OK);
+    int top = lua_gettop(L), r = globals_each(L, note_use, seen);
+    assert_int_equal(lua_gettop(L), top);
+    lua_pushinteger(L, r);
+    return r == 0 ? 0 : luaL_error(L, "stopped with %d", r);
+}
+
+static int list_far_lines(lua_State *L) {
+    struct seen *seen = lua_touserdata(L, 1);
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (int i = 0; i < 2000; i++)
+        luaL_addstring(&b, "do local x = 1 end\n");
+    luaL_addstring(&b, "far = 1");
+    luaL_pushresult(&b);
+    assert_int_equal(luaL_loadstring(L, lua_tostring(L, -1)), LUA_OK);
+    assert_int_equal(globals_each(L, note_use, seen), 0);
+    return 0;
+}
+
+static void uses_of_globals_are_found_with_their_lines(void **state) {
+    struct script s;
+    struct err e = {0};
+    struct seen seen = {.left = 100};
+    script_open(&s);
+    assert_int_equal(vm_protect(s.vm, list_uses, &seen, &e), 0);
+    assert_string_equal(seen.text, "!e:2 g:2 j:7 l:7 m:7 b:1 !c:2 ");
+    seen = (struct seen){.left = 2};
+    assert_int_equal(vm_protect(s.vm, list_uses, &seen, &e), -EINVAL);
+    assert_string_equal(e.text, "stopped with 7");
+    seen = (struct seen){.left = 100};
+    assert_int_equal(vm_protect(s.vm, list_far_lines, &seen, &e), 0);
+    assert_string_equal(seen.text, "!far:2001 ");
+    for (int n = 1; n < 20; n++) {
+        mem_fail_at(n, false);
+        seen = (struct seen){.left = 100};
+        vm_protect(s.vm, list_uses, &seen, &e);
+        mem_fail_at(0, false);
+    }
     script_close(&s);
 }
 
@@ -581,6 +704,8 @@ int main(void) {
         cmocka_unit_test(table_functions_do_what_lua_does),
         cmocka_unit_test(random_numbers_differ_between_states),
         cmocka_unit_test(frozen_globals_can_be_read_and_not_made),
+        cmocka_unit_test(globals_of_the_host_cannot_be_assigned),
+        cmocka_unit_test(uses_of_globals_are_found_with_their_lines),
         cmocka_unit_test(the_load_phase_refuses_to_wait_by_name),
         cmocka_unit_test(modules_are_found_in_libraries_embedded_files_and_the_service),
         cmocka_unit_test(a_missing_or_bad_module_says_what_is_wrong),
