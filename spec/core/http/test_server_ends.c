@@ -265,11 +265,17 @@ static void a_client_that_takes_nothing_is_cut_off(void **state) {
     assert_int_equal(seen.gone, 0);
 }
 
+/* A small socket buffer makes back-pressure show early. */
+static void narrow(int fd) {
+    int bytes = 16 * 1024;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
 static void a_client_that_takes_a_little_now_and_then_is_served(void **state) {
     conf.write_timeout = 300 * ms;
     struct raw *r = client();
     r->deaf = true;
-    raw_narrow(r->fd);
+    narrow(r->fd);
     raw_send(r, GET("/pour?6000000"));
     UNTIL(pouring_waits);
     uint64_t end = raw_clock() + 1000; /* three times as long as silence is suffered */
