@@ -164,7 +164,11 @@ void pool_give(struct pool_conn *c) {
         return;
     }
     struct worker *w = peer->pool->worker;
-    if (conf.upstream_idle == 0 || timer_arm(w, &c->timer, conf.upstream_keepalive / 1000000) < 0) {
+    uint64_t ms = conf.upstream_keepalive / 1000000;
+    /* Under load more than the set number may rest between two requests: closing them at once would
+     * mean a new connection for every other request. */
+    if (peer->n_idle >= conf.upstream_idle && ms > POOL_SURPLUS) ms = POOL_SURPLUS;
+    if (conf.upstream_idle == 0 || timer_arm(w, &c->timer, ms) < 0) {
         pool_drop(c);
         return;
     }
@@ -173,8 +177,6 @@ void pool_give(struct pool_conn *c) {
     list_push_front(&peer->idle, &c->link);
     peer->n_idle++;
     stat_add(STAT_UPSTREAM_IDLE, 1);
-    if (peer->n_idle > conf.upstream_idle)
-        pool_drop(LIST_ENTRY(peer->idle.prev, struct pool_conn, link));
 }
 
 void pool_drop(struct pool_conn *c) {

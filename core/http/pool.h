@@ -23,6 +23,7 @@ enum {
     POOL_PEERS = 4096,             /* upstreams */
     POOL_HOST = 255,               /* longest host name */
     POOL_AGE = 60 * 60 * 1000,     /* life of a connection: names move to other addresses */
+    POOL_SURPLUS = 1000,           /* rest of those above upstream_idle: a busy moment needs them */
     POOL_LOOK = 1000,              /* rest after which a connection is looked at before use */
     POOL_LINGER_BYTES = 64 * 1024, /* what pool_finish still takes from the upstream */
     POOL_LINGER_TIME = 5000,       /* how long pool_finish waits for its end */
