@@ -501,7 +501,7 @@ it("a client that goes away takes its request to the instance with it", async (t
   const client = await rawClient(t, host.port);
   await client.send(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`);
   await waitFor(() => server.wires.length === 1, "the request to arrive");
-  client.close();
+  client.reset();
   await waitFor(() => server.wires[0].ended, "the instance to be let go");
 });
 
