@@ -254,14 +254,26 @@ static void leave_parent(struct task *t) {
     t->parent = NULL;
 }
 
+/* The next descendant of `root` after t, parents first; NULL after the last one. */
+static struct task *next_descendant(const struct task *root, struct task *t) {
+    if (!list_empty(&t->children)) return LIST_ENTRY(t->children.next, struct task, sibling);
+    for (; t != root; t = t->parent)
+        if (t->sibling.next != &t->parent->children)
+            return LIST_ENTRY(t->sibling.next, struct task, sibling);
+    return NULL;
+}
+
 int task_detach(struct task *child) {
     if (!child->parent) return 0;
     struct str id = arena_str(&child->arena, child->request_id);
     char *what = child->what ? arena_dup(&child->arena, str_of(child->what)) : NULL;
     if ((child->request_id.n && !id.p) || (child->what && !what)) return -ENOMEM;
-    child->request_id = id;
-    child->what = what;
-    child->context = NULL;
+    /* What its descendants show of the old parent's goes when that ends. */
+    for (struct task *t = child; t; t = next_descendant(child, t)) {
+        t->request_id = id;
+        t->what = what;
+        t->context = NULL;
+    }
     child->detached = true;
     leave_parent(child);
     return 0;
@@ -448,8 +460,8 @@ static void keep_trace(struct task *t) {
         if (v.answer) return;
     }
     if (t->end == TASK_OVERRUN) {
-        const char *where = watchdog_of(t->vm->worker)->where;
-        if (*where) buf_printf(&t->trace, "over the limit at %s\n", where);
+        const struct watchdog_mark *mark = watchdog_of(t->vm->worker);
+        if (mark->killing) buf_printf(&t->trace, "over the limit at %s\n", mark->where);
     }
     if (t->op && t->op->awaited) buf_printf(&t->trace, "waiting for %s\n", t->op->kind->name);
     trace_one(t, &t->trace);

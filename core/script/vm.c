@@ -40,6 +40,12 @@ static const char *const PINNED[] = {
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+/* Lua calls finalizers with its collector stopped. Those of ours release what is outside the state,
+ * and Lua gives up on one that fails: what little they need is never refused. */
+static bool in_finalizer(const struct vm *vm) {
+    return vm->L && lua_gc(vm->L, LUA_GCISRUNNING) == -1;
+}
+
 static bool refuse(struct vm *vm, size_t size, size_t growth) {
     if (size > VM_BIG) vm->big++;
     if (vm->starve > 0) {
@@ -47,12 +53,12 @@ static bool refuse(struct vm *vm, size_t size, size_t growth) {
         return true;
     }
     size_t cap = vm->options.memory;
-    if (cap && (growth > cap || vm->used > cap - growth)) {
+    if (cap && (growth > cap || vm->used > cap - growth) && !in_finalizer(vm)) {
         vm->out_of_memory++;
         stat_add(STAT_STATE_OUT_OF_MEMORY, 1);
         return true;
     }
-    return mem_fail_now();
+    return mem_fail_now() && !in_finalizer(vm);
 }
 
 static void report(struct vm *vm, ptrdiff_t step) {
@@ -109,9 +115,11 @@ static int panic(lua_State *L) {
     return 0;
 }
 
-/* What Lua warns of: errors in finalizers. The pieces of one warning come one by one. */
+/* What Lua, or a script through `warn`, warns of. The pieces of one warning come one by one; "@on"
+ * and the like are for the interpreter's own printing. */
 static void warned(void *ud, const char *text, int more) {
     struct vm *vm = ud;
+    if (!more && !vm->warning.n && *text == '@') return;
     buf_str(&vm->warning, str_of(text));
     if (more) return;
     buf_char(&vm->warning, 0);

@@ -229,6 +229,33 @@ static void a_detached_task_goes_on(void **state) {
     script_close(&s);
 }
 
+static void the_family_of_a_detached_task_keeps_its_request_id(void **state) {
+    struct script s;
+    struct run r = {0};
+    open_prepared(&s);
+    struct task *t = run_make(&s, &r,
+                              "task.spawn(function()\n"
+                              "  task.spawn(function() task.spawn(sleep, 5) sleep(5) end)\n"
+                              "  task.spawn(sleep, 5) sleep(5)\n"
+                              "end):detach()\n"
+                              "local h = task.spawn(sleep, 5) sleep(1)");
+    t->request_id = arena_printf(&t->arena, "req-%d", 8);
+    t->what = arena_dup(&t->arena, STR("GET /x"));
+    t->context = &s;
+    task_start(t);
+    run_wait(&r);
+    assert_int_equal(s.vm->n_tasks, 4);
+    LIST_EACH(&s.vm->tasks, it) {
+        struct task *left = LIST_ENTRY(it, struct task, link);
+        assert_true(str_eq(left->request_id, STR("req-8")));
+        assert_string_equal(left->what, "GET /x");
+        assert_null(left->context);
+    }
+    task_cancel_all(s.vm, false);
+    run_free(&r);
+    script_close(&s);
+}
+
 static void a_spawned_task_can_be_cancelled(void **state) {
     struct script s;
     open_prepared(&s);
@@ -363,6 +390,7 @@ int main(void) {
         cmocka_unit_test(a_spawned_task_ends_with_its_parent),
         cmocka_unit_test(a_deep_family_ends_without_deep_recursion),
         cmocka_unit_test(a_detached_task_goes_on),
+        cmocka_unit_test(the_family_of_a_detached_task_keeps_its_request_id),
         cmocka_unit_test(a_spawned_task_can_be_cancelled),
         cmocka_unit_test(a_child_can_cancel_its_parent),
         cmocka_unit_test(joins_end_with_their_tasks),

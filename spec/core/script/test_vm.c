@@ -155,6 +155,48 @@ static void foreign_memory_makes_the_collector_work(void **state) {
     script_close(&s);
 }
 
+static int released; /* finalizers that came to their end */
+
+static int release(lua_State *L) {
+    lua_newtable(L);
+    for (int i = 0; i < 50; i++) {
+        lua_newtable(L);
+        lua_rawseti(L, -2, i);
+    }
+    released++;
+    return 0;
+}
+
+static int make_resources(lua_State *L) {
+    static const luaL_Reg methods[] = {{"__gc", release}, {NULL, NULL}};
+    lib_class(L, "spec.resource", methods);
+    for (int i = 0; i < 20; i++) {
+        lua_newuserdatauv(L, 8, 0);
+        luaL_setmetatable(L, "spec.resource");
+        lua_pop(L, 1);
+    }
+    vm_of(L)->options.memory = vm_of(L)->used + 64;
+    return 0;
+}
+
+static void finalizers_of_the_host_run_when_memory_is_out(void **state) {
+    for (int injected = 0; injected < 2; injected++) {
+        struct script s;
+        script_open(&s);
+        released = 0;
+        assert_int_equal(vm_protect(s.vm, make_resources, NULL, NULL), 0);
+        if (injected) {
+            s.vm->options.memory = 0;
+            mem_fail_at(1, true);
+        }
+        vm_protect(s.vm, script_collect, NULL, NULL);
+        mem_fail_at(0, false);
+        assert_int_equal(released, 20);
+        s.vm->options.memory = 0;
+        script_close(&s);
+    }
+}
+
 static int throw_memory(lua_State *L) {
     vm_throw_memory(L);
 }
@@ -674,15 +716,46 @@ static void libraries_of_the_platform_are_for_the_platform(void **state) {
     }
 }
 
-static void every_function_of_the_libraries_is_documented(void **state) {
-    for (const struct lib *l = lib_all; l->name; l++) {
-        assert_non_null(l->open);
-        assert_non_null(l->docs);
-        for (const struct lib_doc *d = l->docs; d->name; d++) {
-            assert_non_null(d->signature);
-            assert_true(strlen(d->text) > 5);
-        }
+static bool documented(const struct lib *lib, const char *name) {
+    for (const struct lib_doc *d = lib->docs; d->name; d++)
+        if (strcmp(d->name, name) == 0) return true;
+    return false;
+}
+
+/* The functions of one library against its table. */
+static int compare_docs(lua_State *L) {
+    const struct lib *lib = lua_touserdata(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushstring(L, lib->name);
+    lua_call(L, 1, 1);
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+        const char *name = lua_tostring(L, -2);
+        if (lua_isfunction(L, -1) && !documented(lib, name))
+            return luaL_error(L, "%s.%s is not documented", lib->name, name);
+        lua_pop(L, 1);
     }
+    for (const struct lib_doc *d = lib->docs; d->name; d++) {
+        if (!d->signature || !*d->signature || strlen(d->text) < 6)
+            return luaL_error(L, "the document of %s.%s says too little", lib->name, d->name);
+        if (strchr(d->name, ':') || strchr(d->name, '.')) continue; /* a method */
+        bool function = strncmp(d->signature, "fun(", 4) == 0;
+        if ((lua_getfield(L, 2, d->name) == LUA_TFUNCTION) != function || lua_isnil(L, -1))
+            return luaL_error(L, "%s.%s is documented and not there", lib->name, d->name);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+static void every_function_of_the_libraries_is_documented(void **state) {
+    struct script s;
+    struct vm_options o = options();
+    struct err e = {0};
+    o.trusted = true;
+    script_open_with(&s, &o);
+    for (const struct lib *l = lib_all; l->name; l++)
+        if (vm_protect(s.vm, compare_docs, (void *)l, &e) < 0) fail_msg("%s", e.text);
+    script_close(&s);
 }
 
 int main(void) {
@@ -691,6 +764,7 @@ int main(void) {
         cmocka_unit_test(protected_code_returns_its_error_as_text),
         cmocka_unit_test(the_cap_is_counted_and_the_state_goes_on),
         cmocka_unit_test(foreign_memory_makes_the_collector_work),
+        cmocka_unit_test(finalizers_of_the_host_run_when_memory_is_out),
         cmocka_unit_test(a_binding_can_say_that_memory_is_out),
         cmocka_unit_test(no_failed_allocation_leaks_or_crashes),
         cmocka_unit_test(what_reaches_the_machine_is_not_there),
