@@ -37,24 +37,24 @@ struct op;
 struct op_kind {
     const char *name; /* "time.sleep": for traces and errors */
     size_t size;      /* of the structure that begins with struct op */
-    int (*done)(lua_State *L,
-                struct op *op); /* pushes results; may throw (then the script sees the error) */
-    bool (*cancel)(
-        struct op *op); /* stop it. true = nothing will come, the op is dropped now; false =
-                           op_finish will still be called, the op is dropped then */
-    void (*drop)(struct op *op); /* release what it holds (not the op itself); may be NULL; always
-                                    called once */
+    /* Pushes the results and returns their number. May throw: then the script sees the error. */
+    int (*done)(lua_State *L, struct op *op);
+    /* Stops it. true = nothing will come, the op is dropped now; false = op_finish will still be
+     * called, the op is dropped then. Also called when the binding threw after op_new. */
+    bool (*cancel)(struct op *op);
+    /* Releases what it holds, not the op itself. Always called once; may be NULL. */
+    void (*drop)(struct op *op);
 };
 
 struct op {
-    const struct op_kind *kind;
-    struct vm *vm;
-    struct task *task; /* NULL once detached by a cancel */
-    uint64_t since;    /* loop ms when it began */
-    bool finished;     /* op_finish was called */
-    bool awaited;      /* the task has yielded on it */
-    bool consumed;     /* done was called: it only waits to be released */
-    bool canceling;    /* inside kind->cancel */
+    const struct op_kind *kind; /* what op_new got */
+    struct vm *vm;              /* whose task it belongs, or belonged, to */
+    struct task *task;          /* NULL once detached by a cancel */
+    uint64_t since;             /* loop ms when it began */
+    bool finished;              /* op_finish was called */
+    bool awaited;               /* the task has yielded on it */
+    bool consumed;              /* done was called: it only waits to be released */
+    bool canceling;             /* inside kind->cancel */
 };
 
 /* Zeroed memory of kind->size. Throws when the caller may not wait (outside a task, inside a sort
@@ -86,26 +86,26 @@ enum task_state {
 };
 
 struct task {
-    struct list link;  /* vm->tasks or vm->idle */
-    struct list ready; /* the worker's ready list */
-    struct vm *vm;
-    lua_State *co;
-    int ref; /* keeps co alive */
-    struct task_id id;
-    uint8_t state; /* enum task_state */
-    bool canceled;
-    bool overrun;    /* stopped by the watchdog: any further turn raises at once */
-    bool killed;     /* its coroutine died of what the watchdog raised: it cannot be closed */
-    bool timed_out;  /* cancelled by its deadline */
-    bool exposed;    /* a script holds its coroutine: it is not recycled */
-    bool detached;   /* not cancelled with its parent */
-    bool background; /* tickers: cancelled at once when the vm retires */
-    int nargs;       /* values on co's stack for the first resume */
-    struct op *op;   /* what it waits for */
-    struct task *parent;
-    struct list children, sibling;
-    lua_State **nest; /* inner coroutines to resume when the wait is over, innermost first */
-    int n_nest, nest_room;
+    struct list link;    /* vm->tasks or vm->idle */
+    struct list ready;   /* the worker's ready list */
+    struct vm *vm;       /* whose it is */
+    lua_State *co;       /* its coroutine */
+    int ref;             /* keeps co alive */
+    struct task_id id;   /* how others remember it */
+    uint8_t state;       /* enum task_state */
+    bool canceled;       /* it ends as soon as it can */
+    bool overrun;        /* over a limit: the watchdog stops it */
+    bool killed;         /* its coroutine died of what the watchdog raised: it cannot be closed */
+    bool timed_out;      /* cancelled by its deadline */
+    bool exposed;        /* a script holds its coroutine: it is not recycled */
+    bool detached;       /* not cancelled with its parent */
+    bool background;     /* tickers: cancelled at once when the vm retires */
+    int nargs;           /* values on co's stack for the first resume */
+    struct op *op;       /* what it waits for */
+    struct task *parent; /* ends it when it ends itself, or NULL */
+    struct list children, sibling; /* struct task.sibling; among the parent's children */
+    lua_State **nest;      /* inner coroutines to resume when the wait is over, innermost first */
+    int n_nest, nest_room; /* entries, room for entries */
     uint32_t big;          /* vm->big when it began */
     struct arena arena;    /* ends with the task; destructors run on every way out */
     uint64_t started;      /* loop ms */

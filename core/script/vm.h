@@ -31,9 +31,9 @@ struct vm_files {
 struct vm_options {
     const char *name; /* for messages and chunk names: the service's folder name, or "cli" */
     struct vm_files files;
-    size_t memory; /* cap in bytes */
-    int max_tasks;
-    bool trusted;    /* CLI and specs: io, os and the full environment are allowed */
+    size_t memory;   /* cap in bytes, 0 = none */
+    int max_tasks;   /* 0 = no limit */
+    bool trusted;    /* CLI and specs: the libraries of Lua as they are, and io */
     bool platform;   /* may require what only platform services may (LIB_PLATFORM) */
     bool load_phase; /* start with the load-time API only: awaiting and side effects fail by name */
 };
@@ -65,15 +65,14 @@ struct vm {
     uint64_t cpu;       /* nanoseconds spent in its tasks, sampled by the watchdog */
 };
 
-#define VM_BIG \
-    ((size_t)16 * 1024) /* bytes: a coroutine that may have needed more is not recycled \
-                         */
+/* An allocation of so many bytes may have been a coroutine's stack: it is not recycled then. */
+#define VM_BIG ((size_t)16 * 1024)
 
 /* Opens the libraries, sandbox and module loader. NULL + *e on failure (also when memory runs out
  * half-way). The worker must have had its task_open. */
 struct vm *vm_new(struct worker *w, const struct vm_options *o, struct err *e);
-/* No tasks may be alive and no ops outstanding (assert). Cheap objects with C finalizers are
- * collected here; their finalizers must not look for the owner. */
+/* No tasks may be alive and no ops outstanding (assert). Finalizers run now, and must
+ * not look for the owner. */
 void vm_free(struct vm *vm);
 
 /* The state that a thread of it belongs to. Three low bits of the word are coro.c's. */
