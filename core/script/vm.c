@@ -164,6 +164,7 @@ static struct vm *make(struct worker *w, const struct vm_options *o) {
 static void unmake(struct vm *vm) {
     if (vm->L) lua_close(vm->L);
     assert(vm->used == 0);
+    stat_add(STAT_REFS_OPEN, -vm->n_refs); /* what still held a value held it in this state */
     report(vm, 1);
     buf_free(&vm->warning);
     mem_free((char *)vm->options.name);
