@@ -36,6 +36,33 @@ static char report[8192]; /* of the last reload */
 static int null_device = -1;
 static void (*tune)(void); /* settings of a test, before the workers start; NULL = none */
 
+/* ThreadSanitizer delivers a signal at the next call of the C library, so under it loops have to
+ * allocate. And it does not see that libuv closes descriptors, so that it takes the next file with
+ * the number of a connection for that connection. */
+#if defined(__SANITIZE_THREAD__)
+#define LATE_SIGNALS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LATE_SIGNALS 1
+#endif
+#endif
+#ifdef LATE_SIGNALS
+#define FOREVER "while true do local t = {} end "
+#else
+#define FOREVER "while true do end "
+#endif
+
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void) {
+    return "race:^__interceptor_close\n"
+           "race:^__interceptor_fstat\n"
+           "race:^__interceptor_open\n"
+           "race:^__interceptor_read$\n"
+           "race:^__interceptor_recv\n"
+           "race:^__interceptor_send\n"
+           "race:^__interceptor_socket\n";
+}
+
 /* ---- on workers ----------------------------------------------------------------------------- */
 
 /* Something to be done on a worker while the test waits for it. */
