@@ -8,6 +8,7 @@
 #define SPEC_LUA_HOST_H
 
 #include "spec/core/script/folder.h"
+#include "spec/core/script/heartbeat.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -182,6 +183,7 @@ static inline void lua_host_prepare(void) {
     assert_int_equal(worker_init(&control, -1, &e), 0);
     worker_adopt(&control);
     assert_int_equal(task_open(&control), 0);
+    heartbeat_start(&control.loop);
     workers = mem_zalloc(WORKERS * sizeof *workers);
     worker_count = WORKERS;
     for (int i = 0; i < WORKERS; i++) {
@@ -269,6 +271,7 @@ static inline void lua_host_close(void) {
         worker_free(workers[i]);
         mem_free(workers[i]);
     }
+    heartbeat_stop();
     task_close(&control);
     worker_free(&control);
     service_free_all();

@@ -1,5 +1,6 @@
 /* A generation in a state: building it, running out of memory, going out of service. */
 #include "spec/core/script/folder.h"
+#include "spec/core/script/heartbeat.h"
 
 #include "core/base/conf.h"
 #include "core/base/mem.h"
@@ -33,6 +34,7 @@ static const char LUA[] = "local helper = require 'gen.helper'\n"
 static int prepare(void **state) {
     struct err e = {0};
     int n = 0;
+    alarm(120); /* a test that hangs says so */
     folder_open();
     folder_write("lab/service.yaml", YAML);
     folder_write("lab/service.lua", LUA);
@@ -40,10 +42,12 @@ static int prepare(void **state) {
     folder_write("lab/types.lua", "---@class Pet\n---@field name string\n");
     if (conf_load(0, NULL, NULL, &n, &e) < 0 || seal_start(&e) < 0) fail_msg("%s", e.text);
     if (worker_init(&w, -1, &e) < 0 || task_open(&w) < 0) fail_msg("%s", e.text);
+    heartbeat_start(&w.loop);
     return 0;
 }
 
 static int finish(void **state) {
+    heartbeat_stop();
     task_close(&w);
     worker_free(&w);
     conf_free();
