@@ -235,10 +235,10 @@ static void the_family_of_a_detached_task_keeps_its_request_id(void **state) {
     open_prepared(&s);
     struct task *t = run_make(&s, &r,
                               "task.spawn(function()\n"
-                              "  task.spawn(function() task.spawn(sleep, 5) sleep(5) end)\n"
-                              "  task.spawn(sleep, 5) sleep(5)\n"
+                              "  task.spawn(function() task.spawn(sleep, 700) sleep(700) end)\n"
+                              "  task.spawn(sleep, 700) sleep(700)\n"
                               "end):detach()\n"
-                              "local h = task.spawn(sleep, 5) sleep(1)");
+                              "local h = task.spawn(sleep, 700) sleep(1)");
     t->request_id = arena_printf(&t->arena, "req-%d", 8);
     t->what = arena_dup(&t->arena, STR("GET /x"));
     t->context = &s;
