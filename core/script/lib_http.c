@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/http/client.h"
 #include "core/http/url.h"
+#include "core/script/fields.h"
 #include "core/script/lib.h"
 #include "core/script/task.h"
 
@@ -103,29 +104,13 @@ static void drop(struct op *op) {
     arena_free(&o->arena);
 }
 
-static void push_headers(lua_State *L, const struct head *h) {
-    lua_createtable(L, 0, h->n_fields);
-    for (int i = 0; i < h->n_fields; i++) {
-        const struct field *f = &h->fields[i];
-        luaL_Buffer b;
-        char *p = luaL_buffinitsize(L, &b, f->name.n);
-        for (size_t k = 0; k < f->name.n; k++) {
-            char c = f->name.p[k];
-            p[k] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-        }
-        luaL_pushresultsize(&b, f->name.n);
-        lua_pushlstring(L, f->value.p ? f->value.p : "", f->value.n);
-        lua_rawset(L, -3);
-    }
-}
-
 static int done(lua_State *L, struct op *op) {
     struct http_op *o = (struct http_op *)op;
     if (o->code < 0) return op_fail(L, o->code, o->text);
     lua_createtable(L, 0, 3);
     lua_pushinteger(L, o->status);
     lua_setfield(L, -2, "status");
-    push_headers(L, o->head);
+    fields_push(L, o->head);
     lua_setfield(L, -2, "headers");
     lua_pushlstring(L, o->body.p ? o->body.p : "", o->body.n);
     lua_setfield(L, -2, "body");
@@ -273,7 +258,8 @@ const struct lib_doc lib_http_docs[] = {
      "fun(o: { url: string, method: string?, headers: table<string, string>?, body: string?, "
      "timeout: number?, limit: integer? }): { status: integer, headers: table<string, string>, "
      "body: string }?, string?, string?",
-     "One HTTP/1.1 request and its whole answer. Header names of the answer are in lower case. "
+     "One HTTP/1.1 request and its whole answer. Header names of the answer are in lower case; "
+     "several of one name are joined with \", \", Set-Cookie with a line break. "
      "timeout in seconds for all of it (30), limit in bytes of the answer (16 MB)."},
     {NULL, NULL, NULL},
 };

@@ -6,6 +6,7 @@
  */
 #include "core/base/conf.h"
 #include "core/base/mem.h"
+#include "core/script/fields.h"
 #include "core/script/json.h"
 #include "core/script/lib.h"
 #include "core/script/lib_url.h"
@@ -141,31 +142,6 @@ static int l_header(lua_State *L) {
     return 1;
 }
 
-/* All fields, names in lower case; several of one name joined with ", ". */
-static void push_headers(lua_State *L, const struct head *h) {
-    lua_createtable(L, 0, h->n_fields);
-    for (int i = 0; i < h->n_fields; i++) {
-        const struct field *f = &h->fields[i];
-        luaL_Buffer b;
-        char *p = luaL_buffinitsize(L, &b, f->name.n);
-        for (size_t k = 0; k < f->name.n; k++) {
-            char c = f->name.p[k];
-            p[k] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-        }
-        luaL_pushresultsize(&b, f->name.n);
-        lua_pushvalue(L, -1);
-        if (lua_rawget(L, -3) == LUA_TSTRING) {
-            lua_pushliteral(L, ", ");
-            push_str(L, f->value);
-            lua_concat(L, 3);
-        } else {
-            lua_pop(L, 1);
-            push_str(L, f->value);
-        }
-        lua_rawset(L, -3);
-    }
-}
-
 /* The verified caller, or nil. */
 static void push_account(lua_State *L, const struct exchange *x) {
     const struct claims *c = x->auth;
@@ -219,7 +195,7 @@ static int index_request(lua_State *L) {
     else if (is(key, "target"))
         push_str(L, h->target);
     else if (is(key, "headers"))
-        push_headers(L, h);
+        fields_push(L, h);
     else if (is(key, "host"))
         push_str(L, h->host);
     else if (is(key, "id"))

@@ -1,0 +1,346 @@
+/* The HTTP client of scripts, against a peer that does what the test says, on a thread of its own.
+ */
+#include "spec/core/script/script.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/http/pool.h"
+#include "core/loop/dns.h"
+
+static struct script s;
+static int listener = -1, port;
+static pthread_t peer;
+static char heard[3 << 20]; /* the last request that the peer read */
+
+/* ---- the peer ------------------------------------------------------------------------------- */
+
+static int take_client(void) {
+    int fd = accept(listener, NULL, NULL);
+    if (fd < 0) abort();
+    return fd;
+}
+
+/* Reads a whole request: head, and as much body as it declares. */
+static void hear(int fd) {
+    size_t n = 0, want = 0;
+    for (;;) {
+        ssize_t got = recv(fd, heard + n, sizeof heard - 1 - n, 0);
+        if (got <= 0) break;
+        n += (size_t)got;
+        heard[n] = 0;
+        char *end = strstr(heard, "\r\n\r\n"), *length = strstr(heard, "Content-Length: ");
+        if (!end) continue;
+        want = (size_t)(end + 4 - heard) +
+               (length && length < end ? strtoul(length + 16, NULL, 10) : 0);
+        if (n >= want) break;
+    }
+    heard[n] = 0;
+}
+
+static void say(int fd, const char *text) {
+    size_t n = strlen(text);
+    while (n > 0) {
+        ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
+        if (sent <= 0) return;
+        text += sent;
+        n -= (size_t)sent;
+    }
+}
+
+static bool playing;
+
+static void play_with(void *(*part)(void *), const void *arg) {
+    if (pthread_create(&peer, NULL, part, (void *)(uintptr_t)arg) != 0) abort();
+    playing = true;
+}
+
+static void play(void *(*part)(void *)) {
+    play_with(part, NULL);
+}
+
+/* The peer has done its part. */
+static void played(void) {
+    if (playing) pthread_join(peer, NULL);
+    playing = false;
+}
+
+/* Reads one request on one connection and answers it with the text. */
+static void *answer(void *text) {
+    int fd = take_client();
+    hear(fd);
+    say(fd, text);
+    close(fd);
+    return NULL;
+}
+
+static void play_answer(const char *text) {
+    play_with(answer, text);
+}
+
+/* ---- before and after every test ------------------------------------------------------------ */
+
+static int prepare(void **state) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof at;
+    struct err e = {0};
+    int rest = 0;
+    alarm(120);
+    if (conf_load(0, NULL, NULL, &rest, &e) < 0) return -1;
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&at, n) < 0 || listen(listener, 10) < 0) return -1;
+    getsockname(listener, (struct sockaddr *)&at, &n);
+    port = ntohs(at.sin_port);
+    assert_int_equal(dns_start(), 0);
+    script_open(&s);
+    assert_int_equal(pool_open(&s.w), 0);
+    heard[0] = 0;
+    return 0;
+}
+
+static int finish(void **state) {
+    played();
+    close(listener);
+    pool_close(&s.w);
+    dns_stop();
+    script_close(&s);
+    conf_free();
+    return 0;
+}
+
+/* Runs the code, in which P stands for the base URL of the peer, and checks what it returns. */
+static void gives(const char *code, const char *results, int line) {
+    char full[4096];
+    snprintf(full, sizeof full,
+             "local http = require 'http' local task = require 'task'\n"
+             "local P = 'http://127.0.0.1:%d'\n%s",
+             port, code);
+    check_run(&s, full, TASK_RETURNED, results, line);
+}
+#define GIVES(code, results) gives(code, results, __LINE__)
+
+static void was_heard(const char *text) {
+    played();
+    if (!strstr(heard, text)) fail_msg("'%s' was not heard: %.2000s", text, heard);
+}
+
+#define TELL_ANSWER "return r.status, r.body, r.headers['x-one']"
+#define TELL_ERROR  "local r, why, code = "
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static void an_answer_is_status_headers_and_body(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nX-One: 1\r\nContent-Length: 5\r\n\r\nhello");
+    GIVES("local r = http.request { url = P .. '/a/b?c=d' } " TELL_ANSWER, "200|hello|1");
+    was_heard("GET /a/b?c=d HTTP/1.1\r\n");
+    assert_null(strstr(heard, "Content-Length"));
+}
+
+static void headers_of_one_name_are_joined(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nX-One: 1\r\nx-one: 2\r\nSet-Cookie: a=1, b\r\n"
+                "Set-Cookie: c=2\r\nContent-Length: 0\r\n\r\n");
+    GIVES("local r = http.request { url = P } return r.headers['x-one'], r.headers['set-cookie']",
+          "1, 2|a=1, b\nc=2");
+}
+
+static void every_status_is_an_answer(void **state) {
+    play_answer("HTTP/1.1 503 Later\r\nContent-Length: 3\r\n\r\nno\n");
+    GIVES("local r = http.request { url = P } return r.status, r.body", "503|no\n");
+}
+
+static void bodies_come_in_chunks_or_until_the_end(void **state) {
+    play_answer(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    GIVES("local r = http.request { url = P } return r.body", "abcde");
+    played();
+    play_answer("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it");
+    GIVES("local r = http.request { url = P } return r.body", "all of it");
+}
+
+static void interim_answers_are_passed_over(void **state) {
+    play_answer("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    GIVES("local r = http.request { url = P } return r.status, r.body, r.headers.link",
+          "200|ok|nil");
+}
+
+static void the_answer_to_head_has_no_body(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+    GIVES("local r = http.request { url = P, method = 'HEAD' } return r.status, r.body, "
+          "r.headers['content-length']",
+          "200||100");
+    was_heard("HEAD / HTTP/1.1\r\n");
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static void a_request_carries_method_headers_and_body(void **state) {
+    play_answer("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+    GIVES("local r = http.request { url = P, method = 'PUT', body = 'text',\n"
+          "  headers = { ['X-Given'] = 'yes', Host = 'evil', ['content-length'] = '99' } }\n"
+          "return r.status",
+          "201");
+    was_heard("PUT / HTTP/1.1\r\nHost: 127.0.0.1:");
+    was_heard("X-Given: yes\r\n");
+    was_heard("Content-Length: 4\r\n");
+    was_heard("\r\n\r\ntext");
+    assert_null(strstr(heard, "evil"));
+    assert_null(strstr(heard, "99"));
+}
+
+static void a_method_with_a_body_says_that_there_is_none(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    GIVES("return http.request { url = P, method = 'POST' }.status", "200");
+    was_heard("Content-Length: 0\r\n");
+}
+
+static void a_large_body_arrives_whole(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    GIVES("return http.request { url = P, method = 'POST', body = ('x'):rep(2000000) .. 'end' "
+          "}.status",
+          "200");
+    played();
+    assert_string_equal(heard + strlen(heard) - 4, "xend");
+    assert_true(strlen(heard) > 2000000);
+}
+
+/* What is no string is made one: nothing else keeps that text while the request is put together. */
+static void numbers_for_texts_outlive_a_collection(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    GIVES(
+        "local headers = setmetatable({}, { __index = error })\n"
+        "local o = setmetatable({ url = P, method = 'POST', body = 12345678901234 }, {\n"
+        "  __index = function(_, name)\n"
+        "    local t = {} for i = 1, 20000 do t[i] = name .. i end\n" /* garbage, and collections */
+        "    if name == 'headers' then return { ['X-Number'] = 1.5 } end\n"
+        "  end })\n"
+        "return http.request(o).status",
+        "200");
+    was_heard("X-Number: 1.5\r\n");
+    was_heard("\r\n\r\n12345678901234");
+}
+
+/* ---- failures ------------------------------------------------------------------------------- */
+
+static void an_answer_that_ends_early_is_a_failure(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+    GIVES(TELL_ERROR "http.request { url = P } return r, code", "nil|closed");
+}
+
+static void something_else_than_http_is_a_failure(void **state) {
+    play_answer("SSH-2.0-OpenSSH_9\r\n\r\n");
+    GIVES(TELL_ERROR "http.request { url = P } return r, code", "nil|protocol");
+}
+
+static void *keep_silent(void *arg) {
+    int fd = take_client();
+    hear(fd);
+    char byte;
+    while (recv(fd, &byte, 1, 0) > 0) {
+    }
+    close(fd);
+    return NULL;
+}
+
+static void no_answer_in_time_is_a_failure(void **state) {
+    play(keep_silent);
+    GIVES(TELL_ERROR "http.request { url = P, timeout = 0.05 } return r, why, code",
+          "nil|no answer in time|timeout");
+}
+
+static void a_larger_answer_than_wanted_is_a_failure(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n01234567890");
+    GIVES(TELL_ERROR "http.request { url = P, limit = 10 } return r, code", "nil|limit");
+    played();
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789");
+    GIVES("return http.request { url = P, limit = 10 }.body", "0123456789");
+}
+
+static void a_task_that_ends_hangs_up(void **state) {
+    play(keep_silent);
+    GIVES("return (task.timeout(0.05, http.request, { url = P }))", "nil");
+    played(); /* its connection was closed */
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static void *answer_three_on_one(void *arg) {
+    int fd = take_client();
+    for (int i = 0; i < 3; i++) {
+        hear(fd);
+        say(fd, OK);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void a_connection_is_used_again(void **state) {
+    play(answer_three_on_one);
+    GIVES("for i = 1, 3 do assert(http.request { url = P }.body == 'ok') end return 'fine'",
+          "fine");
+}
+
+/* Hangs up instead of answering the second request: it cannot have been meant for that. */
+static void *hang_up_on_the_second(void *arg) {
+    int fd = take_client();
+    hear(fd);
+    say(fd, OK);
+    hear(fd);
+    close(fd);
+    return answer((void *)(uintptr_t)OK);
+}
+
+static void a_kept_connection_that_was_dead_is_replaced(void **state) {
+    play(hang_up_on_the_second);
+    GIVES("http.request { url = P }\n"
+          "local r = http.request { url = P .. '/second' } return r.body",
+          "ok");
+    was_heard("GET /second HTTP/1.1\r\n");
+}
+
+static void *hang_up_on_the_second_for_good(void *arg) {
+    int fd = take_client();
+    hear(fd);
+    say(fd, OK);
+    hear(fd);
+    close(fd);
+    return NULL;
+}
+
+static void what_must_not_be_sent_twice_is_not(void **state) {
+    play(hang_up_on_the_second_for_good);
+    GIVES("http.request { url = P }\n" TELL_ERROR
+          "http.request { url = P, method = 'POST', body = 'once' } return r, code",
+          "nil|closed");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, prepare, finish)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        T(an_answer_is_status_headers_and_body),
+        T(headers_of_one_name_are_joined),
+        T(every_status_is_an_answer),
+        T(bodies_come_in_chunks_or_until_the_end),
+        T(interim_answers_are_passed_over),
+        T(the_answer_to_head_has_no_body),
+        T(a_request_carries_method_headers_and_body),
+        T(a_method_with_a_body_says_that_there_is_none),
+        T(a_large_body_arrives_whole),
+        T(numbers_for_texts_outlive_a_collection),
+        T(an_answer_that_ends_early_is_a_failure),
+        T(something_else_than_http_is_a_failure),
+        T(no_answer_in_time_is_a_failure),
+        T(a_larger_answer_than_wanted_is_a_failure),
+        T(a_task_that_ends_hangs_up),
+        T(a_connection_is_used_again),
+        T(a_kept_connection_that_was_dead_is_replaced),
+        T(what_must_not_be_sent_twice_is_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
