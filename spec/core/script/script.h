@@ -139,7 +139,7 @@ static inline void run_ended(struct task *t, enum task_end end, int nresults) {
     if (end == TASK_RETURNED) {
         struct run_text text = {r, t->co};
         struct err e = {0};
-        if (vm_protect(t->vm, run_results, &text, &e) < 0) fail_msg("%s", e.text);
+        if (vm_protect(t->vm, run_results, &text, &e) < 0) buf_printf(&r->text, "!%s", e.text);
     } else {
         r->status = task_error(t, &r->trace, &r->text);
     }

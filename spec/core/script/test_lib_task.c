@@ -184,7 +184,7 @@ static void a_spawned_task_ends_with_its_parent(void **state) {
     check(&s,
           "for i = 1, 3 do task.spawn(function() local g <close> = guard('child' .. i)\n"
           "  task.spawn(function() local g <close> = guard('grandchild' .. i) sleep(60000) end)\n"
-          "  sleep(60000) end) end sleep(1) note 'end'",
+          "  sleep(60000) end) end sleep(200) note 'end'",
           "");
     assert_string_equal(notes, "end grandchild1 child1 grandchild2 child2 grandchild3 child3 ");
     notes[0] = 0;
