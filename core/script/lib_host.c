@@ -1,7 +1,6 @@
 /*
  * lib_host: what only platform services may do: read settings, keep small files in the home folder,
- * hand instances to the proxy, see the machine, install the signing key. Never reachable from a
- * user's service.
+ * hand instances to the proxy, see the machine. Never reachable from a user's service.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 #include "core/script/routes.h"
 #include "core/script/task.h"
 #include "core/secure/seal.h"
-#include "core/secure/token.h"
 
 /* ---- settings ---- */
 
@@ -230,49 +228,6 @@ static int l_usage(lua_State *L) {
     return 1;
 }
 
-/* ---- keys ---- */
-
-/* host.generate_key() -> private PEM. Slow: only at the first start. */
-static int l_generate_key(lua_State *L) {
-    struct buf private_pem, public_pem;
-    struct err e = {0};
-    buf_init(&private_pem);
-    buf_init(&public_pem);
-    struct str test = token_test_key();
-    int rc = 0;
-    if (conf.test && test.n)
-        buf_str(&private_pem, test);
-    else
-        rc = token_generate(&private_pem, &public_pem, &e);
-    char copy[4096];
-    size_t n = private_pem.n < sizeof copy ? private_pem.n : 0;
-    if (n) memcpy(copy, private_pem.p, n);
-    if (private_pem.p) seal_wipe(private_pem.p, private_pem.n);
-    buf_free(&private_pem);
-    buf_free(&public_pem);
-    if (rc < 0 || n == 0) return op_fail(L, rc ? rc : -EINVAL, e.text);
-    lua_pushlstring(L, copy, n);
-    seal_wipe(copy, sizeof copy);
-    return 1;
-}
-
-/* host.use_key(pem) -> public PEM: the key that signs and verifies tokens from now on. */
-static int l_use_key(lua_State *L) {
-    struct err e = {0};
-    int rc = token_use(lib_str(L, 1), &e);
-    if (rc < 0) return op_fail(L, rc, e.text);
-    struct buf pem;
-    buf_init(&pem);
-    token_public_pem(&pem);
-    luaL_Buffer b;
-    char *p = luaL_buffinitsize(L, &b, 4096);
-    size_t n = pem.n < 4096 ? pem.n : 0;
-    if (n) memcpy(p, pem.p, n);
-    buf_free(&pem);
-    luaL_pushresultsize(&b, n);
-    return 1;
-}
-
 const struct lib_doc lib_host_docs[] = {
     {"setting", "fun(name: string): any",
      "A setting by name; durations in seconds, sizes in bytes."},
@@ -283,17 +238,13 @@ const struct lib_doc lib_host_docs[] = {
      "Hands all instances ({id, slug, url, healthy}) to the proxy and returns when every worker "
      "routes by them; an older generation than the last is ignored."},
     {"usage", "fun(): table", "cpu, memory and disk, each {used, total, percent}."},
-    {"generate_key", "fun(): string?, string?, string?", "A new private RSA key as PEM; slow."},
-    {"use_key", "fun(pem: string): string?, string?, string?",
-     "Makes it the key of all tokens; the public key as PEM."},
     {NULL, NULL, NULL},
 };
 
 int lib_host(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"setting", l_setting},     {"read", l_read},   {"write", l_write},
-        {"instances", l_instances}, {"usage", l_usage}, {"generate_key", l_generate_key},
-        {"use_key", l_use_key},     {NULL, NULL},
+        {"instances", l_instances}, {"usage", l_usage}, {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

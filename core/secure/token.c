@@ -184,35 +184,61 @@ int token_sign_now(struct str payload, struct buf *out, struct err *e) {
     return rc;
 }
 
-static void job_run(struct job *j, void *context) {
-    struct token_job *t = LIST_ENTRY(j, struct token_job, job);
-    t->result = token_sign_now(str_make(t->payload, t->n), &t->token, NULL);
+static struct token_job *job_of(struct job *j) {
+    return LIST_ENTRY(j, struct token_job, job);
+}
+
+static void run_sign(struct job *j, void *context) {
+    struct token_job *t = job_of(j);
+    t->result = token_sign_now(str_make(t->payload, t->n), &t->text, NULL);
+}
+
+static void run_make_key(struct job *j, void *context) {
+    struct token_job *t = job_of(j);
+    struct buf public_pem;
+    buf_init(&public_pem);
+    t->result = token_generate(&t->text, &public_pem, NULL);
+    buf_free(&public_pem);
+}
+
+static void forget_text(struct token_job *t) {
+    if (t->text.p) seal_wipe(t->text.p, t->text.n);
+    buf_free(&t->text);
 }
 
 static void job_done(struct job *j) {
-    struct token_job *t = LIST_ENTRY(j, struct token_job, job);
+    struct token_job *t = job_of(j);
     mem_free(t->payload);
     t->payload = NULL;
-    if (t->result < 0) buf_free(&t->token);
+    if (t->result < 0) forget_text(t);
     t->done(t);
 }
 
 static void job_drop(struct job *j) {
-    struct token_job *t = LIST_ENTRY(j, struct token_job, job);
+    struct token_job *t = job_of(j);
     mem_free(t->payload);
     t->payload = NULL;
-    buf_free(&t->token);
+    forget_text(t);
     t->drop(t);
 }
 
-int token_sign(struct token_job *t) {
+static int submit(struct token_job *t, void (*work)(struct job *j, void *context)) {
     if (!signers) return ERR_BUSY;
-    buf_init(&t->token);
+    buf_init(&t->text);
     t->result = 0;
-    t->job.run = job_run;
+    t->job.run = work;
     t->job.done = job_done;
     t->job.drop = job_drop;
     return jobs_submit(signers, &t->job);
+}
+
+int token_sign(struct token_job *t) {
+    return submit(t, run_sign);
+}
+
+int token_make_key(struct token_job *t) {
+    assert(!t->payload);
+    return submit(t, run_make_key);
 }
 
 /* Signs something and looks whether the public half agrees: finds keys whose halves do not fit. */

@@ -2,9 +2,9 @@
  * token: access tokens: compact JWS signed with RS256 (RFC 7515, RFC 7518 section 3.3).
  *
  * Header exactly {"alg":"RS256","typ":"JWT"}. Claims: 1ui user id, 1ai app id, 1sl slug, 1ro roles,
- * 1de device, 1ao active organization, exp, iat, nbf, jti. Signing runs on a thread of its own (0.4
- * ms); verifying runs where it is asked and is cached per worker by the token's SHA-256. The key
- * pair is process-wide; nothing in a token chooses key or algorithm.
+ * 1de device, 1ao active organization, exp, iat, nbf, jti. Signing (0.4 ms) and making keys run on
+ * a thread of their own; verifying runs where it is asked and is cached per worker by the token's
+ * SHA-256. The key pair is process-wide; nothing in a token chooses key or algorithm.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
@@ -38,7 +38,7 @@ void token_stop(void);
 void token_worker_close(struct worker *w);
 
 /* 2048-bit RSA key pair as PEM: PKCS#1 private, SubjectPublicKeyInfo public, newline-terminated.
- * Slow (0.1 s). */
+ * Slow, and by chance very slow (0.05 s to over a second): on a worker, use token_make_key. */
 int token_generate(struct buf *private_pem, struct buf *public_pem, struct err *e);
 /* The testing key "testRSA2048" that RFC 9500 section 2.1 publishes, as private PEM. Everybody has
  * it: test mode only. */
@@ -59,18 +59,20 @@ enum token_status token_verify(struct str token, double now, const struct claims
                                struct err *e);
 void token_claims_give(const struct claims *c);
 
-/* Signing: payload is the claims as JSON text. Once submitted it belongs to the job, which frees it
- * before done or drop is called; when token_sign refuses it is still the caller's. */
+/* Work for the signing thread. To sign, payload is the claims as JSON text. Once submitted it
+ * belongs to the job, which frees it before done or drop is called; when token_sign refuses it is
+ * still the caller's. */
 struct token_job {
-    struct job job;   /* internal; cancel with jobs_cancel(&t->job) */
-    char *payload;    /* from mem_alloc */
-    size_t n;         /* its length */
-    struct buf token; /* result; in done() it becomes the receiver's */
-    int result;       /* 0, -ENOENT (no key), ERR_LIMIT (longer than TOKEN_MAX), -ENOMEM, -EIO */
+    struct job job;  /* internal; cancel with jobs_cancel(&t->job) */
+    char *payload;   /* from mem_alloc; NULL for a key */
+    size_t n;        /* its length */
+    struct buf text; /* the token, or the private PEM; in done() it becomes the receiver's */
+    int result;      /* 0, -ENOENT (no key), ERR_LIMIT (longer than TOKEN_MAX), -ENOMEM, -EIO */
     void (*done)(struct token_job *t); /* on the submitting worker */
     void (*drop)(struct token_job *t); /* instead of done, after a cancel */
 };
-int token_sign(struct token_job *t); /* 0 or ERR_BUSY */
+int token_sign(struct token_job *t);     /* 0 or ERR_BUSY */
+int token_make_key(struct token_job *t); /* the same, as token_generate */
 /* The same at once, on the calling thread: for start-up and tools. */
 int token_sign_now(struct str payload, struct buf *out, struct err *e);
 

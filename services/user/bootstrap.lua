@@ -7,6 +7,7 @@ local host = require "host"
 local log = require "log"
 local permits = require "permits"
 local seal = require "seal"
+local token = require "token"
 
 local M = {}
 
@@ -39,12 +40,12 @@ local PERMITS = {
 local function signing_key()
   local pair = errors.check(db.keys:one())
   if not pair then
-    local private = errors.check(host.generate_key())
-    local public = errors.check(host.use_key(private))
+    local private = errors.check(token.make_key())
+    local public = errors.check(token.use_key(private))
     errors.check(db.keys:create { privateKey = private, publicKey = public })
     return
   end
-  errors.check(host.use_key(pair.privateKey))
+  errors.check(token.use_key(pair.privateKey))
 end
 
 --- The key that verifies tokens, as PEM.

@@ -785,8 +785,8 @@ static void fill(struct token_job *t, void (*done)(struct token_job *)) {
 static void signed_one(struct token_job *t) {
     assert_int_equal(t->result, 0);
     assert_null(t->payload);
-    assert_status(buf_view(&t->token), NOW, TOKEN_OK);
-    buf_free(&t->token);
+    assert_status(buf_view(&t->text), NOW, TOKEN_OK);
+    buf_free(&t->text);
     worker_stop(w);
 }
 
@@ -805,7 +805,7 @@ static void a_job_signs_off_the_loop(void **state) {
 }
 
 static void job_over(struct token_job *t) {
-    if (t->result == 0) buf_free(&t->token);
+    if (t->result == 0) buf_free(&t->text);
     if (--finished == 0) worker_stop(w);
 }
 
