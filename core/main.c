@@ -41,6 +41,7 @@ static struct {
     struct timer drain_timer;
     struct timer cut_timer; /* runs from the cut to the end */
     int port;               /* of the front door */
+    int reserved;           /* descriptor that keeps it until all workers listen; -1 = none */
     char url[256], admin_url[64];
     bool fresh; /* this start made the database */
     bool stopping, cut;
@@ -48,7 +49,7 @@ static struct {
     void (*next)(void); /* once all have */
     struct err err;     /* what made it fail */
     uint64_t began;
-} run;
+} run = {.reserved = -1};
 
 /* ---- asking every worker ---- */
 
@@ -231,6 +232,8 @@ static void banner(void) {
 }
 
 static void serving(void) {
+    close(run.reserved);
+    run.reserved = -1;
     if (run.err.code) {
         failed();
         return;
@@ -250,29 +253,41 @@ static void serving(void) {
              LOGF("ms", (double)(uv_hrtime() - run.began) / 1e6));
 }
 
+/* An address with the port that was reserved for it. */
+static const char *with_port(const char *address, int port, char out[300]) {
+    const char *colon = strrchr(address, ':');
+    int n = colon ? (int)(colon - address) : 0;
+    snprintf(out, 300, "%.*s%s%d", n, address, n ? ":" : "", port);
+    return out;
+}
+
 static void ask_open(struct question *q) {
     char address[300];
-    const char *colon = strrchr(conf.listen, ':');
-    int n = colon ? (int)(colon - conf.listen) : 0;
-    snprintf(address, sizeof address, "%.*s%s%d", n, conf.listen, n ? ":" : "", run.port);
+    with_port(conf.listen, run.port, address);
     run.doors[q->worker->index] = server_open(q->worker, address, NULL, &q->err);
     answer(q);
 }
 
-static int open_admin(void) {
+/* The admin address when none is set: the port after the front door's, or any. */
+static int reserve_admin(int *port, struct err *e) {
     char address[64];
-    struct err e = {0};
-    if (*conf.admin) {
-        run.admin = server_open(&run.control, conf.admin, &admin_handler, &run.err);
-    } else {
-        snprintf(address, sizeof address, "127.0.0.1:%d", run.port < 65535 ? run.port + 1 : 0);
-        if (listener_probe(address, &e) == 0)
-            run.admin = server_open(&run.control, address, &admin_handler, &e);
-        if (!run.admin)
-            run.admin = server_open(&run.control, "127.0.0.1:0", &admin_handler, &run.err);
-    }
+    int reserved = -1;
+    snprintf(address, sizeof address, "127.0.0.1:%d", run.port + 1);
+    if (run.port < 65535) reserved = listener_reserve(address, port, NULL);
+    return reserved < 0 ? listener_reserve("127.0.0.1:0", port, e) : reserved;
+}
+
+static int open_admin(void) {
+    char address[300];
+    int port;
+    int reserved = *conf.admin ? listener_reserve(conf.admin, &port, &run.err)
+                               : reserve_admin(&port, &run.err);
+    if (reserved < 0) return err_wrap(&run.err, "--admin");
+    with_port(*conf.admin ? conf.admin : "127.0.0.1:0", port, address);
+    run.admin = server_open(&run.control, address, &admin_handler, &run.err);
+    close(reserved);
     if (!run.admin) return run.err.code;
-    snprintf(run.admin_url, sizeof run.admin_url, "http://127.0.0.1:%d", server_port(run.admin));
+    snprintf(run.admin_url, sizeof run.admin_url, "http://127.0.0.1:%d", port);
     return 0;
 }
 
@@ -295,28 +310,12 @@ static int on_worker(struct worker *w, struct err *e) {
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
-static void never_accepted(struct listener *l) {
-    (void)l;
-}
-
-static void port_closed(struct listener *l) {
-    mem_free(l);
-}
-
-/* Learns which port the front door gets, before anybody needs the own URL. The port is free again
- * for a moment until the workers take it. */
+/* Takes the port of the front door, before anybody needs the own URL and long before the workers
+ * listen there. */
 static int choose_port(struct err *e) {
-    int rc = listener_probe(conf.listen, e);
-    struct listener *l = rc == 0 ? mem_zalloc(sizeof *l) : NULL;
-    if (!l) return rc < 0 ? rc : err_set(e, -ENOMEM, "out of memory");
-    rc = listener_open(l, conf.listen, never_accepted, e);
-    if (rc < 0) {
-        mem_free(l);
-        return rc;
-    }
-    run.port = l->port;
-    listener_close(l, port_closed);
-    rc = conf_listening((unsigned)run.port);
+    run.reserved = listener_reserve(conf.listen, &run.port, e);
+    if (run.reserved < 0) return err_wrap(e, "--listen");
+    int rc = conf_listening((unsigned)run.port);
     snprintf(run.url, sizeof run.url, "%s", conf.self_url);
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }

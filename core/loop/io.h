@@ -117,9 +117,10 @@ struct listener {
  * not take is closed and counted (connections_refused). */
 int listener_open(struct listener *l, const char *address, void (*accepted)(struct listener *l),
                   struct err *e);
-/* Is somebody else listening there already? Checked once before the workers share the port. 0 or
- * -EADDRINUSE … */
-int listener_probe(const char *address, struct err *e);
+/* Before the workers share a port: takes it for this process, so that nobody else gets it and a
+ * port that somebody else has is found out; *port becomes the real one. Returns a descriptor that
+ * listens to nothing, to be closed once the listeners are open, or -EADDRINUSE … */
+int listener_reserve(const char *address, int *port, struct err *e);
 /* Inside accepted() only: into a stream prepared by stream_init on the same worker. 0 or negative;
  * then close the stream. */
 int listener_accept(struct listener *l, struct stream *s);

@@ -99,14 +99,14 @@ static int cannot_listen(const struct place *place, int code, struct err *e) {
     case -EADDRINUSE:
         return err_set(e, code,
                        "cannot listen on %s: the port is in use; stop the other program or choose "
-                       "another port with --listen",
+                       "another port",
                        place->text);
     case -EACCES:
     case -EPERM:
         return err_set(
             e, code,
             "cannot listen on %s: ports below 1024 are for root (or CAP_NET_BIND_SERVICE); "
-            "choose a port from 1024 up with --listen",
+            "choose a port from 1024 up",
             place->text);
     case -EADDRNOTAVAIL:
         return err_set(e, code,
@@ -126,12 +126,19 @@ static int switch_on(int fd, int level, int option, int value) {
     return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
 }
 
+enum hold {
+    ALONE,   /* fails also while connections of an earlier listener linger on the port */
+    PATIENT, /* does not mind those */
+    SHARED,  /* others of this user may join; what a listener uses */
+};
+
 /* A socket bound to one address: its descriptor or a negative errno. */
-static int bind_one(const struct sockaddr_storage *sa, socklen_t len, bool share, bool both) {
+static int bind_one(const struct sockaddr_storage *sa, socklen_t len, enum hold hold, bool both) {
     int fd = socket(sa->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    int r = switch_on(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (r == 0 && share) r = switch_on(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    int r = 0;
+    if (hold != ALONE) r = switch_on(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (r == 0 && hold == SHARED) r = switch_on(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (r == 0 && sa->ss_family == AF_INET6)
         r = switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, both ? 0 : 1);
     /* Accepted sockets inherit it: one system call less for each. */
@@ -142,33 +149,46 @@ static int bind_one(const struct sockaddr_storage *sa, socklen_t len, bool share
     return r;
 }
 
-static int bind_place(const struct place *place, bool share, struct err *e) {
+static int bind_place(const struct place *place, enum hold hold, struct err *e) {
     struct sockaddr_storage sa;
     socklen_t len = 0;
     int fd;
     if (place->host[0]) {
         int r = find_host(place, &sa, &len, e);
         if (r < 0) return r;
-        fd = bind_one(&sa, len, share, false);
+        fd = bind_one(&sa, len, hold, false);
     } else {
         any_address(AF_INET6, place->port, &sa, &len);
-        fd = bind_one(&sa, len, share, true);
+        fd = bind_one(&sa, len, hold, true);
         if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL || fd == -EPROTONOSUPPORT) {
             any_address(AF_INET, place->port, &sa, &len);
-            fd = bind_one(&sa, len, share, false);
+            fd = bind_one(&sa, len, hold, false);
         }
     }
     return fd < 0 ? cannot_listen(place, fd, e) : fd;
 }
 
-int listener_probe(const char *address, struct err *e) {
+static int port_of(int fd) {
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0) return -errno;
+    return ntohs(((struct sockaddr_in *)&sa)->sin_port);
+}
+
+/* Bound without SO_REUSEPORT, which fails if anybody has the port; with it from then on, so that
+ * our own listeners may join. Two hosts that start at once cannot both hold it ALONE. */
+int listener_reserve(const char *address, int *port, struct err *e) {
     struct place place;
     int r = parse_place(address, &place, e);
     if (r < 0) return r;
-    int fd = bind_place(&place, false, e);
+    int fd = bind_place(&place, ALONE, e);
+    if (fd == -EADDRINUSE) fd = bind_place(&place, PATIENT, e);
     if (fd < 0) return fd;
+    r = *port = port_of(fd);
+    if (r >= 0) r = switch_on(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (r == 0) return fd;
     close(fd);
-    return 0;
+    return cannot_listen(&place, r, e);
 }
 
 /* ---- accepting ------------------------------------------------------------------------------- */
@@ -288,13 +308,6 @@ int listener_accept(struct listener *l, struct stream *s) {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static int port_of(int fd) {
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof sa;
-    if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0) return -errno;
-    return ntohs(((struct sockaddr_in *)&sa)->sin_port);
-}
-
 int listener_open(struct listener *l, const char *address, void (*accepted)(struct listener *l),
                   struct err *e) {
     struct worker *w = worker_self();
@@ -306,7 +319,7 @@ int listener_open(struct listener *l, const char *address, void (*accepted)(stru
     timer_init(&l->rest, rested);
     int r = parse_place(address, &place, e);
     if (r < 0) return r;
-    l->fd = bind_place(&place, true, e);
+    l->fd = bind_place(&place, SHARED, e);
     if (l->fd < 0) return l->fd;
     r = open_spare(l);
     if (r == 0) r = l->port = port_of(l->fd);

@@ -152,6 +152,12 @@ it("data, keys and passwords survive a restart; what is kept is the owner's alon
     assert.equal(fs.statSync(path.join(kept.home, name)).mode & 0o077, 0, name);
 });
 
+// Keys take from a few hundredths of a second to more than a whole one, as luck has it.
+it("a first start with a slow key is not taken for a script that runs too long", async (t) => {
+  const args = ["--lua-turn-soft", "5ms", "--lua-turn-hard", "40ms"];
+  for (let i = 0; i < 3; i++) await (await startHost(t, { test: false, args })).stop();
+});
+
 it("a first start says the address, the admin's slug and where the password is", async (t) => {
   const fresh = await startHost(t, { test: false, env: { MOONBUS_ADMIN_PASSWORD: "" } });
   const output = () => fresh.lines.join("\n");
@@ -185,7 +191,18 @@ it("a port in use is named", async (t) => {
   const { port } = taken.address();
   const done = await refused(["--listen", `127.0.0.1:${port}`], { OB_TEST: "true" });
   assert.ok(done.output.includes(`${port}`), done.output);
-  assert.match(done.output, /use/);
+  assert.match(done.output, /--listen: .* is in use/);
+  const admin = await refused(["--admin", `127.0.0.1:${port}`], { OB_TEST: "true" });
+  assert.match(admin.output, /--admin: .* is in use/);
+});
+
+it("the admin address cannot be the front door's", async () => {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  const both = ["--listen", `127.0.0.1:${port}`, "--admin", `127.0.0.1:${port}`];
+  assert.match((await refused(both, { OB_TEST: "true" })).output, /--admin: .* is in use/);
 });
 
 it("a second host on the same port is refused too", async (t) => {

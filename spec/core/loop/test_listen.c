@@ -18,7 +18,8 @@ static void an_address_that_is_none_is_refused_with_the_forms_that_are(void **st
         struct err e = {0};
         if (listener_open(&door, bad[i], door_accepted, &e) != -EINVAL) fail_msg("%s", bad[i]);
         assert_non_null(strstr(e.text, "write PORT, HOST:PORT, [IPV6]:PORT or *:PORT"));
-        assert_int_equal(listener_probe(bad[i], &e), -EINVAL);
+        int port;
+        assert_int_equal(listener_reserve(bad[i], &port, &e), -EINVAL);
     }
 }
 
@@ -89,17 +90,18 @@ static void a_port_in_use_is_named_with_what_to_do(void **state) {
     snprintf(address, sizeof address, "127.0.0.1:%d", port);
     snprintf(sentence, sizeof sentence,
              "cannot listen on %s: the port is in use; stop the other program or choose another "
-             "port with --listen",
+             "port",
              address);
-    assert_int_equal(listener_probe(address, &e), -EADDRINUSE);
+    assert_int_equal(listener_reserve(address, &port, &e), -EADDRINUSE);
     assert_string_equal(e.text, sentence);
     e.text[0] = '\0';
     assert_int_equal(listener_open(&door, address, door_accepted, &e), -EADDRINUSE);
     assert_string_equal(e.text, sentence);
     snprintf(address, sizeof address, "*:%d", port);
-    assert_int_equal(listener_probe(address, &e), -EADDRINUSE);
+    assert_int_equal(listener_reserve(address, &port, &e), -EADDRINUSE);
     close(fd);
-    assert_int_equal(listener_probe(address, &e), 0);
+    assert_true((fd = listener_reserve(address, &port, &e)) >= 0);
+    close(fd);
 }
 
 static void workers_share_a_port_and_a_second_host_finds_it_taken(void **state) {
@@ -112,10 +114,28 @@ static void workers_share_a_port_and_a_second_host_finds_it_taken(void **state) 
     memset(&second, 0, sizeof second);
     assert_int_equal(listener_open(&second, address, door_accepted, &e), 0);
     assert_int_equal(second.port, door.port);
-    assert_int_equal(listener_probe(address, &e), -EADDRINUSE);
+    int port, fd;
+    assert_int_equal(listener_reserve(address, &port, &e), -EADDRINUSE);
     listener_close(&second, NULL);
     door_close();
-    assert_int_equal(listener_probe(address, &e), 0);
+    assert_true((fd = listener_reserve(address, &port, &e)) >= 0);
+    close(fd);
+}
+
+static void a_reserved_port_is_for_our_listeners_alone(void **state) {
+    (void)state;
+    struct err e = {0};
+    char address[64];
+    int port, again;
+    int fd = listener_reserve("127.0.0.1:0", &port, &e);
+    assert_true(fd >= 0 && port > 0);
+    snprintf(address, sizeof address, "127.0.0.1:%d", port);
+    assert_int_equal(listener_reserve(address, &again, &e), -EADDRINUSE);
+    door_open(address);
+    assert_int_equal(door.port, port);
+    close(fd);
+    assert_int_equal(listener_reserve(address, &again, &e), -EADDRINUSE);
+    door_close();
 }
 
 static void closing_a_listener_that_never_opened_answers_too(void **state) {
@@ -347,6 +367,7 @@ int main(void) {
         HERE(an_address_of_another_machine_is_named),
         HERE(a_port_for_root_only_is_named),
         HERE(a_port_in_use_is_named_with_what_to_do),
+        HERE(a_reserved_port_is_for_our_listeners_alone),
         HERE(workers_share_a_port_and_a_second_host_finds_it_taken),
         HERE(closing_a_listener_that_never_opened_answers_too),
         HERE(a_burst_of_connections_is_taken_in_several_turns),
