@@ -336,6 +336,7 @@ struct child {
     struct vm *vm;
     struct task *task; /* NULL when it is over */
     bool handle;       /* a script can still ask for the outcome */
+    bool closed;       /* the handle's scope was left: nobody asks any more */
     bool taken;        /* somebody has seen the outcome */
     struct outcome outcome;
     struct list joins; /* struct join.link: who waits */
@@ -362,7 +363,10 @@ static void child_release(struct child *c) {
 static void child_ended(struct task *t, enum task_end end, int nresults) {
     struct child *c = t->data;
     if (end != TASK_RETURNED && end != TASK_CANCELED) task_error(t, &c->error, NULL);
-    keep(&c->outcome, t, end, nresults);
+    if (c->closed && list_empty(&c->joins))
+        c->outcome.end = TASK_CANCELED;
+    else
+        keep(&c->outcome, t, end, nresults);
     c->task = NULL;
     for (struct list *node; (node = list_pop(&c->joins));)
         op_finish(&LIST_ENTRY(node, struct join, link)->op);
@@ -445,6 +449,18 @@ static int handle_cancel(lua_State *L) {
     return 0;
 }
 
+/* At the end of its scope nobody is interested in the outcome any more: it must not wait for the
+ * collector to find the handle. */
+static int handle_close(lua_State *L) {
+    struct child *c = check_child(L);
+    handle_cancel(L);
+    c->closed = true;
+    if (c->task) return 0;
+    outcome_drop(c->vm, &c->outcome);
+    c->outcome.end = TASK_CANCELED;
+    return 0;
+}
+
 static int handle_detach(lua_State *L) {
     struct child *c = check_child(L);
     if (c->task && task_detach(c->task) < 0) vm_throw_memory(L);
@@ -512,7 +528,9 @@ const struct lib_doc lib_task_docs[] = {
     {"Task:join", "fun(self: Task): any ...",
      "Waits for the task's end: its results, or its error raised again; nil, message, "
      "\"canceled\" when it was cancelled."},
-    {"Task:cancel", "fun(self: Task)", "Ends the task; its <close> variables run."},
+    {"Task:cancel", "fun(self: Task)",
+     "Ends the task; its <close> variables run. A task in a <close> variable ends with its scope, "
+     "and what it returned is gone with it."},
     {"Task:detach", "fun(self: Task): Task", "task.detach."},
     {"Task:running", "fun(self: Task): boolean", "Whether it is not over yet."},
     {NULL, NULL, NULL},
@@ -525,7 +543,7 @@ int lib_task(lua_State *L) {
         {"detach", handle_detach},
         {"running", handle_running},
         {"__gc", handle_gc},
-        {"__close", handle_cancel},
+        {"__close", handle_close},
         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {

@@ -314,6 +314,27 @@ static void joins_end_with_their_tasks(void **state) {
     script_close(&s);
 }
 
+/* A ticker that beats every second would otherwise hold the results of all beats that the collector
+ * has not come to. */
+static void a_closed_handle_keeps_no_results(void **state) {
+    struct script s;
+    open_prepared(&s);
+    lua_gc(s.vm->L, LUA_GCSTOP);
+    check(&s,
+          "for i = 1, 50 do local h <close> = task.spawn(function() return i, 'x' end) "
+          "assert(h:join() == i) end\n"
+          "for i = 1, 50 do local h <close> = task.spawn(function() return i end) sleep(0) end\n"
+          "for i = 1, 50 do local h <close> = task.spawn(sleep, 60000) end sleep(0)",
+          "");
+    assert_int_equal(s.vm->n_refs, 0);
+    check(
+        &s,
+        "local kept do local h <close> = task.spawn(function() return 1 end) sleep(1) kept = h end "
+        "return kept:join()",
+        "nil|the task was cancelled|canceled");
+    script_close(&s);
+}
+
 static void a_failure_that_nobody_sees_is_logged(void **state) {
     struct script s;
     struct buf out;
@@ -394,6 +415,7 @@ int main(void) {
         cmocka_unit_test(a_spawned_task_can_be_cancelled),
         cmocka_unit_test(a_child_can_cancel_its_parent),
         cmocka_unit_test(joins_end_with_their_tasks),
+        cmocka_unit_test(a_closed_handle_keeps_no_results),
         cmocka_unit_test(a_failure_that_nobody_sees_is_logged),
         cmocka_unit_test(only_a_running_task_has_children),
         cmocka_unit_test(cancelling_a_parent_in_any_state_ends_the_tree),
