@@ -75,6 +75,8 @@
       "Bytes waiting for a slow peer before the producer pauses.") \
     X(DUR, header_timeout, NULL, "10s", 100, 0, "Time for a whole request head.") \
     X(DUR, body_timeout, NULL, "15s", 100, 0, "Longest silence inside a request body.") \
+    X(DUR, half_close_timeout, NULL, "1s", 1, 0, \
+      "How long a client that ended its own side may wait for the next byte of its answer.") \
     X(DUR, write_timeout, NULL, "30s", 100, 0, \
       "Longest time that a client takes no byte of its response.") \
     X(DUR, idle_timeout, NULL, "60s", 100, 0, "Life of an idle keep-alive connection.") \

@@ -153,7 +153,8 @@ static enum conn_phase phase_now(const struct conn *c) {
     if (c->state == CONN_FINISHING) return PHASE_NONE;
     if (!x) return PHASE_IDLE;
     if (!x->routed) return PHASE_HEADER;
-    if (x->tunnel || x->all_in) return PHASE_NONE;
+    if (x->tunnel) return PHASE_NONE;
+    if (x->all_in) return c->eof ? PHASE_HALF : PHASE_NONE;
     return x->reading || x->ended ? PHASE_BODY : PHASE_NONE;
 }
 
@@ -192,6 +193,10 @@ static void watch(struct conn *c, bool fresh) {
         ns = conf.write_timeout;
         c->mark = same ? c->mark : taken_by_client(c);
         break;
+    case PHASE_HALF:
+        ns = conf.half_close_timeout;
+        c->mark = same ? c->mark : c->out;
+        break;
     }
     if (same) return;
     if (timer_arm(c->server->http->worker, &c->timer, ms_of(ns)) < 0) conn_break(c, -ENOMEM);
@@ -203,8 +208,13 @@ static void timed_out(struct timer *t) {
     c->phase = PHASE_NONE;
     if (phase == PHASE_IDLE) close_now(c);
     if (phase == PHASE_IDLE || phase == PHASE_NONE) return;
-    if (phase == PHASE_WRITE && taken_by_client(c) != c->mark) {
+    if ((phase == PHASE_WRITE && taken_by_client(c) != c->mark) ||
+        (phase == PHASE_HALF && c->out != c->mark)) {
         watch(c, false);
+        return;
+    }
+    if (phase == PHASE_HALF) {
+        conn_lost(c, ERR_CLOSED);
         return;
     }
     stat_add(STAT_CLIENT_TIMEOUTS, 1);
@@ -410,7 +420,9 @@ static void on_data(struct stream *s, char *p, size_t n) {
     if (c->state != CONN_CLOSED) watch(c, true);
 }
 
-/* The client will send no more. What it asked for in full is still answered. */
+/* The client will send no more. It may have gone, or only ended its own side: nothing tells before
+ * something is written to it. So what it asked for in full is still answered, if that does not take
+ * long. */
 static void on_eof(struct stream *s) {
     struct conn *c = conn_of(s);
     struct exchange *x = c->x;
@@ -426,7 +438,7 @@ static void on_eof(struct stream *s) {
     } else {
         x->close = true;
     }
-    if (c->state == CONN_FINISHING) watch(c, false);
+    if (c->state != CONN_CLOSED) watch(c, false);
 }
 
 static void on_error(struct stream *s, int code) {

@@ -37,7 +37,7 @@ static inline int setup(void **state) {
     conf.keepalive_requests = 1000;
     conf.write_high = 64 * 1024;
     conf.header_timeout = conf.body_timeout = conf.write_timeout = conf.idle_timeout =
-        60000000000ull;
+        conf.half_close_timeout = 60000000000ull;
     conf.connect_timeout = 5000000000ull;
     conf.upstream_timeout = conf.upstream_idle_timeout = 9000000000ull;
     conf.upstream_idle = 16;

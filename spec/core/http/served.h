@@ -231,7 +231,7 @@ static inline void default_settings(void) {
     conf.max_headers = 30;
     conf.write_high = 65536;
     conf.header_timeout = conf.body_timeout = conf.write_timeout = conf.idle_timeout =
-        60 * 1000000000ull;
+        conf.half_close_timeout = 60 * 1000000000ull;
     conf.keepalive_requests = 100000;
     conf.log_access = true;
     conf.token_auto_refresh_off = false;

@@ -118,6 +118,38 @@ static void a_half_closed_client_still_gets_its_answer(void **state) {
     UNTIL(nobody_left());
 }
 
+static void a_client_that_ended_its_side_and_gets_nothing_counts_as_gone(void **state) {
+    conf.half_close_timeout = 50 * ms;
+    struct raw *r = client();
+    raw_send(r, GET("/wait"));
+    raw_end(r);
+    UNTIL(seen.gone == 1);
+    assert_int_equal(seen.code, ERR_CLOSED);
+    UNTIL(raw_over(r));
+    assert_int_equal(r->total, 0);
+    UNTIL(nobody_left());
+}
+
+static void a_half_closed_client_is_served_while_bytes_come(void **state) {
+    conf.half_close_timeout = 300 * ms;
+    struct raw *r = client();
+    raw_send(r, GET("/wait"));
+    raw_end(r);
+    UNTIL(seen.x && seen.x->conn->eof);
+    exchange_begin(seen.x, 200, NULL, 0, -1);
+    uint64_t began = raw_worker.now_ms;
+    while (raw_worker.now_ms - began < 900) {
+        uint64_t sent = raw_worker.now_ms;
+        exchange_write(seen.x, "tick\n", 5);
+        UNTIL(raw_worker.now_ms - sent >= 20);
+    }
+    assert_int_equal(seen.gone, 0);
+    exchange_end(seen.x);
+    UNTIL(r->eof);
+    assert_false(r->broken);
+    assert_int_equal(seen.gone, 0);
+}
+
 /* ---- slow clients --------------------------------------------------------------------------- */
 
 static void a_slow_client_slows_its_producer_down(void **state) {
@@ -527,6 +559,8 @@ int main(void) {
         T(a_write_that_fails_is_told_at_the_end_of_the_turn),
         T(a_handler_that_ends_first_does_not_hear_of_the_break),
         T(a_half_closed_client_still_gets_its_answer),
+        T(a_client_that_ended_its_side_and_gets_nothing_counts_as_gone),
+        T(a_half_closed_client_is_served_while_bytes_come),
         T(a_slow_client_slows_its_producer_down),
         T(the_next_request_waits_until_the_answer_before_is_taken),
         T(a_head_that_takes_too_long_is_refused),
