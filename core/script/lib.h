@@ -56,6 +56,10 @@ struct buf *lib_buf(struct buf *mine);
  * index of a table of strings, numbers and booleans, 0 = none. */
 void lib_log_line(lua_State *L, enum log_level level, struct str message, int fields);
 
+/* [lib_token.c] Pushes the table that scripts know a token's claims as. */
+struct claims;
+void lib_push_claims(lua_State *L, const struct claims *c);
+
 /* [lib_time.c] time.sleep, which is task.sleep, too. */
 int lib_sleep(lua_State *L);
 

@@ -13,6 +13,16 @@
 #include "core/script/lib.h"
 #include "core/script/task.h"
 
+/* The text lies in userdata while it is pushed: that may throw. */
+static int push_and_free(lua_State *L, struct buf *text) {
+    size_t n = text->n;
+    char *copy = lua_newuserdatauv(L, n + 1, 0);
+    if (n) memcpy(copy, text->p, n);
+    buf_free(text);
+    lua_pushlstring(L, copy, n);
+    return 1;
+}
+
 /* cli.config(json, ...flags) -> text; or nil, message, code */
 static int l_config(lua_State *L) {
     const char *argv[66], *rest[1];
@@ -26,12 +36,7 @@ static int l_config(lua_State *L) {
     struct buf out;
     buf_init(&out);
     conf_print(&out, json);
-    size_t n = out.n;
-    char *copy = lua_newuserdatauv(L, n + 1, 0);
-    if (n) memcpy(copy, out.p, n);
-    buf_free(&out);
-    lua_pushlstring(L, copy, n);
-    return 1;
+    return push_and_free(L, &out);
 }
 
 /* cli.markdown() -> the settings as tables for the README */
@@ -39,12 +44,7 @@ static int l_markdown(lua_State *L) {
     struct buf out;
     buf_init(&out);
     conf_markdown(&out);
-    size_t n = out.n;
-    char *copy = lua_newuserdatauv(L, n + 1, 0);
-    if (n) memcpy(copy, out.p, n);
-    buf_free(&out);
-    lua_pushlstring(L, copy, n);
-    return 1;
+    return push_and_free(L, &out);
 }
 
 /* cli.ask_secret(prompt) -> line typed without echo; nil at the end of input */

@@ -7,7 +7,6 @@
 #include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/script/fields.h"
-#include "core/script/json.h"
 #include "core/script/lib.h"
 #include "core/script/lib_url.h"
 #include "core/script/serve.h"
@@ -144,35 +143,10 @@ static int l_header(lua_State *L) {
 
 /* The verified caller, or nil. */
 static void push_account(lua_State *L, const struct exchange *x) {
-    const struct claims *c = x->auth;
-    if (!c) {
+    if (x->auth)
+        lib_push_claims(L, x->auth);
+    else
         lua_pushnil(L);
-        return;
-    }
-    lua_createtable(L, 0, 8);
-    const struct {
-        const char *name;
-        struct str value;
-    } parts[] = {{"id", c->user},
-                 {"app", c->app},
-                 {"slug", c->slug},
-                 {"device", c->device},
-                 {"organization", c->organization},
-                 {"token", c->id}};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (!parts[i].value.n) continue;
-        push_str(L, parts[i].value);
-        lua_setfield(L, -2, parts[i].name);
-    }
-    lua_pushinteger(L, c->expires);
-    lua_setfield(L, -2, "expires");
-    lua_createtable(L, c->n_roles, 0);
-    for (int i = 0; i < c->n_roles; i++) {
-        push_str(L, c->roles[i]);
-        lua_rawseti(L, -2, i + 1);
-    }
-    json_mark_list(L, -1);
-    lua_setfield(L, -2, "roles");
 }
 
 static bool is(struct str key, const char *name) {

@@ -17,13 +17,6 @@ struct drain {
     struct serving *s;
 };
 
-static struct exchange *part(struct serving *s) {
-    struct exchange *x = s->x;
-    s->x = NULL;
-    s->task->exchange = NULL;
-    return x;
-}
-
 /* ---- status and fields ---- */
 
 static int l_status(lua_State *L) {
@@ -86,7 +79,7 @@ static int answer(lua_State *L, struct serving *s, int at) {
     struct str type = lib_opt_str(L, at + 2, body.n ? STR("text/plain; charset=utf-8") : STR(""));
     if (s->x->begun) return luaL_error(L, "the response has begun");
     default_type(s, type);
-    exchange_answer_fields(part(s), status, s->fields, s->n_fields, body);
+    exchange_answer_fields(serve_part(s), status, s->fields, s->n_fields, body);
     return 0;
 }
 
@@ -131,7 +124,7 @@ static int answer_json(lua_State *L, struct serving *s, int at) {
     const char *why = NULL;
     if (json_encode(L, at, out, &json_default, NULL, &why) < 0) return say_where(L, at);
     default_type(s, STR("application/json"));
-    exchange_answer_fields(part(s), status, s->fields, s->n_fields, buf_view(out));
+    exchange_answer_fields(serve_part(s), status, s->fields, s->n_fields, buf_view(out));
     return 0;
 }
 
@@ -148,7 +141,7 @@ static int l_json(lua_State *L) {
 static int l_nowhere(lua_State *L) {
     struct serving *s = serve_check(L, SERVE_RESPONSE);
     if (s->x->begun) return luaL_error(L, "the response has begun");
-    struct exchange *x = part(s);
+    struct exchange *x = serve_part(s);
     x->cors = false;
     exchange_plain(x, 404, "no instances found");
     return 0;
@@ -221,7 +214,7 @@ static int l_write(lua_State *L) {
 static int l_finish(lua_State *L) {
     struct serving *s = serve_check(L, SERVE_RESPONSE);
     begin(s);
-    exchange_end(part(s));
+    exchange_end(serve_part(s));
     return 0;
 }
 

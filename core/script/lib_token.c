@@ -126,7 +126,7 @@ static void set(lua_State *L, const char *name, struct str s) {
     lua_setfield(L, -2, name);
 }
 
-static void push_claims(lua_State *L, const struct claims *c) {
+void lib_push_claims(lua_State *L, const struct claims *c) {
     lua_createtable(L, 0, 9);
     set(L, "id", c->user);
     set(L, "app", c->app);
@@ -168,7 +168,7 @@ static int l_verify(lua_State *L) {
     lua_setmetatable(L, -2);
     enum token_status status = token_verify(text, now(), c, &e);
     if (status == TOKEN_INVALID) return op_fail(L, -EINVAL, e.text);
-    push_claims(L, *c);
+    lib_push_claims(L, *c);
     lua_pushstring(L, status == TOKEN_OK ? "ok" : "expired");
     token_claims_give(*c);
     *c = NULL;

@@ -332,14 +332,15 @@ static void compare(struct reload *r, struct generation *g) {
         add_change(r, s, g);
 }
 
-static int found_in_folder(void *arg, struct str folder) {
-    struct reload *r = arg;
+static int found(struct reload *r, struct str folder, bool embedded) {
     struct err e = {0};
     char name[256];
     snprintf(name, sizeof name, "%.*s", STR_FMT(folder));
     struct service *s = service_by_folder(folder);
-    if (!wanted(r, name, s ? s->host : NULL)) return 0;
-    struct generation *g = generation_read(service_root, folder, &e);
+    /* The embedded one serves when the user's tree has no folder of that name. */
+    if (!wanted(r, name, s ? s->host : NULL) || (embedded && has_folder(name))) return 0;
+    struct generation *g =
+        embedded ? generation_embedded(folder, &e) : generation_read(service_root, folder, &e);
     if (g)
         compare(r, g);
     else
@@ -348,21 +349,12 @@ static int found_in_folder(void *arg, struct str folder) {
     return 0;
 }
 
-/* The embedded one serves when the user's tree has no folder of that name. */
+static int found_in_folder(void *arg, struct str folder) {
+    return found(arg, folder, false);
+}
+
 static int found_embedded(void *arg, struct str folder) {
-    struct reload *r = arg;
-    struct err e = {0};
-    char name[256];
-    snprintf(name, sizeof name, "%.*s", STR_FMT(folder));
-    struct service *s = service_by_folder(folder);
-    if (!wanted(r, name, s ? s->host : NULL) || has_folder(name)) return 0;
-    struct generation *g = generation_embedded(folder, &e);
-    if (g)
-        compare(r, g);
-    else
-        failed(r, name, &e);
-    generation_give(g);
-    return 0;
+    return found(arg, folder, true);
 }
 
 static void find_removed(struct reload *r) {

@@ -47,8 +47,7 @@ int serve_raise(lua_State *L, int status, struct str text) {
     return lua_error(L);
 }
 
-/* Takes the exchange away from the task: nothing of it may be touched through `s` any more. */
-static struct exchange *part(struct serving *s) {
+struct exchange *serve_part(struct serving *s) {
     struct exchange *x = s->x;
     s->x = NULL;
     s->task->exchange = NULL;
@@ -56,7 +55,7 @@ static struct exchange *part(struct serving *s) {
 }
 
 void serve_fail(struct serving *s, int status, const char *text) {
-    struct exchange *x = part(s);
+    struct exchange *x = serve_part(s);
     if (x->begun) {
         exchange_abort(x);
         return;
@@ -108,7 +107,7 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     switch (end) {
     case TASK_RETURNED:
         if (s->x && s->x->begun)
-            exchange_end(part(s));
+            exchange_end(serve_part(s));
         else if (s->x)
             over(s, t, "handler did not answer", 500, "Internal Server Error");
         break;
@@ -186,7 +185,7 @@ static void on_drained(struct exchange *x) {
 
 static void on_gone(struct exchange *x, int code) {
     struct serving *s = x->data;
-    part(s);
+    serve_part(s);
     task_cancel(s->task);
 }
 

@@ -34,6 +34,8 @@ struct serving {
 struct serving *serve_check(lua_State *L, const char *name);
 /* The same, NULL when it is over. */
 struct serving *serve_find(lua_State *L, const char *name);
+/* Takes the exchange away from the task: nothing of it may be touched through `s` any more. */
+struct exchange *serve_part(struct serving *s);
 /* Userdata for the request (or response) of `s`. Protected context. */
 void serve_push(lua_State *L, struct serving *s, const char *name);
 #define SERVE_REQUEST  "host.request"

@@ -131,8 +131,7 @@ it("edits under load: no failed request, no growth, nothing left behind", async 
   const clients = Promise.all(Array.from({ length: 16 }, client));
   clients.catch(() => (stop = true));
 
-  // References are not among them: those of finished tasks' results go with the next collection.
-  const figures = ["tasks_open", "ops_open", "states_open"];
+  const figures = ["tasks_open", "ops_open", "refs_open", "states_open"];
   const look = async () => {
     const values = await metrics(busy.adminUrl);
     return Object.fromEntries(figures.map((name) => [name, values.get(`moonbus_${name}`)]));
