@@ -13,6 +13,7 @@
 #include "core/base/mem.h"
 #include "core/http/pool.h"
 #include "core/http/proxy.h"
+#include "core/http/trust.h"
 #include "core/loop/dns.h"
 #include "core/loop/io.h"
 #include "core/loop/watch.h"
@@ -43,7 +44,9 @@ static struct {
     int port;               /* of the front door */
     int reserved;           /* descriptor that keeps it until all workers listen; -1 = none */
     char url[256], admin_url[64];
-    bool fresh; /* this start made the database */
+    bool fresh;       /* this start made the database */
+    bool opening;     /* the workers have been asked to listen */
+    bool stop_wanted; /* a signal came meanwhile */
     bool stopping, cut;
     int waiting;        /* workers that have not answered the current question */
     void (*next)(void); /* once all have */
@@ -203,6 +206,8 @@ static void on_signal(uv_signal_t *handle, int number) {
         service_reload(STR(""), reloaded, NULL);
     else if (run.stopping)
         cut();
+    else if (run.opening)
+        run.stop_wanted = true; /* one question at a time: serving() comes at once */
     else
         stop();
 }
@@ -213,11 +218,6 @@ static void on_change(struct watch *w, void *arg) {
 }
 
 /* ---- starting ---- */
-
-static void failed(void) {
-    if (run.stopping) return;
-    stop();
-}
 
 static void banner(void) {
     if (!run.fresh || conf.test) return;
@@ -234,8 +234,9 @@ static void banner(void) {
 static void serving(void) {
     close(run.reserved);
     run.reserved = -1;
-    if (run.err.code) {
-        failed();
+    run.opening = false;
+    if (run.err.code || run.stop_wanted) {
+        stop();
         return;
     }
     struct err e = {0};
@@ -293,15 +294,16 @@ static int open_admin(void) {
 
 static void services_started(void *arg, int result, const char *why) {
     (void)arg;
+    if (run.stopping) return; /* before it served: what was starting is being cancelled */
     if (result < 0) {
         err_set(&run.err, result, "%s", why);
-        failed();
-        return;
-    }
-    if (open_admin() < 0)
-        failed();
-    else
+        stop();
+    } else if (open_admin() < 0) {
+        stop();
+    } else {
+        run.opening = true;
         ask_all(ask_open, serving);
+    }
 }
 
 static int on_worker(struct worker *w, struct err *e) {
@@ -369,6 +371,14 @@ static void raise_descriptors(void) {
         r.rlim_cur = r.rlim_max;
         setrlimit(RLIMIT_NOFILE, &r);
     }
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY) return;
+    /* A part is for instances, files and the admin address: idle clients must not take it. */
+    int64_t most = (int64_t)(r.rlim_cur - r.rlim_cur / 4) - 64;
+    if (most < 16) most = 16;
+    if (conf.max_connections <= most) return;
+    log_info("max_connections is lowered: the system allows too few descriptors",
+             LOGI("max_connections", most), LOGI("descriptors", r.rlim_cur));
+    conf.max_connections = most;
 }
 
 static int start_threads(struct err *e) {
@@ -390,7 +400,9 @@ static int start(struct err *e) {
     host.started = (int64_t)time(NULL);
     raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
-    int rc = seal_start(e);
+    int rc = trust_set(conf.trusted_proxies, e);
+    if (rc < 0) return err_wrap(e, "--trusted-proxies");
+    rc = seal_start(e);
     if (rc < 0 || (rc = home_open(e)) < 0) return rc;
     unsigned char secret[16];
     seal_random(secret, sizeof secret);

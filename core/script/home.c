@@ -40,7 +40,17 @@ static int make_temporary(struct err *e) {
     return 0;
 }
 
+/* With the folders above it. */
 static int make_folder(struct err *e) {
+    char path[1024];
+    if (snprintf(path, sizeof path, "%s", conf.home) >= (int)sizeof path)
+        return err_set(e, -ENAMETOOLONG, "the path of the home folder is too long");
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        mkdir(path, 0777); /* the last one says what is wrong */
+        *p = '/';
+    }
     if (mkdir(conf.home, 0700) == 0 || errno == EEXIST) return 0;
     int code = errno;
     return err_set(e, -code, "cannot make the home folder %s: %s; choose another with --home",

@@ -1,11 +1,14 @@
 // The process: how it starts, what it says, how it stops, what it does when it cannot start.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 
 import {
   after,
+  binary,
   call,
   it,
   login,
@@ -156,6 +159,24 @@ it("data, keys and passwords survive a restart; what is kept is the owner's alon
 it("a first start with a slow key is not taken for a script that runs too long", async (t) => {
   const args = ["--lua-turn-soft", "5ms", "--lua-turn-hard", "40ms"];
   for (let i = 0; i < 3; i++) await (await startHost(t, { test: false, args })).stop();
+});
+
+it("a host that is told to stop while it starts ends in order", async (t) => {
+  const cwd = scratch(t);
+  for (let delay = 4; delay < 60; delay += 4) {
+    const child = spawn(binary, ["run", ...FLAGS], {
+      cwd,
+      env: { PATH: process.env.PATH, HOME: cwd, OB_TEST: "true", TMPDIR: cwd },
+    });
+    let output = "";
+    child.stderr.on("data", (data) => (output += data));
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    child.kill("SIGTERM");
+    const [code, signal] = await once(child, "close");
+    // Before the host listens for signals the system ends it.
+    assert.ok(code === 0 || signal === "SIGTERM", `${delay} ms: ${code} ${signal}\n${output}`);
+    assert.doesNotMatch(output.split('"msg":"stopping"')[1] ?? "", /Server started|error/);
+  }
 });
 
 it("a first start says the address, the admin's slug and where the password is", async (t) => {
