@@ -35,6 +35,9 @@
     X(BOOL, dev, NULL, "false", 0, 0, "Development: errors are shown to callers in full.") \
     X(BOOL, test, "OB_TEST", "false", 0, 0, \
       "Test mode: temporary home folder, well-known admin password, cheap password hashes.") \
+    X(STR, trusted_proxies, NULL, "", 0, 0, \
+      "Addresses and networks of proxies in front (10.0.0.0/8, ::1): their X-Forwarded-*, " \
+      "Forwarded and X-Real-IP go on; those of all others are replaced.") \
     X(STR, node_id, "OB_NODE_ID", "", 0, 0, \
       "Stable id of this host in the registry; empty = generated once.") \
     X(STR, az, "OB_AZ", "", 0, 0, "Availability zone shown in the registry.") \
@@ -47,10 +50,11 @@
     X(BOOL, token_auto_refresh_off, "OB_TOKEN_AUTO_REFRESH_OFF", "false", 0, 0, \
       "Expired tokens are refused instead of being refreshed on the way.") \
     X(BOOL, verify_contacts, "OB_VERIFY_CONTACTS", "false", 0, 0, \
-      "Contacts must be verified by a one-time password.") \
+      "Contacts must be verified by a one-time password; nothing sends those yet, so that " \
+      "registering with a contact is refused.") \
     X(SECRET, encryption_key, "OB_ENCRYPTION_KEY", "", 0, 0, \
-      "Key that seals secrets at rest, 32 bytes; empty = made at the first start and kept in the " \
-      "home folder.") \
+      "Key for sealing secrets at rest, 32 bytes; checked, and kept for the secret service to " \
+      "come.") \
     X(INT, pass_threads, NULL, "0", 0, 64, "Threads that hash passwords; 0 = half the cores.") \
     X(INT, pass_queue, NULL, "256", 1, 100000, \
       "Password hashes that may wait; more are answered 503.") \

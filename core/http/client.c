@@ -529,7 +529,7 @@ static void on_data(struct stream *s, char *p, size_t n) {
 /* Would a repeat be safe after the connection ended now? */
 static bool harmless(const struct call *c) {
     if (!c->connected || c->sent == stream_pending(&c->conn->stream)) return true;
-    return c->reused && !c->got_bytes && c->idempotent;
+    return !c->got_bytes && c->idempotent;
 }
 
 /* The upstream ended its side of a tunnel. */
@@ -631,7 +631,7 @@ static int fail(struct call *c, const struct err *e, bool clean) {
 }
 
 static int failf(struct call *c, int code, bool clean, const char *what) {
-    struct err e;
+    struct err e = {0};
     err_set(&e, code, "%s (%s)", what, code <= ERR_CONFLICT ? err_name(code) : uv_strerror(code));
     return fail(c, &e, clean);
 }

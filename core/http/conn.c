@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
 #include "core/base/conf.h"
@@ -23,6 +24,8 @@
 /* How long, and how many bytes, a client may go on sending after its last answer. */
 #define LINGER_MS    2000
 #define LINGER_BYTES ((size_t)64 << 20)
+/* While nothing is read from a client, how often one looks whether it is still there. */
+#define HELD_LOOK_MS 1000
 
 static const struct stream_ops stream_ops;
 
@@ -153,6 +156,7 @@ static enum conn_phase phase_now(const struct conn *c) {
     if (c->state == CONN_FINISHING) return PHASE_NONE;
     if (!x) return PHASE_IDLE;
     if (!x->routed) return PHASE_HEADER;
+    if (c->held && !x->ended) return PHASE_HELD;
     if (x->tunnel) return PHASE_NONE;
     if (x->all_in) return c->eof ? PHASE_HALF : PHASE_NONE;
     return x->reading || x->ended ? PHASE_BODY : PHASE_NONE;
@@ -166,6 +170,40 @@ static uint64_t taken_by_client(const struct conn *c) {
     bool known = uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) == 0 &&
                  ioctl(fd, SIOCOUTQ, &queued) == 0;
     return c->out - stream_pending(&c->stream) - (known ? (uint64_t)queued : 0);
+}
+
+/* How the kernel sees the connection. Reading is paused, so nobody tells us that the client ended
+ * its side (TCP_CLOSE_WAIT) or reset the connection (TCP_CLOSE). */
+static int tcp_state(const struct conn *c) {
+    uv_os_fd_t fd;
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    if (uv_fileno((const uv_handle_t *)&c->stream.tcp, &fd) < 0 ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+        return TCP_CLOSE;
+    return info.tcpi_state;
+}
+
+static uint64_t progress(const struct conn *c) {
+    return c->out + c->x->received;
+}
+
+static void held_begins(struct conn *c) {
+    c->mark = progress(c);
+    c->quiet_ms = 0;
+}
+
+/* True when the client has gone, or ended its side and nothing moves any more. */
+static bool held_in_vain(struct conn *c) {
+    int state = tcp_state(c);
+    if (state == TCP_CLOSE) return true;
+    if (state != TCP_CLOSE_WAIT || progress(c) != c->mark) {
+        held_begins(c);
+        return false;
+    }
+    c->quiet_ms += HELD_LOOK_MS;
+    bool answering = c->x->all_in && !c->x->tunnel;
+    return c->quiet_ms >= ms_of(answering ? conf.half_close_timeout : conf.body_timeout);
 }
 
 /* Sets the timer for what the connection waits for. `fresh`: something came from the client. The
@@ -193,6 +231,10 @@ static void watch(struct conn *c, bool fresh) {
         ns = conf.write_timeout;
         c->mark = same ? c->mark : taken_by_client(c);
         break;
+    case PHASE_HELD:
+        if (!same) held_begins(c);
+        ns = HELD_LOOK_MS * (uint64_t)1000000;
+        break;
     case PHASE_HALF:
         ns = conf.half_close_timeout;
         c->mark = same ? c->mark : c->out;
@@ -208,12 +250,17 @@ static void timed_out(struct timer *t) {
     c->phase = PHASE_NONE;
     if (phase == PHASE_IDLE) close_now(c);
     if (phase == PHASE_IDLE || phase == PHASE_NONE) return;
+    if (phase == PHASE_HELD && !held_in_vain(c)) {
+        c->phase = PHASE_HELD;
+        if (timer_arm(c->server->http->worker, t, HELD_LOOK_MS) < 0) conn_break(c, -ENOMEM);
+        return;
+    }
     if ((phase == PHASE_WRITE && taken_by_client(c) != c->mark) ||
         (phase == PHASE_HALF && c->out != c->mark)) {
         watch(c, false);
         return;
     }
-    if (phase == PHASE_HALF) {
+    if (phase == PHASE_HALF || phase == PHASE_HELD) {
         conn_lost(c, ERR_CLOSED);
         return;
     }
@@ -465,6 +512,7 @@ static void on_drain(struct stream *s) {
         c->depth--;
     }
     conn_settle(c);
+    if (c->server->draining) conn_drain(c);
 }
 
 static void on_closed(struct stream *s) {

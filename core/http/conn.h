@@ -43,7 +43,15 @@ enum conn_state {
 };
 
 /* What the one timer of a connection is watching. */
-enum conn_phase { PHASE_NONE, PHASE_IDLE, PHASE_HEADER, PHASE_BODY, PHASE_WRITE, PHASE_HALF };
+enum conn_phase {
+    PHASE_NONE,
+    PHASE_IDLE,
+    PHASE_HEADER,
+    PHASE_BODY,
+    PHASE_WRITE,
+    PHASE_HELD,
+    PHASE_HALF
+};
 
 /* An idle one holds nothing but itself: a few hundred bytes, of which libuv's handle is half. */
 struct conn {
@@ -57,7 +65,9 @@ struct conn {
     uint32_t requests;          /* that came over this connection */
     uint64_t out;               /* bytes given to the stream */
     uint64_t mark;              /* bytes the client had taken when PHASE_WRITE was armed; bytes
-                                   given to the stream when PHASE_HALF was */
+                                   given to the stream when PHASE_HALF was, and those received
+                                   in PHASE_HELD */
+    uint32_t quiet_ms;          /* that nothing moved in PHASE_HELD */
     int broken;                 /* negative: nothing can be written any more */
     uint8_t state, phase;       /* enum conn_state, enum conn_phase */
     uint8_t depth;              /* how many of our loops are on the stack: they go on, not we */

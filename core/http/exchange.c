@@ -182,7 +182,7 @@ static bool find_handler(struct exchange *x) {
     }
     x->route = route_match(x->view, x->h1.head.path, &x->arena, &x->segment);
     if (!x->route) {
-        exchange_plain(x, 404, "no instances found");
+        exchange_nowhere(x);
         return false;
     }
     x->handler = x->route->handler;
@@ -540,6 +540,17 @@ void exchange_answer(struct exchange *x, int status, struct str type, struct str
 
 void exchange_plain(struct exchange *x, int status, const char *text) {
     exchange_answer(x, status, STR("text/plain; charset=utf-8"), str_of(text));
+}
+
+bool exchange_preflight(const struct exchange *x) {
+    return str_eq(x->h1.head.method, STR("OPTIONS"));
+}
+
+void exchange_nowhere(struct exchange *x) {
+    if (exchange_preflight(x))
+        exchange_answer(x, 200, STR_NONE, STR_NONE);
+    else
+        exchange_plain(x, 404, "no instances found");
 }
 
 /* A 401 must name a scheme (RFC 9110 section 15.5.2). */

@@ -7,7 +7,8 @@
  *   - Host: the upstream gets its own authority, X-Forwarded-Host carries the client's;
  *   - Expect: the front door answers it;
  *   - X-Forwarded-For, -Proto, -Host, -Port, Forwarded, X-Real-IP, X-Request-Id: a client could
- *     write anything there; ours come from the socket;
+ *     write anything there; ours come from the socket. Those of a trusted proxy go on, and its
+ *     address is added to X-Forwarded-For;
  *   - Authorization, when there is a fresher one.
  * Via gets one more member. In a response only hop-by-hop fields, the framing and X-Request-Id (the
  * front door's) are left out.
@@ -117,17 +118,18 @@ static bool passes(const struct head *h, const struct field *f, const struct for
     case H1_CONTENT_LENGTH:
     case H1_EXPECT:
     case H1_X_FORWARDED_FOR:
+    case H1_X_REQUEST_ID:
+        return false;
     case H1_X_FORWARDED_PROTO:
     case H1_X_FORWARDED_HOST:
     case H1_X_FORWARDED_PORT:
-    case H1_X_REQUEST_ID:
-        return false;
+        return from->trusted;
     case H1_AUTHORIZATION:
         return from->auth.n == 0;
     case H1_MAX_FORWARDS:
         return from->max_forwards < 0;
     case H1_OTHER:
-        if (tells_origin(f->name)) return false;
+        if (tells_origin(f->name)) return from->trusted;
         break;
     default:
         break;
@@ -143,6 +145,29 @@ static size_t request_room(const struct head *h, const struct upstream *to,
     for (int i = 0; i < h->n_fields; i++)
         n += h->fields[i].name.n + h->fields[i].value.n + 4;
     return n + 400; /* our own names, numbers and line ends */
+}
+
+/* Where the request came from: as a trusted proxy says, the rest as the socket says. */
+static char *add_origin(char *at, const struct head *h, const struct forward_from *from) {
+    bool said[3] = {false, false, false}; /* proto, host, port */
+    at = ADD(at, "X-Forwarded-For: ");
+    for (int i = 0; from->trusted && i < h->n_fields; i++) {
+        const struct field *f = &h->fields[i];
+        if (f->id == H1_X_FORWARDED_PROTO) said[0] = true;
+        if (f->id == H1_X_FORWARDED_HOST) said[1] = true;
+        if (f->id == H1_X_FORWARDED_PORT) said[2] = true;
+        if (f->id != H1_X_FORWARDED_FOR || f->value.n == 0) continue;
+        at = add(at, f->value);
+        at = ADD(at, ", ");
+    }
+    at = add(at, from->peer);
+    at = ADD(at, "\r\n");
+    if (!said[0]) at = add_field(at, STR("X-Forwarded-Proto"), from->scheme);
+    if (!said[1] && h->host.n) at = add_field(at, STR("X-Forwarded-Host"), h->host);
+    if (said[2]) return at;
+    at = ADD(at, "X-Forwarded-Port: ");
+    at = add_number(at, (uint64_t)from->port);
+    return ADD(at, "\r\n");
 }
 
 int forward_request(struct buf *out, const struct head *h, const struct upstream *to,
@@ -165,12 +190,8 @@ int forward_request(struct buf *out, const struct head *h, const struct upstream
         if (passes(h, f, from)) at = add_field(at, f->name, f->value);
     }
     if (from->auth.n) at = add_field(at, STR("Authorization"), from->auth);
-    at = add_field(at, STR("X-Forwarded-For"), from->peer);
-    at = add_field(at, STR("X-Forwarded-Proto"), from->scheme);
-    if (h->host.n) at = add_field(at, STR("X-Forwarded-Host"), h->host);
-    at = ADD(at, "X-Forwarded-Port: ");
-    at = add_number(at, (uint64_t)from->port);
-    at = h->minor ? ADD(at, "\r\nVia: 1.1 ") : ADD(at, "\r\nVia: 1.0 ");
+    at = add_origin(at, h, from);
+    at = h->minor ? ADD(at, "Via: 1.1 ") : ADD(at, "Via: 1.0 ");
     at = add(at, proxy_via());
     at = ADD(at, "\r\n");
     at = add_field(at, STR("X-Request-Id"), from->id);

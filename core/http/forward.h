@@ -13,9 +13,11 @@
 #include "core/http/h1.h"
 #include "core/http/proxy.h"
 
-/* What is known about a client besides its request head. The client itself is not believed. */
+/* What is known about a client besides its request head. The client itself is not believed, unless
+ * it is a proxy of ours. */
 struct forward_from {
     struct str peer;   /* its address as text */
+    bool trusted;      /* what it says about where the request came from goes on */
     struct str scheme; /* "http" or "https": how it reached us */
     int port;          /* where it reached us */
     struct str id;     /* request id */

@@ -129,10 +129,12 @@ static bool has_dot_segment(struct str path) {
  * matter. */
 static int target_bytes(struct h1 *p, const char **at, bool *dots) {
     const char *s = *at;
+    bool query = false;
     for (; *s != ' '; s++) {
         if (!h1_is(*s, H1_C_TARGET)) return h1_refuse(p, 400, "an invalid byte in the target");
+        if (*s == '?') query = true;
         if (*s == '.') *dots = true;
-        if (*s != '%') continue;
+        if (*s != '%' || query) continue;
         if (!h1_is(s[1], H1_C_HEX) || !h1_is(s[2], H1_C_HEX))
             return h1_refuse(p, 400, "an invalid percent escape in the target");
         if (s[1] == '0' && s[2] == '0') return h1_refuse(p, 400, "a zero byte in the target");
@@ -313,7 +315,8 @@ static bool masquerades(struct str name) {
     for (size_t i = 0; i < name.n; i++)
         dashed[i] = name.p[i] == '_' ? '-' : (char)(name.p[i] | (name.p[i] >= 'A' ? 0x20 : 0));
     struct str s = str_make(dashed, name.n);
-    return h1_field_id(s) != H1_OTHER || str_starts(s, STR("x-forwarded-"));
+    return h1_field_id(s) != H1_OTHER || str_starts(s, STR("x-forwarded-")) ||
+           str_eq(s, STR("x-real-ip"));
 }
 
 /* 1 = keep the field, 0 = drop it, -1 = refuse. */

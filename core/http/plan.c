@@ -330,6 +330,7 @@ static enum plan_result verify(struct exchange *x) {
         token_claims_give(claims);
         return expired(x);
     default:
+        if (conf.token_auto_refresh_off) return PLAN_NEXT; /* the service's to refuse */
         snprintf(why, sizeof why, "failed to parse JWT: failed to parse JWT: %s", e.text);
         return unauthorized(x, why);
     }
@@ -354,7 +355,8 @@ static enum plan_result step_token(struct exchange *x) {
     if (value.n == 0 || str_ieq(value, STR("Bearer"))) return PLAN_NEXT;
     bool bearer = value.n > 7 && str_ieq(str_first(value, 7), STR("Bearer "));
     x->token = bearer ? str_trim(str_from(value, 7)) : value;
-    return bearer && !exempt(x->h1.head.path) ? verify(x) : PLAN_NEXT;
+    if (!bearer || exempt(x->h1.head.path)) return PLAN_NEXT;
+    return verify(x);
 }
 
 /* ---- the door ------------------------------------------------------------------------------- */

@@ -94,7 +94,7 @@ static struct pool *pool_of(const struct worker *w) {
 
 /* Refuses a taker on the spot. */
 static int refuse(struct pool_wait *wait, int code, const char *why) {
-    struct err e;
+    struct err e = {0};
     err_set(&e, code, "%s", why);
     wait->state = NULL;
     wait->ready(wait, NULL, &e);
@@ -569,7 +569,7 @@ static void ask_free(struct pool_ask *ask) {
 static int ask_fail(struct pool_ask *ask, int code) {
     struct pool_peer *peer = ask->peer;
     struct pool_wait *wait = ask->wait;
-    struct err e;
+    struct err e = {0};
     err_set(&e, code, "cannot connect to %.*s port %d: %s", STR_FMT(peer_host(peer)), peer->port,
             code <= ERR_CONFLICT ? err_name(code) : uv_strerror(code));
     peer->holds++;

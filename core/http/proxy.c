@@ -26,6 +26,7 @@
 #include "core/http/conn.h"
 #include "core/http/forward.h"
 #include "core/http/pick.h"
+#include "core/http/trust.h"
 
 #define PUMPS_KEPT  512         /* idle pumps per worker */
 #define ARENA_FIRST 2048        /* holds a usual response head */
@@ -170,7 +171,7 @@ static bool refused(struct exchange *x, const struct upstreams *list, int64_t ma
     const struct head *h = &x->h1.head;
     if (!list || list->n == 0) {
         x->cors = false;
-        exchange_plain(x, 404, "no instances found");
+        exchange_nowhere(x);
     } else if (forward_loops(h)) {
         log_warn("request came back to this host", LOGS("request_id", x->id),
                  LOGS("service", x->segment));
@@ -205,6 +206,7 @@ static void proxy_request(struct exchange *x) {
     p->same = p->begun = p->blocked = p->client_done = p->server_done = false;
     p->from = (struct forward_from){
         .peer = exchange_peer(x),
+        .trusted = trust_peer(exchange_peer(x)),
         .scheme = STR("http"),
         .port = exchange_port(x),
         .id = x->id,
@@ -413,12 +415,16 @@ static void on_failed(struct call *c, const struct err *e, bool clean) {
     pump_enter(p);
     log_warn("upstream failed", LOGS("request_id", x->id), LOGS("service", x->segment),
              LOGS("instance", p->to->url), LOGZ("error", e->text));
-    if (!c->connected) {
+    /* A kept connection may have been dead: the instance is asked once more. One that takes a fresh
+     * connection and drops it is as good as none. */
+    bool stale = c->connected && c->reused;
+    bool ours = e->code == -EMFILE || e->code == -ENFILE || e->code == -ENOMEM;
+    if (!c->connected || (clean && !stale)) {
         p->refused++;
-        pick_failed(&p->local->pick, p->to, x->worker->now_ms);
+        if (!ours) pick_failed(&p->local->pick, p->to, x->worker->now_ms);
     }
     if (may_retry(p, e->code, clean)) {
-        p->same = c->connected;
+        p->same = stale;
         if (p->starting)
             p->again = true;
         else
@@ -442,6 +448,11 @@ static void answer(struct pump *p, int status, bool retry, const char *text) {
     struct exchange *x = p->x;
     char line[256];
     char name[128];
+    if (exchange_preflight(x)) {
+        p->x = NULL;
+        exchange_answer(x, 200, STR_NONE, STR_NONE);
+        return;
+    }
     snprintf(name, sizeof name, "%.*s", STR_FMT(x->segment));
     snprintf(line, sizeof line, text, name);
     static const struct field fields[] = {
@@ -460,7 +471,7 @@ static void answer(struct pump *p, int status, bool retry, const char *text) {
 
 static void nowhere_request(struct exchange *x) {
     x->cors = false;
-    exchange_plain(x, 404, "no instances found");
+    exchange_nowhere(x);
 }
 
 /* Never asked for: the answer is complete when request() returns. */

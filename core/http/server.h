@@ -121,6 +121,11 @@ void exchange_answer_fields(struct exchange *x, int status, const struct field *
 /* {"error": "text"} as application/json, or text/plain for `no instances found` and the like. */
 void exchange_error(struct exchange *x, int status, const char *text);
 void exchange_plain(struct exchange *x, int status, const char *text);
+/* What nobody has: 404 `no instances found`. */
+void exchange_nowhere(struct exchange *x);
+/* An OPTIONS request: what a browser sends beforehand. Failures that the request itself will meet
+ * are left to that one. */
+bool exchange_preflight(const struct exchange *x);
 
 /* Where the client is: its address as text, alive as long as the exchange; the port it came to. */
 struct str exchange_peer(const struct exchange *x);

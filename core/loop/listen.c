@@ -141,8 +141,13 @@ static int bind_one(const struct sockaddr_storage *sa, socklen_t len, enum hold 
     if (r == 0 && hold == SHARED) r = switch_on(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (r == 0 && sa->ss_family == AF_INET6)
         r = switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, both ? 0 : 1);
-    /* Accepted sockets inherit it: one system call less for each. */
+    /* Accepted sockets inherit these: system calls less for each. A client that vanished without a
+     * word is noticed after two minutes even where nothing is written to it. */
     if (r == 0) r = switch_on(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (r == 0) r = switch_on(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (r == 0) r = switch_on(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    if (r == 0) r = switch_on(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+    if (r == 0) r = switch_on(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
     if (r == 0 && bind(fd, (const struct sockaddr *)sa, len) < 0) r = -errno;
     if (r == 0) return fd;
     close(fd);

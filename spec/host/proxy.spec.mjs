@@ -1,5 +1,7 @@
 // What the reverse proxy promises: where requests go, what arrives there, and what comes back.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
 
 import {
   after,
@@ -303,6 +305,16 @@ it("a dead instance beside a live one is not noticed by callers", async (t) => {
   }, "the registry to notice");
 });
 
+it("an instance that drops every connection beside a live one is not noticed by callers", async (t) => {
+  const dropping = net.createServer((socket) => socket.once("data", () => socket.destroy()));
+  dropping.listen(0, "127.0.0.1");
+  t.after(() => dropping.close());
+  await once(dropping, "listening");
+  const live = await upstream(t);
+  const { path } = await proxied(host, `http://127.0.0.1:${dropping.address().port}`, live.url);
+  for (let i = 0; i < 20; i++) assert.equal((await call(host.url, path)).status, 200);
+});
+
 it("healthy instances share the work", async (t) => {
   const servers = [await upstream(t), await upstream(t), await upstream(t)];
   const { path, token } = await proxied(host, ...servers.map((server) => server.url));
@@ -558,6 +570,50 @@ it("registering the same URL again changes nothing for callers", async (t) => {
     [id],
   );
   assert.equal((await call(host.url, path)).status, 200);
+});
+
+it("a query is forwarded whatever its percent signs mean", async (t) => {
+  const server = await upstream(t);
+  const { path } = await proxied(host, server.url);
+  for (const query of ["q=100%", "q=%zz", "q=%00", "a=/../b&c=%2e%2e"]) {
+    assert.equal((await call(host.url, `${path}?${query}`)).status, 200, query);
+    assert.equal(server.requests.at(-1).url, `${path}?${query}`);
+  }
+});
+
+it("what a trusted proxy says of a client goes on, and nobody else's word", async (t) => {
+  const said = {
+    "X-Forwarded-For": "9.9.9.9",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "shop.example",
+    "X-Real-IP": "9.9.9.9",
+  };
+  const seen = async (on) => {
+    const server = await upstream(t);
+    const { path } = await proxied(on, server.url);
+    return (await call(on.url, path, { headers: said })).json.headers;
+  };
+  const doubted = await seen(host);
+  assert.equal(doubted["x-forwarded-for"], "127.0.0.1");
+  assert.equal(doubted["x-forwarded-proto"], "http");
+  assert.equal(doubted["x-real-ip"], undefined);
+  const behind = await startHost(t, {
+    env: { MOONBUS_TRUSTED_PROXIES: "10.0.0.0/8, 127.0.0.0/8" },
+  });
+  const trusted = await seen(behind);
+  assert.equal(trusted["x-forwarded-for"], "9.9.9.9, 127.0.0.1");
+  assert.equal(trusted["x-forwarded-proto"], "https");
+  assert.equal(trusted["x-forwarded-host"], "shop.example");
+  assert.equal(trusted["x-real-ip"], "9.9.9.9");
+});
+
+it("an OPTIONS that nobody can answer is answered, so that the request itself shows why", async () => {
+  const down = await proxied(host, `http://127.0.0.1:${await deadPort()}`);
+  for (const path of ["/nobody-at-all/x", down.path]) {
+    const answer = await call(host.url, path, { method: "OPTIONS" });
+    assert.equal(answer.status, 200, path);
+    assert.equal(answer.text, "");
+  }
 });
 
 it("when all is answered no request and no upstream connection is left in use", async () => {

@@ -64,7 +64,7 @@ static inline int setup(void **state) {
     assert_int_equal(route_table_add(t, STR("empty"), &proxy_handler, &none, ROUTE_CORS), 0);
     assert_int_equal(route_table_add(t, STR("gone"), &nowhere_handler, NULL, ROUTE_CORS), 0);
     route_publish(t);
-    struct err e;
+    struct err e = {0};
     front = server_open(&raw_worker, "127.0.0.1:0", NULL, &e);
     if (!front) fail_msg("%s", e.text);
     door = server_port(front);

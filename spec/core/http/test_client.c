@@ -216,7 +216,7 @@ static void a_response_that_is_cut_short_fails(void **state) {
         UNTIL(one.failures || one.last);
         assert_int_equal(one.failures, 1);
         assert_int_equal(one.error.code, ERR_CLOSED);
-        assert_false(one.clean);
+        assert_int_equal(one.clean, !*answers[i]); /* a GET: without a byte it may be repeated */
         UNTIL(raw_over(r));
         probe_free(&one);
         raw_close_all();

@@ -162,7 +162,7 @@ static void routes_without_the_step_do_not_look(void **state) {
 static void paths_that_give_tokens_take_any(void **state) {
     stop_serving();
     struct route_table *t = route_table_new();
-    struct err e;
+    struct err e = {0};
     route_table_add(t, STR("user-svc"), &handlers[3], NULL, ROUTE_TOKEN);
     route_publish(t);
     server = server_open(&raw_worker, "127.0.0.1:0", NULL, &e);

@@ -363,7 +363,7 @@ static void unknown_paths_and_missing_routes_have_answers(void **state) {
     expect_answer(r, 200, "hello\n");
     stop_serving();
     route_publish(NULL);
-    struct err e;
+    struct err e = {0};
     server = server_open(&raw_worker, "127.0.0.1:0", NULL, &e);
     r = client();
     raw_send(r, GET("/hello"));
@@ -372,7 +372,7 @@ static void unknown_paths_and_missing_routes_have_answers(void **state) {
 
 static void a_fixed_handler_answers_every_path(void **state) {
     stop_serving();
-    struct err e;
+    struct err e = {0};
     server = server_open(&raw_worker, "127.0.0.1:0", &handlers[0], &e);
     struct raw *r = client();
     raw_send(r, GET("/what/ever"));

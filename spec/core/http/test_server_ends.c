@@ -130,6 +130,36 @@ static void a_client_that_ended_its_side_and_gets_nothing_counts_as_gone(void **
     UNTIL(nobody_left());
 }
 
+/* Reading is paused while a request waits behind another: nobody tells that the client has gone. */
+static void a_client_that_goes_with_requests_ahead_is_noticed(void **state) {
+    conf.half_close_timeout = 1500 * ms;
+    for (int reset = 0; reset < 2; reset++) {
+        int before = seen.gone;
+        struct raw *r = client();
+        raw_send(r, GET("/wait") GET("/hello"));
+        UNTIL(seen.x && seen.x->conn->held);
+        if (reset)
+            raw_reset(r);
+        else
+            raw_end(r);
+        UNTIL(seen.gone == before + 1);
+        assert_int_equal(seen.code, ERR_CLOSED);
+        UNTIL(nobody_left());
+    }
+}
+
+static void a_client_with_requests_ahead_that_stays_is_served(void **state) {
+    struct raw *r = client();
+    raw_send(r, GET("/wait") GET("/hello"));
+    UNTIL(seen.x && seen.x->conn->held);
+    uint64_t began = raw_worker.now_ms;
+    UNTIL(raw_worker.now_ms - began > 2500); /* it was looked for meanwhile */
+    assert_int_equal(seen.gone, 0);
+    exchange_answer(seen.x, 200, STR_NONE, STR("late"));
+    assert_memory_equal(get(r)->body, "late", 4);
+    expect_answer(r, 200, "hello\n");
+}
+
 static void a_half_closed_client_is_served_while_bytes_come(void **state) {
     conf.half_close_timeout = 300 * ms;
     struct raw *r = client();
@@ -444,7 +474,7 @@ static void connections_over_the_limit_are_closed_at_once(void **state) {
 }
 
 static void the_hosts_own_pages_are_reachable_when_the_door_is_full(void **state) {
-    struct err e;
+    struct err e = {0};
     struct server *own = server_open(&raw_worker, "127.0.0.1:0", &handlers[0], &e);
     conf.max_connections = 1;
     client();
@@ -561,6 +591,8 @@ int main(void) {
         T(a_half_closed_client_still_gets_its_answer),
         T(a_client_that_ended_its_side_and_gets_nothing_counts_as_gone),
         T(a_half_closed_client_is_served_while_bytes_come),
+        T(a_client_that_goes_with_requests_ahead_is_noticed),
+        T(a_client_with_requests_ahead_that_stays_is_served),
         T(a_slow_client_slows_its_producer_down),
         T(the_next_request_waits_until_the_answer_before_is_taken),
         T(a_head_that_takes_too_long_is_refused),
