@@ -21,6 +21,9 @@ end
 ---@param message string
 ---@return Error
 function M.new(status, message)
+  if math.type(status) ~= "integer" or status < 400 or status > 599 then
+    error(("the status of an error is an integer from 400 to 599, not %s"):format(tostring(status)), 2)
+  end
   return setmetatable({ status = status, message = message }, Error)
 end
 
@@ -44,10 +47,13 @@ local STATUS = {
   limit = 503,
   exists = 409,
   conflict = 409,
+  invalid = 400,
+  range = 400,
 }
 
 --- Passes results through; raises when the first is nil, with the status that belongs to the library's code (busy 503,
---- exists and conflict 409, timeout 504, others 500). For results of host libraries that must not be missing.
+--- exists and conflict 409, invalid and range 400, timeout 504, others 500). For results of host libraries that must not
+--- be missing.
 ---@generic T
 ---@param value T?
 ---@param message string?

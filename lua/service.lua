@@ -93,7 +93,16 @@ local function body_arguments(req)
     return {}, false
   end
   if content_type(req) == "application/x-www-form-urlencoded" then
-    return url.parse_query(req:body()), true
+    local text = req:body()
+    -- No form begins like that, but many a client calls its JSON a form: curl -d does.
+    if not text:find("^%s*{") then
+      return url.parse_query(text), true
+    end
+    local value = json.decode(text, FIRST)
+    if type(value) ~= "table" then
+      errors.raise(400, "Invalid JSON")
+    end
+    return value, false
   end
   local value = json_body(req, true)
   if type(value) ~= "table" or json.is_list(value) then
@@ -150,7 +159,7 @@ end
 local function arguments(svc, ep, method, params)
   local query = request.query()
   local body, is_form, req
-  if request.has_body() or ep.magic_body then
+  if ep.magic_body or (ep.reads_body and request.has_body()) then
     req = request.current()
     if not ep.magic_body and HAS_BODY[method] then
       body, is_form = body_arguments(req)
@@ -194,12 +203,17 @@ end
 
 -- ---- endpoints ----
 
+-- No fault that needs a traceback: the log has told at load.
 local function no_code(ep)
-  errors.raise(501, ("%s is declared but has no code"):format(ep.name))
+  local _, res = request.current()
+  res:json({ error = ("%s is declared but has no code"):format(ep.name) }, 501)
 end
 
 local function run_function(svc, ep, method, params)
-  local handler = svc.handlers[ep.name] or no_code(ep)
+  local handler = svc.handlers[ep.name]
+  if not handler then
+    return no_code(ep)
+  end
   local ctx = setmetatable({}, HttpContext)
   local n = #ep.inputs
   if ep.single then -- one plain result: the common case
@@ -230,8 +244,11 @@ local function answer_web(res, first, second)
     return
   end
   local status, body = nil, first
-  if math.type(first) == "integer" then
+  if type(first) == "number" then
     status, body = first, second
+    if math.type(status) ~= "integer" or status < 200 or status > 599 then
+      error(("a handler answers with a status from 200 to 599, not %s"):format(status), 0)
+    end
   end
   if type(body) == "table" then
     res:json(body, status)
@@ -261,7 +278,10 @@ function Request.form(req)
 end
 
 local function run_web(svc, ep, _, params)
-  local handler = svc.handlers[ep.name] or no_code(ep)
+  local handler = svc.handlers[ep.name]
+  if not handler then
+    return no_code(ep)
+  end
   local req, res = request.current()
   if params then
     request.set_args(req, params)
@@ -370,8 +390,11 @@ end
 -- Nothing answers here, or not with this method: then `allowed` has those that would.
 local function no_route(method, path, allowed, svc)
   local _, res = request.current()
-  if svc.platform or next(allowed) == nil then
+  if svc.platform then
     res:nowhere()
+    return
+  elseif next(allowed) == nil then
+    res:json({ error = ("%s has nothing at %s"):format(svc.host, path) }, 404)
     return
   end
   local names = {}
@@ -490,6 +513,8 @@ local function declared_names(decl)
   for _, ep in ipairs(decl.functions) do
     for _, arg in ipairs(ep.inputs) do
       ep.magic_body = ep.magic_body or arg.name == "httpRequestBody"
+      -- What the path gives is not looked for in a body.
+      ep.reads_body = ep.reads_body or not ep.path:find("{" .. arg.name .. "%+?}")
     end
     local out = #ep.outputs == 1 and ep.outputs[1]
     if out and PLAIN[out.type] and not out.name:find("^http") then
@@ -536,10 +561,8 @@ local function bind(folder)
   if not decl then
     error(warnings, 0)
   end
-  for _, warning in ipairs(warnings) do
-    log.warn(warning)
-  end
   local inner = {
+    warnings = warnings,
     folder = folder,
     host = decl.host,
     declaration = decl,
@@ -579,6 +602,25 @@ local function bind(folder)
   })
 end
 
+-- What is odd about a service and does not stop it, a sentence each.
+local function oddities(inner)
+  local list = table.move(inner.warnings, 1, #inner.warnings, 1, {})
+  local missing = {}
+  for name in pairs(inner.names) do
+    if not inner.handlers[name] then
+      table.insert(missing, name)
+    end
+  end
+  table.sort(missing)
+  for _, name in ipairs(missing) do
+    table.insert(list, ("services/%s: %s is declared but has no code"):format(inner.folder, name))
+  end
+  for _, name in ipairs(inner.undeclared) do
+    table.insert(list, ("services/%s: svc.%s is not declared in service.yaml"):format(inner.folder, name))
+  end
+  return list
+end
+
 --- What the host calls after the service's file ran.
 ---@param svc table what require "service" (...) returned
 ---@param platform boolean
@@ -588,15 +630,8 @@ function M.entry(svc, platform)
     error("service.lua must end with `return svc`, what require \"service\" (...) gave it", 0)
   end
   inner.platform = platform
-  for name in pairs(inner.names) do
-    if not inner.handlers[name] then
-      log.warn(("services/%s: %s is declared but has no code"):format(inner.folder, name))
-    end
-  end
-  for _, name in ipairs(inner.undeclared) do
-    log.warn(("services/%s: svc.%s is not declared in service.yaml"):format(inner.folder, name))
-  end
   return {
+    warnings = oddities(inner),
     host = inner.host,
     api = platform,
     dispatch = make_dispatch(inner),

@@ -36,24 +36,38 @@ function M.classes(source)
 end
 
 local PRIMITIVES = { string = "string", integer = "int", number = "float64", boolean = "bool", any = "any" }
+for name in ("int float64 bool byte time.Time time.Duration"):gmatch("%S+") do
+  PRIMITIVES[name] = name -- as signatures write them
+end
 
---- The wire type of a LuaCATS type at the start of `text`; what it cannot say is "any".
+-- Prefixes of signatures, and [] behind the name as LuaCATS writes lists.
+local function prefixes(word)
+  local prefix = ""
+  while true do
+    local p = word:match("^%[%]") or word:match("^%*") or word:match("^map%[string%]")
+    if not p then
+      break
+    end
+    prefix, word = prefix .. p, word:sub(#p + 1)
+  end
+  while word:sub(-2) == "[]" do
+    prefix, word = prefix .. "[]", word:sub(1, -3)
+  end
+  return prefix, word
+end
+
+--- The wire type of a type at the start of `text`, written as in LuaCATS (integer, string[], table<string, Pet>) or as in
+--- a signature (int, []byte, map[string]time.Time); what it cannot say is "any".
 ---@param text string
 ---@return string
 function M.lua_type(text)
-  local value = text:match("^table<%s*string%s*,%s*([%w_]+)%s*>")
+  local value = text:match("^table<%s*string%s*,%s*(.-)%s*>")
   if value then
     return "map[string]" .. M.lua_type(value)
   end
-  local base, list, after = text:match("^([%w_]+)((%[?)%]?)")
-  if not base or text:match("^[^%s]*|") then
-    return "any"
-  end
-  local kind = PRIMITIVES[base] or (base:match("^%u%w*$") and base) or "any"
-  if list == "[]" and after then
-    return "[]" .. kind
-  end
-  return kind
+  local prefix, base = prefixes((text:match("^%S*"):gsub("%?$", "")))
+  local kind = PRIMITIVES[base] or base:match("^%u%w*$")
+  return kind and prefix .. kind or "any"
 end
 
 local function describe(value)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/buf.h"
 #include "core/base/str.h"
 
 /* Control characters become blanks, trailing blanks go, and a character that the cut at the end of
@@ -40,6 +41,12 @@ int err_set(struct err *e, int code, const char *fmt, ...) {
     if (n < 0) e->text[0] = 0;
     e->code = code;
     tidy(e->text);
+    if (e->full) {
+        va_start(ap, fmt);
+        buf_clear(e->full);
+        buf_vprintf(e->full, fmt, ap);
+        va_end(ap);
+    }
     return code;
 }
 

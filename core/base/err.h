@@ -19,9 +19,13 @@
 #define ERR_CLOSED   (-10007) /* the peer ended the connection */
 #define ERR_TIMEOUT  (-10008) /* it took too long */
 
+struct buf;
+
+/* Zero it before its first use: struct err e = {0}. */
 struct err {
-    int code;       /* 0 = none */
-    char text[256]; /* one line, no trailing newline */
+    int code;         /* 0 = none */
+    struct buf *full; /* NULL, or where the whole sentence goes, with its lines; who asks sets it */
+    char text[256];   /* one line, no trailing newline, cut when it is longer */
 };
 
 /* Fills `e` (if any) and returns `code`, so that `return err_set(e, -EINVAL, "…")` reads well. */

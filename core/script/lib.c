@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,4 +119,29 @@ struct str lib_str(lua_State *L, int i) {
 
 struct str lib_opt_str(lua_State *L, int i, struct str def) {
     return lua_isnoneornil(L, i) ? def : lib_str(L, i);
+}
+
+/* "file:line: " of whoever called into the host. */
+static void push_where(lua_State *L) {
+    lua_Debug at;
+    for (int level = 1; lua_getstack(L, level, &at); level++) {
+        lua_getinfo(L, "Sl", &at);
+        bool ours = strncmp(at.short_src, "lua/", 4) == 0 || strncmp(at.short_src, "gen/", 4) == 0;
+        if (at.currentline <= 0 || ours) continue;
+        lua_pushfstring(L, "%s:%d: ", at.short_src, at.currentline);
+        return;
+    }
+    luaL_where(L, 1);
+}
+
+int lib_error(lua_State *L, const char *fmt, ...) {
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    push_where(L);
+    lua_pushstring(L, text);
+    lua_concat(L, 2);
+    return lua_error(L);
 }

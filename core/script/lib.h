@@ -46,6 +46,9 @@ extern const struct lib lib_all[]; /* ended by name = NULL; in lib.c */
 void lib_class(lua_State *L, const char *name, const luaL_Reg *methods);
 struct str lib_str(lua_State *L, int i); /* luaL_checklstring as a slice: borrowed */
 struct str lib_opt_str(lua_State *L, int i, struct str def);
+/* luaL_error with the position of the nearest code that is not the host's own Lua: a mistake in a
+ * query is the caller's line, not one of lua/store.lua. */
+int lib_error(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* For bindings that build text: a _Thread_local buffer of theirs, emptied. Nothing is lost when
  * making a Lua value of its bytes throws; what is large is given back at the next call, all of it

@@ -13,6 +13,9 @@
 #include "core/script/service.h"
 
 #define MAX_DEPTH 32 /* calls inside calls */
+#define INTERNAL \
+    -1 /* the callee failed without saying how: the text is for the log and the code \
+        */
 
 /* One call, seen from the caller. */
 struct bus_call {
@@ -23,7 +26,7 @@ struct bus_call {
     struct task *task;  /* the callee; NULL once it ended */
     struct buf message; /* packed arguments, then packed results */
     int values;         /* packed */
-    int status;         /* 0 = results, else an error with this HTTP status */
+    int status;         /* 0 = results, else an error with this HTTP status, or INTERNAL */
 };
 
 static void fail(struct bus_call *c, int status, struct str text) {
@@ -50,8 +53,8 @@ static void pack_error(struct bus_call *c, struct task *t) {
     buf_init(&trace);
     buf_init(&message);
     int status = task_error(t, &trace, &message);
-    if (status < 100 || status > 599) status = 500;
-    if (status >= 500)
+    if (status < 100 || status > 599) status = INTERNAL;
+    if (status >= 500 || status == INTERNAL)
         log_error("call failed", LOGS("request_id", t->request_id), LOGZ("service", c->to->host),
                   LOGZ("what", t->what), LOGS("error", buf_view(&message)),
                   LOGS("traceback", buf_view(&trace)));
@@ -86,9 +89,11 @@ static void ended(struct task *t, enum task_end end, int nresults) {
 
 static int done(lua_State *L, struct op *op) {
     struct bus_call *c = (struct bus_call *)op;
-    if (c->status) {
-        return serve_raise(L, c->status, buf_view(&c->message));
+    if (c->status == INTERNAL) {
+        lua_pushlstring(L, c->message.p ? c->message.p : "", c->message.n);
+        return lua_error(L);
     }
+    if (c->status) return serve_raise(L, c->status, buf_view(&c->message));
     struct str in = buf_view(&c->message);
     luaL_checkstack(L, c->values + 4, "results");
     for (int i = 0; i < c->values; i++)

@@ -15,6 +15,7 @@
 
 #define MAX_RESPONSE    (16u << 20)
 #define DEFAULT_TIMEOUT 30.0
+#define NO_ROOM         "the service has too many bytes of requests and answers under way"
 
 /* A request and what came back. */
 struct http_op {
@@ -25,6 +26,7 @@ struct http_op {
     struct str request; /* its head */
     struct timer timer; /* for all of it */
     struct buf body;
+    size_t held; /* bytes counted by vm_hold: the request's body and what came of the answer's */
     const struct head *head;
     int status;
     size_t limit;
@@ -42,6 +44,12 @@ static void finish(struct http_op *o, int code, const char *text) {
     op_finish(&o->op);
 }
 
+static bool hold(struct http_op *o, size_t n) {
+    if (!vm_hold(o->op.vm, n)) return false;
+    o->held += n;
+    return true;
+}
+
 static void on_head(struct call *c, const struct head *h) {
     struct http_op *o = c->data;
     if (h->status < 200) return;
@@ -51,9 +59,10 @@ static void on_head(struct call *c, const struct head *h) {
 
 static void on_body(struct call *c, const char *p, size_t n, bool last) {
     struct http_op *o = c->data;
-    if (o->body.n + n > o->limit) {
+    bool large = o->body.n + n > o->limit;
+    if (large || !hold(o, n)) {
         call_cancel(c);
-        finish(o, ERR_LIMIT, "the answer is larger than the limit");
+        finish(o, ERR_LIMIT, large ? "the answer is larger than the limit" : NO_ROOM);
         return;
     }
     buf_add(&o->body, p, n);
@@ -98,6 +107,7 @@ static bool cancel(struct op *op) {
 
 static void drop(struct op *op) {
     struct http_op *o = (struct http_op *)op;
+    vm_release(op->vm, o->held);
     timer_remove(o->call.worker, &o->timer);
     call_free(&o->call);
     buf_free(&o->body);
@@ -215,6 +225,10 @@ static int start(lua_State *L, const struct plan *p) {
         op_discard(&o->op);
         return op_fail(L, -ENOMEM, "out of memory");
     }
+    if (!hold(o, p->text.n)) {
+        op_discard(&o->op);
+        return op_fail(L, ERR_LIMIT, NO_ROOM);
+    }
     o->starting = true;
     call_start(&o->call, &o->to, &o->request, 1, (int64_t)p->text.n);
     if (o->stale) send_again(o);
@@ -230,7 +244,7 @@ static int start(lua_State *L, const struct plan *p) {
 /* http.request{ url =, method =, headers =, body =, timeout =, limit = } */
 static int l_request(lua_State *L) {
     static _Thread_local struct buf head;
-    struct err e;
+    struct err e = {0};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     struct plan p = {.method = option(L, "method", STR("GET")), .text = option(L, "body", STR(""))};

@@ -6,6 +6,7 @@
  */
 #include "core/base/conf.h"
 #include "core/base/mem.h"
+#include "core/http/coding.h"
 #include "core/script/fields.h"
 #include "core/script/lib.h"
 #include "core/script/lib_url.h"
@@ -57,9 +58,27 @@ static void check_body(lua_State *L, struct serving *s) {
     if (!buf_ok(&s->body)) serve_raise(L, 503, STR("out of memory for the request body"));
 }
 
+/* What was sent takes the place of how it was sent. */
+static void undo_coding(lua_State *L, struct serving *s) {
+    struct buf plain;
+    buf_init(&plain);
+    int rc = coding_gunzip(buf_view(&s->body), conf.max_body, &plain);
+    buf_free(&s->body);
+    if (rc == 0) {
+        s->body = plain;
+        return;
+    }
+    buf_free(&plain);
+    if (rc == -EINVAL) serve_raise(L, 400, STR("the request body is not what gzip makes"));
+    s->too_large = rc == ERR_LIMIT;
+    if (!s->too_large) vm_throw_memory(L);
+    check_body(L, s);
+}
+
 static int whole_done(lua_State *L, struct op *op) {
     struct serving *s = ((struct body_read *)op)->s;
     check_body(L, s);
+    if (s->gzip) undo_coding(L, s);
     lua_pushlstring(L, s->body.p ? s->body.p : "", s->body.n);
     buf_free(&s->body);
     return 1;
@@ -83,13 +102,18 @@ static int wait_body(lua_State *L, struct serving *s, const struct op_kind *kind
     return op_await(L, &r->op);
 }
 
-/* req:body() -> string: all of it, read once. Raises 413 above max_body. */
+/* req:body() -> string: all of it, read once, content coding undone. Raises 413 above max_body, 415
+ * for a coding that is not known. */
 static int l_body(lua_State *L) {
     struct serving *s = serve_check(L, SERVE_REQUEST);
     if (s->body_taken) return luaL_error(L, "the request body was read already");
     int64_t length = s->x->h1.head.length;
     if (length > 0 && (uint64_t)length > conf.max_body)
         return serve_raise(L, 413, STR("the request body is too large"));
+    enum coding coding = coding_of(head_get(&s->x->h1.head, H1_CONTENT_ENCODING));
+    if (coding == CODING_UNKNOWN)
+        return serve_raise(L, 415, STR("the request body may have no Content-Encoding but gzip"));
+    s->gzip = coding == CODING_GZIP;
     s->body_taken = true;
     s->whole = true;
     if (length == 0) {

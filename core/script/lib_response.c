@@ -74,12 +74,13 @@ static void default_type(struct serving *s, struct str type) {
 
 /* status, body and type from stack index `at` on */
 static int answer(lua_State *L, struct serving *s, int at) {
-    int status = (int)luaL_optinteger(L, at, s->status ? s->status : 200);
+    lua_Integer status = luaL_optinteger(L, at, s->status ? s->status : 200);
+    luaL_argcheck(L, status >= 200 && status <= 599, at, "a status is 200 to 599");
     struct str body = lib_opt_str(L, at + 1, STR(""));
     struct str type = lib_opt_str(L, at + 2, body.n ? STR("text/plain; charset=utf-8") : STR(""));
     if (s->x->begun) return luaL_error(L, "the response has begun");
     default_type(s, type);
-    exchange_answer_fields(serve_part(s), status, s->fields, s->n_fields, body);
+    exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, body);
     return 0;
 }
 
@@ -143,7 +144,7 @@ static int l_nowhere(lua_State *L) {
     if (s->x->begun) return luaL_error(L, "the response has begun");
     struct exchange *x = serve_part(s);
     x->cors = false;
-    exchange_plain(x, 404, "no instances found");
+    exchange_nowhere(x);
     return 0;
 }
 

@@ -4,6 +4,8 @@
  * when they come back, in the task. Collections of a service are its own: their names begin with
  * its host name.
  */
+#include <stdio.h>
+
 #include "core/base/mem.h"
 #include "core/script/host.h"
 #include "core/script/json.h"
@@ -74,22 +76,58 @@ static struct store_value value(lua_State *L, struct arena *a, int index) {
         break;
     default:
         if (!lua_isnoneornil(L, index) && !json_is_null(L, index))
-            luaL_error(L, "a query compares with nil, booleans, numbers and strings, not with a %s",
-                       luaL_typename(L, index));
+            lib_error(L, "a query compares with nil, booleans, numbers and strings, not with a %s",
+                      luaL_typename(L, index));
     }
     return v;
 }
 
+/* A table must have no fields but these (ended by NULL). A typo would otherwise be a condition
+ * less: documents would be found, or deleted, that were not meant. */
+static void only_fields(lua_State *L, int index, const char *const *names, const char *what) {
+    index = lua_absindex(L, index);
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        const char *const *name = names;
+        lua_pop(L, 1);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            lib_error(L, "%s has named fields; are braces missing or too many?", what);
+        while (*name && strcmp(*name, lua_tostring(L, -1)) != 0)
+            name++;
+        if (*name) continue;
+        char known[256];
+        size_t n = 0;
+        for (name = names; *name; name++)
+            n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", *name);
+        lib_error(L, "%s has no field \"%s\"; there are %s", what, lua_tostring(L, -1), known);
+    }
+}
+
 static int length(lua_State *L, int index, int max, const char *what) {
-    luaL_checktype(L, index, LUA_TTABLE);
+    if (!lua_istable(L, index))
+        lib_error(L, "%s must be a list, not a %s", what, luaL_typename(L, index));
     lua_Integer n = luaL_len(L, index);
-    if (n < 0 || n > max) luaL_error(L, "more than %d %s", max, what);
+    if (n < 0 || n > max) lib_error(L, "more than %d %s", max, what);
     return (int)n;
+}
+
+/* The length of a list that has nothing beside its items. */
+static int list_length(lua_State *L, int index, int max, const char *what) {
+    int n = length(L, index, max, what);
+    index = lua_absindex(L, index);
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        lua_pop(L, 1);
+        if (!lua_isinteger(L, -1))
+            lib_error(L, "%s must be a list, and this one has a field \"%s\"; are braces missing?",
+                      what, luaL_tolstring(L, -1, NULL));
+    }
+    return n;
 }
 
 /* A list of values at the top of the stack; pops it. */
 static const struct store_value *values(lua_State *L, struct arena *a, int *n) {
-    *n = length(L, -1, MAX_VALUES, "values");
+    *n = list_length(L, -1, MAX_VALUES, "values");
     struct store_value *v = room(L, a, (size_t)*n * sizeof *v);
     for (int i = 0; i < *n; i++) {
         lua_rawgeti(L, -1, i + 1);
@@ -105,19 +143,22 @@ static enum store_match match_of(lua_State *L, struct str op) {
                                         "startsWith", "or"};
     for (int i = 0; i < 6; i++)
         if (str_eq(op, str_of(names[i]))) return (enum store_match)i;
-    luaL_error(L,
-               "unknown filter op \"%s\"; there are equals, isInList, intersects, "
-               "containsSubstring, startsWith and or",
-               op.p);
+    lib_error(L,
+              "unknown filter op \"%s\"; there are equals, isInList, intersects, "
+              "containsSubstring, startsWith and or",
+              op.p);
     return STORE_EQUALS;
 }
 
 static const struct store_filter *filters(lua_State *L, struct arena *a, int *n, int depth);
 
 static void filter(lua_State *L, struct arena *a, struct store_filter *f, int depth) {
-    luaL_checktype(L, -1, LUA_TTABLE);
+    static const char *const names[] = {"op", "fields", "value", "values", "filters", NULL};
+    if (!lua_istable(L, -1))
+        lib_error(L, "a filter must be a table, not a %s", luaL_typename(L, -1));
+    only_fields(L, -1, names, "a filter");
     lua_getfield(L, -1, "op");
-    if (!lua_isstring(L, -1)) luaL_error(L, "a filter needs an op");
+    if (!lua_isstring(L, -1)) lib_error(L, "a filter needs an op");
     f->match = match_of(L, copy(L, a, -1));
     lua_pop(L, 1);
     if (f->match == STORE_OR) {
@@ -126,16 +167,16 @@ static void filter(lua_State *L, struct arena *a, struct store_filter *f, int de
         return;
     }
     lua_getfield(L, -1, "fields");
-    int n = length(L, -1, MAX_FILTERS, "fields");
-    if (n == 0) luaL_error(L, "a filter needs fields");
-    struct str *names = room(L, a, (size_t)n * sizeof *names);
+    int n = list_length(L, -1, MAX_FILTERS, "fields");
+    if (n == 0) lib_error(L, "a filter needs fields");
+    struct str *fields = room(L, a, (size_t)n * sizeof *fields);
     for (int i = 0; i < n; i++) {
         lua_rawgeti(L, -1, i + 1);
-        names[i] = copy(L, a, -1);
+        fields[i] = copy(L, a, -1);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
-    f->fields = names;
+    f->fields = fields;
     f->n_fields = n;
     if (lua_getfield(L, -1, "values") == LUA_TTABLE) {
         f->values = values(L, a, &f->n_values);
@@ -153,13 +194,13 @@ static void filter(lua_State *L, struct arena *a, struct store_filter *f, int de
 /* A list of filters (or nil) at the top of the stack; pops it. */
 static const struct store_filter *filters(lua_State *L, struct arena *a, int *n, int depth) {
     *n = 0;
-    if (depth > MAX_DEPTH) luaL_error(L, "filters nested too deeply");
+    if (depth > MAX_DEPTH) lib_error(L, "filters nested too deeply");
     luaL_checkstack(L, 8, "filters");
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         return NULL;
     }
-    *n = length(L, -1, MAX_FILTERS, "filters");
+    *n = list_length(L, -1, MAX_FILTERS, "filters");
     struct store_filter *f = room(L, a, (size_t)*n * sizeof *f);
     for (int i = 0; i < *n; i++) {
         lua_rawgeti(L, -1, i + 1);
@@ -212,8 +253,11 @@ static const struct store_order *orders(lua_State *L, struct arena *a, int *n) {
 
 static void query(lua_State *L, struct arena *a, int index, struct store_query *q) {
     *q = (struct store_query){.limit = 0};
+    static const char *const names[] = {"filters", "order_by", "after", "limit", "count", NULL};
     if (lua_isnoneornil(L, index)) return;
-    luaL_checktype(L, index, LUA_TTABLE);
+    if (!lua_istable(L, index))
+        lib_error(L, "a query must be a table, not a %s", luaL_typename(L, index));
+    only_fields(L, index, names, "a query");
     lua_getfield(L, index, "filters");
     q->filters = filters(L, a, &q->n_filters, 0);
     lua_getfield(L, index, "order_by");
@@ -223,10 +267,10 @@ static void query(lua_State *L, struct arena *a, int index, struct store_query *
     else
         lua_pop(L, 1);
     if (q->n_after && q->n_after != q->n_orders)
-        luaL_error(L, "after needs one value for each field of order_by");
+        lib_error(L, "after needs one value for each field of order_by");
     lua_getfield(L, index, "limit");
     q->limit = luaL_optinteger(L, -1, 0);
-    if (q->limit < 0) luaL_error(L, "limit must not be negative");
+    if (q->limit < 0) lib_error(L, "limit must not be negative");
     lua_getfield(L, index, "count");
     q->count = lua_toboolean(L, -1);
     lua_pop(L, 2);

@@ -188,8 +188,9 @@ static int l_rfc3339_ns(lua_State *L) {
     return push_rfc3339(L, t, digits_arg(L, 2));
 }
 
+/* All digits: such texts are stored, and compared as texts. */
 static int l_now_rfc3339(lua_State *L) {
-    return push_rfc3339(L, clock_now(CLOCK_REALTIME), -1);
+    return push_rfc3339(L, clock_now(CLOCK_REALTIME), 9);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -294,7 +295,8 @@ const struct lib_doc lib_time_docs[] = {
      "without it as many as say something. Cut, not rounded."},
     {"rfc3339_ns", "fun(nanoseconds: integer, digits?: integer): string",
      "The same of nanoseconds since the epoch: exact."},
-    {"now_rfc3339", "fun(): string", "RFC 3339 text in UTC of now, with nanoseconds."},
+    {"now_rfc3339", "fun(): string",
+     "RFC 3339 text in UTC of now, with all nine digits of the nanoseconds."},
     {"parse", "fun(text: string): number?, string?, string?",
      "Seconds since the epoch of RFC 3339 text; nil, message, \"invalid\" when it is none."},
     {"parse_ns", "fun(text: string): integer?, string?, string?",

@@ -131,7 +131,7 @@ static void set(lua_State *L, const char *name, struct str s) {
 
 static int l_parse(lua_State *L) {
     struct url u;
-    struct err e;
+    struct err e = {0};
     int rc = url_parse(lib_str(L, 1), &u, &e);
     if (rc < 0) return op_fail(L, rc, e.text);
     lua_createtable(L, 0, 6);

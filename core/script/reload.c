@@ -24,6 +24,7 @@ struct reload {
     char name[256];      /* folder or host; empty = all */
     struct list changes; /* struct change.link: found, still to be done */
     struct buf report;   /* text for people */
+    struct buf why;      /* of the failure at hand, in full: a file can have many errors */
     int result;          /* 0 or of the last thing that failed */
     bool routes;         /* the set of services changed */
     bool first;          /* the host opens: nothing is started or switched yet */
@@ -66,21 +67,28 @@ static void report(struct reload *r, const char *folder, const char *what) {
     buf_printf(&r->report, "%s: %s\n", folder, what);
 }
 
+/* The error in full, on as many lines as it has, until the next one. */
+static struct str why(struct reload *r, const struct err *e) {
+    struct str full = buf_view(&r->why);
+    return e->full && full.n ? full : str_of(e->text);
+}
+
 /* Files that could not be read or tried. */
 static void failed(struct reload *r, const char *folder, const struct err *e) {
     r->result = e->code;
-    report(r, folder, e->text);
+    buf_printf(&r->report, "%s: %.*s\n", folder, STR_FMT(why(r, e)));
     stat_add(STAT_RELOADS_FAILED, 1);
-    log_error("service not loaded", LOGZ("folder", folder), LOGZ("error", e->text));
+    log_error("service not loaded", LOGZ("folder", folder), LOGS("error", why(r, e)));
 }
 
 static void change_failed(struct change *c) {
     struct reload *r = c->reload;
     r->result = -EINVAL;
     stat_add(STAT_RELOADS_FAILED, 1);
-    report(r, c->service->folder, c->err.text);
+    struct str text = why(r, &c->err);
+    buf_printf(&r->report, "%s: %.*s\n", c->service->folder, STR_FMT(text));
     log_error(c->service->removed ? "reload refused" : "reload refused; the old generation goes on",
-              LOGZ("service", c->service->host), LOGZ("error", c->err.text));
+              LOGZ("service", c->service->host), LOGS("error", text));
 }
 
 static void change_done(struct change *c) {
@@ -216,17 +224,23 @@ static void change_answered(struct message *m) {
 
 /* Builds the generation once where nothing serves from it, to see whether it loads, and learns its
  * host name. */
-static int trial(struct generation *g, char host[256], struct err *e) {
-    struct resident *r = resident_new(g, service_control, e);
-    if (!r) return e->code;
-    snprintf(host, 256, "%s", r->host);
-    resident_free(r);
+static int trial(struct reload *r, struct generation *g, char host[256], struct err *e) {
+    struct resident *on_trial = resident_new(g, service_control, e);
+    if (!on_trial) return e->code;
+    snprintf(host, 256, "%s", on_trial->host);
+    struct str warnings = buf_view(&on_trial->warnings), line;
+    while (str_cut(warnings, '\n', &line, &warnings)) {
+        log_warn("service is odd", LOGZ("service", host), LOGS("warning", line));
+        buf_printf(&r->report, "%s: warning: %.*s\n", g->folder.p, STR_FMT(line));
+    }
+    resident_free(on_trial);
     return 0;
 }
 
 static int check_host(struct change *c) {
     char host[256];
-    int rc = trial(c->gen, host, &c->err);
+    c->err.full = &c->reload->why;
+    int rc = trial(c->reload, c->gen, host, &c->err);
     if (rc < 0 || strcmp(host, c->service->host) == 0) return rc;
     return err_set(
         &c->err, -EINVAL,
@@ -260,7 +274,7 @@ static void add_change(struct reload *r, struct service *s, struct generation *g
     size_t size = sizeof(struct change) + (size_t)worker_count * sizeof(struct change_step);
     struct change *c = r->first ? NULL : mem_zalloc(size);
     if (!c) {
-        struct err e;
+        struct err e = {0};
         if (r->first)
             err_set(&e, ERR_CONFLICT, "the folder changed while it was read");
         else
@@ -297,10 +311,10 @@ static bool is_gone(struct service *s) {
 
 /* A folder without a service yet. */
 static void add_service(struct reload *r, struct generation *g) {
-    struct err e = {0};
+    struct err e = {.full = &r->why};
     char host[256];
     struct service *s = NULL, *other = NULL;
-    if (trial(g, host, &e) == 0) {
+    if (trial(r, g, host, &e) == 0) {
         other = service_by_host(str_of(host));
         if (!other)
             s = service_new(g, host, &e);
@@ -333,7 +347,7 @@ static void compare(struct reload *r, struct generation *g) {
 }
 
 static int found(struct reload *r, struct str folder, bool embedded) {
-    struct err e = {0};
+    struct err e = {.full = &r->why};
     char name[256];
     snprintf(name, sizeof name, "%.*s", STR_FMT(folder));
     struct service *s = service_by_folder(folder);
@@ -366,7 +380,7 @@ static void find_removed(struct reload *r) {
 
 /* Folders that are gone come last: one that was moved is not gone. */
 static void look(struct reload *r) {
-    struct err e;
+    struct err e = {0};
     int rc = generation_scan(service_root, found_in_folder, r);
     if (rc < 0 && rc != -ENOENT) {
         err_set(&e, rc, "cannot read the services folder %s: %s", service_root, err_name(rc));
@@ -402,6 +416,7 @@ static void reload_over(struct reload *r) {
     }
     r->done(r->arg, r->result, buf_view(&r->report));
     buf_free(&r->report);
+    buf_free(&r->why);
     mem_free(r);
     if (!list_empty(&reloads)) reload_begin(LIST_ENTRY(reloads.next, struct reload, link));
 }
@@ -428,6 +443,7 @@ void service_reload(struct str name, void (*done)(void *arg, int result, struct 
     snprintf(r->name, sizeof r->name, "%.*s", STR_FMT(name));
     list_init(&r->changes);
     buf_init(&r->report);
+    buf_init(&r->why);
     r->done = done;
     r->arg = arg;
     list_push(&reloads, &r->link);
@@ -439,7 +455,9 @@ void reload_first(struct buf *out) {
     struct reload r = {.first = true};
     list_init(&r.changes);
     buf_init(&r.report);
+    buf_init(&r.why);
     look(&r);
     buf_str(out, buf_view(&r.report));
     buf_free(&r.report);
+    buf_free(&r.why);
 }

@@ -10,6 +10,7 @@
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/script/lib.h"
 #include "core/script/vm.h"
 
 #define RETIRE_POLL_MS 20
@@ -23,6 +24,19 @@ static int entry_ref(lua_State *L, const char *name) {
         return luaL_error(
             L, "service.lua must end with `return svc`, what require \"service\" gave it");
     return ref_take(L);
+}
+
+/* Of a trial, which is made once, on the control thread; the table of `entry` is on top. */
+static void keep_warnings(lua_State *L, struct resident *r) {
+    lua_getfield(L, -1, "warnings");
+    lua_Integer n = luaL_len(L, -1);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, -1, i);
+        buf_str(&r->warnings, lib_str(L, -1));
+        buf_char(&r->warnings, '\n');
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
 }
 
 /* [protected] Runs service.lua and keeps what the host needs of it. */
@@ -49,6 +63,7 @@ static int load(lua_State *L) {
     lua_getfield(L, -1, "host");
     snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
     lua_pop(L, 1);
+    if (r->worker->index < 0) keep_warnings(L, r);
     lua_getfield(L, -1, "api");
     r->api = lua_toboolean(L, -1);
     vm_freeze(L);
@@ -63,6 +78,7 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
     }
     list_init(&r->link);
     r->dispatch = r->start = r->call = LUA_NOREF;
+    buf_init(&r->warnings);
     r->gen = generation_take(g);
     r->worker = w;
     struct vm_options o = {
@@ -103,6 +119,7 @@ void resident_free(struct resident *r) {
     ref_drop(r->vm, r->start);
     ref_drop(r->vm, r->call);
     vm_free(r->vm);
+    buf_free(&r->warnings);
     generation_give(r->gen);
     list_unlink(&r->link);
     mem_free(r);

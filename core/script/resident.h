@@ -16,12 +16,13 @@ struct resident {
     struct generation *gen;
     struct worker *worker;
     struct vm *vm;
-    int dispatch;   /* fn(request): answers an HTTP request */
-    int start;      /* fn(): runs on_start and starts the tickers */
-    int call;       /* fn(name, context, packed arguments): a call over the bus */
-    char host[256]; /* declared hostname */
-    bool api;       /* answers carry CORS fields */
-    bool started;   /* start ran: tickers live here */
+    int dispatch;        /* fn(request): answers an HTTP request */
+    int start;           /* fn(): runs on_start and starts the tickers */
+    int call;            /* fn(name, context, packed arguments): a call over the bus */
+    char host[256];      /* declared hostname */
+    struct buf warnings; /* of a trial: what is odd and does not stop it, a line each */
+    bool api;            /* answers carry CORS fields */
+    bool started;        /* start ran: tickers live here */
     bool retiring;
     uint64_t give_up;                 /* loop ms when what is left of its tasks is cancelled */
     struct timer timer;               /* while retiring */

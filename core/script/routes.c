@@ -144,7 +144,7 @@ static int add_slug(struct route_table *t, int first) {
     for (int i = first; i < current->n; i++) {
         const struct routes_instance *in = &current->list[i];
         struct url u;
-        struct err e;
+        struct err e = {0};
         if (!str_eq(in->slug, slug)) continue;
         if (url_parse(in->url, &u, &e) < 0) {
             log_warn("instance without a usable URL is not routed", LOGS("instance", in->id),

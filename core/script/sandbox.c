@@ -28,8 +28,9 @@
 #define ELEMENTS_MAX ((lua_Integer)1 << 24)
 /* Arrays longer than this are sorted with a comparator in Lua, in which the watchdog can act. */
 #define SORT_IN_C ((lua_Integer)20000)
+#define SORT_TEXT 256 /* bytes of a text that is quickly compared */
 /* Source text that `load` takes. */
-#define LOAD_MAX ((size_t)1024 * 1024)
+#define LOAD_MAX ((size_t)64 * 1024)
 
 static const char VIEW; /* address: key of the viewed table in a view's metatable */
 static const char OWN;  /* address: registry key of the globals that the service made */
@@ -375,14 +376,30 @@ static int safe_concat(lua_State *L) {
     return original(L);
 }
 
-/* Upvalue 2: makes a comparator in Lua from a function, or from nil. */
+/* Not many elements, and none that takes long to compare. */
+static bool cheap_to_sort(lua_State *L) {
+    lua_Integer n = luaL_len(L, 1);
+    bool cheap = n <= SORT_IN_C;
+    for (lua_Integer i = 1; cheap && i <= n; i++) {
+        int type = lua_rawgeti(L, 1, i);
+        cheap = type == LUA_TNUMBER || (type == LUA_TSTRING && lua_rawlen(L, -1) <= SORT_TEXT);
+        lua_pop(L, 1);
+    }
+    return cheap;
+}
+
+/* Upvalue 2: makes a comparator in Lua from a function, or from nil: there the watchdog can act
+ * between two comparisons. */
 static int safe_sort(lua_State *L) {
     check_table(L, 1, true);
     lua_settop(L, 2);
-    bool in_c = lua_isnil(L, 2) || lua_iscfunction(L, 2);
-    bool claimed = luaL_getmetafield(L, 1, "__len") != LUA_TNIL;
-    lua_settop(L, 2);
-    if (in_c && (claimed || luaL_len(L, 1) > SORT_IN_C)) {
+    bool in_lua = lua_iscfunction(L, 2);
+    if (lua_isnil(L, 2)) {
+        bool claimed = luaL_getmetafield(L, 1, "__len") != LUA_TNIL;
+        lua_settop(L, 2);
+        in_lua = claimed || !cheap_to_sort(L);
+    }
+    if (in_lua) {
         lua_pushvalue(L, lua_upvalueindex(2));
         lua_insert(L, 2);
         lua_call(L, 1, 1);

@@ -26,6 +26,7 @@ struct serving {
     bool whole;      /* the waiting read wants all of the body */
     bool body_done;  /* the last byte came */
     bool body_taken; /* read in full by req:body() or handed out in chunks */
+    bool gzip;       /* the body that is read comes like that */
     bool too_large;  /* the body went over the limit */
 };
 

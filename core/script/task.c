@@ -431,7 +431,7 @@ static int asked_status(lua_State *L) {
     lua_getfield(L, -1, "status");
     lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
     lua_pop(L, 1);
-    return status >= 100 && status <= 599 ? (int)status : 0;
+    return status >= 300 && status <= 599 ? (int)status : 0;
 }
 
 static int examine(lua_State *L) {

@@ -18,14 +18,13 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/lib.h"
 #include "core/script/require.h"
 #include "core/script/sandbox.h"
 #include "core/script/sched.h"
 
 /* The state's bytes are told to the statistics in steps of this. */
 #define REPORT_STEP ((ptrdiff_t)16 * 1024)
-/* Growth of foreign memory that makes the collector take a step. */
-#define FOREIGN_STEP ((size_t)4 * 1024 * 1024)
 /* Frames of a traceback shown from the top, and from the bottom. */
 #define TRACE_TOP    12
 #define TRACE_BOTTOM 10
@@ -86,15 +85,16 @@ static void *allocate(void *ud, void *block, size_t old, size_t size) {
     return size ? block : NULL;
 }
 
-void vm_foreign(struct vm *vm, ptrdiff_t bytes) {
-    assert(bytes >= 0 || vm->foreign >= (size_t)-bytes);
-    vm->foreign += (size_t)bytes;
-    if (bytes <= 0) return;
-    vm->foreign_grown += (size_t)bytes;
-    if (vm->foreign_grown < FOREIGN_STEP) return;
-    size_t kilobytes = vm->foreign_grown / 1024;
-    vm->foreign_grown = 0;
-    lua_gc(vm->L, LUA_GCSTEP, kilobytes > INT32_MAX ? INT32_MAX : (int)kilobytes);
+bool vm_hold(struct vm *vm, size_t bytes) {
+    size_t most = vm->options.memory;
+    if (most > 0 && (bytes > most || vm->held > most - bytes)) return false;
+    vm->held += bytes;
+    return true;
+}
+
+void vm_release(struct vm *vm, size_t bytes) {
+    assert(vm->held >= bytes);
+    vm->held -= bytes;
 }
 
 void vm_throw_memory(lua_State *L) {
@@ -200,7 +200,7 @@ void vm_free(struct vm *vm) {
 }
 
 void vm_live(lua_State *L, const char *what) {
-    if (vm_of(L)->loading) luaL_error(L, "%s: not while a service is loading", what);
+    if (vm_of(L)->loading) lib_error(L, "%s: not while a service is loading", what);
 }
 
 void vm_freeze(lua_State *L) {

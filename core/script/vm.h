@@ -44,8 +44,7 @@ struct vm {
     struct vm_options options; /* `name` is a copy of the vm's own */
     size_t used;               /* bytes the state holds */
     size_t reported;           /* of them, bytes that STAT_STATE_BYTES knows of */
-    size_t foreign;            /* bytes pinned by its userdata: see vm_foreign */
-    size_t foreign_grown;      /* growth of `foreign` since the collector was last told */
+    size_t held;               /* bytes outside of it that its ops keep: see vm_hold */
     uint64_t out_of_memory;    /* allocations refused by the cap */
     uint32_t big;              /* allocations above VM_BIG: a coroutine's stack may have grown */
     uint8_t starve;            /* refuse this many growths: see vm_throw_memory */
@@ -100,10 +99,11 @@ void vm_traceback(lua_State *co, const char *message, struct buf *out);
 /* The value at `index` as text for people, whatever it is; runs __tostring. Protected context. */
 void vm_text(lua_State *L, int index, struct buf *out);
 
-/* Bytes outside the state that its userdata keep alive (buffers, bodies): + when taken, - when
- * given back. The collector cannot see them; this makes it work harder while they grow. Growing may
- * run finalizers: protected context only, and last thing before the caller returns to Lua. */
-void vm_foreign(struct vm *vm, ptrdiff_t bytes);
+/* Bytes outside the state that its ops keep for a script (bodies on their way): all of them
+ * together have the same cap as the state. False = that is reached, nothing was counted. Any
+ * context. */
+bool vm_hold(struct vm *vm, size_t bytes);
+void vm_release(struct vm *vm, size_t bytes); /* what vm_hold counted */
 /* Raises what Lua raises when an allocation fails, so that the task ends with TASK_NO_MEMORY. For
  * bindings whose mem_alloc failed. */
 _Noreturn void vm_throw_memory(lua_State *L);

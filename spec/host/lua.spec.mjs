@@ -229,6 +229,70 @@ it("a service of the user's that does not load is left out, and the log says whe
   assert.match(log, /yaml\/service\.yaml:\d+/);
 });
 
+it("JSON that a client calls a form is JSON", async () => {
+  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+  const answer = await get("/add", { method: "POST", body: '{"x":1,"y":2}', headers });
+  assert.deepEqual(answer.json, { sum: 3 });
+  assert.equal((await get("/add", { method: "POST", body: "{x", headers })).status, 400);
+});
+
+it("a path that a service does not have is not sent to the registry", async () => {
+  const answer = await get("/nope");
+  assert.equal(answer.status, 404);
+  assert.deepEqual(answer.json, { error: "lab.example has nothing at /lab.example/nope" });
+});
+
+it("what a called service raised unasked is no caller's to see", async (t) => {
+  const front = {
+    "service.yaml":
+      "general:\n  host: front.example\nfunctions:\n  - signature: Ask(name string)\n",
+    "service.lua":
+      'local bus = require "bus"\nlocal svc = require "service" (...)\n' +
+      'function svc.Ask(_, name) bus.call("lab.example", name, "secret 5") end\nreturn svc\n',
+  };
+  const two = await startHost(t, { services: { lab: lab(), front } });
+  const failed = await call(two.url, "/front.example/ask?name=Fail");
+  assert.equal(failed.status, 500);
+  assert.equal(failed.json.error, "Internal Server Error");
+  const told = () => /internal detail: secret 5/.test(two.lines.join("\n"));
+  await waitFor(told, "the log to tell");
+});
+
+it("a status that is none is an error with a reason", async (t) => {
+  const odd = {
+    "service.yaml":
+      "general:\n  host: odd.example\nwebs:\n  - signature: Small()\n  - signature: Kind()\n",
+    "service.lua":
+      'local errors = require "errors"\nlocal svc = require "service" (...)\n' +
+      'function svc.Small() return 42 end\nfunction svc.Kind() errors.raise(200, "x") end\nreturn svc\n',
+  };
+  const one = await startHost(t, { services: { odd } });
+  for (const path of ["small", "kind"])
+    assert.equal((await call(one.url, `/odd.example/${path}`)).status, 500);
+  for (const reason of ["a status from 200 to 599, not 42", "from 400 to 599, not 200"])
+    await waitFor(() => one.lines.join("\n").includes(reason), reason);
+});
+
+it("all errors of a declaration are told at once, and warnings too", async (t) => {
+  const wrong = Array.from({ length: 12 }, (_, i) => `  - signature: wrong${i}()\n`).join("");
+  const many = {
+    "service.yaml": `general:\n  host: many.example\nfunctions:\n${wrong}`,
+    "service.lua": 'return require "service" (...)\n',
+  };
+  const odd = {
+    "service.yaml": "general:\n  host: odd.example\nfunctions:\n  - signature: Missing()\n",
+    "service.lua": 'local svc = require "service" (...)\nfunction svc.Extra() end\nreturn svc\n',
+  };
+  const one = await startHost(t, { services: { many, odd } });
+  const log = one.lines.join("\n");
+  for (let i = 0; i < 12; i++) assert.ok(log.includes(`handler 'wrong${i}'`), `wrong${i}`);
+  assert.equal(log.split("Missing is declared but has no code").length, 2, "once");
+  assert.equal(log.split("svc.Extra is not declared").length, 2, "once");
+  const missing = await call(one.url, "/odd.example/missing");
+  assert.equal(missing.status, 501);
+  assert.deepEqual(missing.json, { error: "Missing is declared but has no code" });
+});
+
 it("when all is answered no task and no wait is left", async () => {
   await waitFor(async () => (await metric(host, "requests_open")) === 0, "open requests to end");
   // The ticker is the one task and wait that stays, with those of the platform's services.

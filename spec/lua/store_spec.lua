@@ -338,6 +338,26 @@ describe("a query", function()
     assert.same({ "1", "3", "5" }, ids((some:find { order_by = "id" })))
   end)
 
+  -- A typo would be a condition less: everything would be found, or deleted.
+  it("with a misspelt field finds and deletes nothing", function()
+    local some = fresh()
+    some:create { id = "a" }
+    local typo = { filter = { { op = "equals", fields = { "id" }, value = "b" } } }
+    local flat = { filters = { op = "equals", fields = { "id" }, value = "b" } }
+    for _, method in ipairs { "find", "delete_where", "count", "one" } do
+      assert.error_matches(function()
+        some[method](some, typo)
+      end, 'store_spec.lua:%d+: a query has no field "filter"; there are filters, order_by')
+      assert.error_matches(function()
+        some[method](some, flat)
+      end, 'store_spec.lua:%d+: filters must be a list, and this one has a field')
+    end
+    assert.error_matches(function()
+      some:find { filters = { { op = "equals", field = "id", value = "b" } } }
+    end, 'a filter has no field "field"')
+    assert.equal(1, some:count())
+  end)
+
   it("that is none is refused by name", function()
     local function refuses(filter, pattern)
       assert.error_matches(function()
@@ -345,7 +365,7 @@ describe("a query", function()
       end, pattern)
     end
     refuses({ op = "like", fields = { "a" }, value = 1 }, 'unknown filter op "like"')
-    refuses({ op = "equals", value = 1 }, "table expected")
+    refuses({ op = "equals", value = 1 }, "fields must be a list, not a nil")
     refuses({ op = "equals", fields = {}, value = 1 }, "a filter needs fields")
     refuses({ op = "equals", fields = { "a" }, value = {} }, "not with a table")
     refuses({ fields = { "a" }, value = 1 }, "a filter needs an op")

@@ -443,7 +443,8 @@ static void a_service_runs_its_start_once_on_one_worker(void **state) {
     write_ticker("a");
     lua_host_serve();
     start_services();
-    GIVES("/lab.example/nothing", 404, "no instances found");
+    GIVES("/lab.example/nothing", 404,
+          "{\"error\":\"lab.example has nothing at /lab.example/nothing\"}");
     until_shared("ticks-a", 5);
     assert_int_equal(shared_number("started-a"), 1);
 }

@@ -192,7 +192,8 @@ static void in_development_a_fault_tells_its_text_and_place(void **state) {
 }
 
 static void a_path_that_no_service_has_is_404_and_another_method_405(void **state) {
-    GIVES("/lab.example/nowhere", 404, "no instances found");
+    GIVES("/lab.example/nowhere", 404,
+          "{\"error\":\"lab.example has nothing at /lab.example/nowhere\"}");
     GIVES("/nobody.example/add", 404, "no instances found");
     struct reply *r = ask(0, "DELETE", "/lab.example/pet/5", "", NULL);
     IS(r, 405, "{\"error\":\"DELETE is not allowed for /lab.example/pet/5\"}");

@@ -134,24 +134,17 @@ static void the_cap_is_counted_and_the_state_goes_on(void **state) {
     script_close(&s);
 }
 
-static int push_garbage(lua_State *L) {
-    for (int i = 0; i < 2000; i++) {
-        lua_newuserdatauv(L, 16, 0);
-        lua_pop(L, 1);
-    }
-    vm_foreign(vm_of(L), 64 << 20);
-    vm_foreign(vm_of(L), -(64 << 20));
-    return 0;
-}
-
-static void foreign_memory_makes_the_collector_work(void **state) {
+static void what_ops_keep_outside_has_a_cap_of_its_own(void **state) {
     struct script s;
-    script_open(&s);
-    vm_protect(s.vm, script_collect, NULL, NULL);
-    size_t before = s.vm->used;
-    assert_int_equal(vm_protect(s.vm, push_garbage, NULL, NULL), 0);
-    assert_true(s.vm->used < before + 2000 * 16);
-    assert_int_equal(s.vm->foreign, 0);
+    struct vm_options o = options();
+    o.memory = 2 << 20;
+    script_open_with(&s, &o);
+    assert_true(vm_hold(s.vm, 1 << 20));
+    assert_false(vm_hold(s.vm, (1 << 20) + 1));
+    assert_false(vm_hold(s.vm, SIZE_MAX));
+    assert_true(vm_hold(s.vm, 1 << 20));
+    vm_release(s.vm, 2 << 20);
+    assert_int_equal(s.vm->held, 0);
     script_close(&s);
 }
 
@@ -763,7 +756,7 @@ int main(void) {
         cmocka_unit_test(a_state_gives_back_all_its_memory),
         cmocka_unit_test(protected_code_returns_its_error_as_text),
         cmocka_unit_test(the_cap_is_counted_and_the_state_goes_on),
-        cmocka_unit_test(foreign_memory_makes_the_collector_work),
+        cmocka_unit_test(what_ops_keep_outside_has_a_cap_of_its_own),
         cmocka_unit_test(finalizers_of_the_host_run_when_memory_is_out),
         cmocka_unit_test(a_binding_can_say_that_memory_is_out),
         cmocka_unit_test(no_failed_allocation_leaks_or_crashes),
