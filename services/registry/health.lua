@@ -27,7 +27,7 @@ function M.publish()
   local generation = errors.check(shared.incr("routes"))
   local list = {}
   for i, row in ipairs(errors.check(db.instances:find())) do
-    list[i] = { id = row.id, slug = row.slug, url = row.url, healthy = reachable(row.status) }
+    list[i] = { id = row.id, slug = row.slug, url = row.url, healthy = row.status == "Healthy" }
   end
   errors.check(host.instances(list, generation))
 end
@@ -110,10 +110,12 @@ end
 --- Scans for ever.
 function M.run()
   while true do
-    local scan <close> = errors.check(task.spawn(M.scan)) -- its own task: each scan has its own budget
-    local ok, why = pcall(scan.join, scan)
-    if not ok then
-      log.warn("health scan failed", { error = tostring(why) })
+    do
+      local scan <close> = errors.check(task.spawn(M.scan)) -- its own task: each scan has its own budget
+      local ok, why = pcall(scan.join, scan)
+      if not ok then
+        log.warn("health scan failed", { error = tostring(why) })
+      end
     end
     time.sleep(host.setting("health_interval"))
   end

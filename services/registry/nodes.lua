@@ -3,6 +3,7 @@
 local db = require "db"
 local errors = require "errors"
 local host = require "host"
+local store = require "store"
 local time = require "time"
 
 local M = {}
@@ -20,18 +21,26 @@ local function row()
   return errors.check(db.nodes:one { filters = { db.is("url", self_url()) } })
 end
 
---- Writes this node's row.
+--- Writes this node's row. Under another id than before it takes the place of the row with its URL.
 function M.beat()
-  local known = row()
-  errors.check(db.nodes:put {
-    id = given("node_id") or (known and known.id),
-    url = self_url(),
-    availabilityZone = given("az"),
-    region = given("region"),
-    lastHeartbeat = time.now_rfc3339(),
-    usage = host.usage(),
-    createdAt = known and known.createdAt,
-  })
+  local usage = host.usage()
+  errors.check(store.transaction(function(tx)
+    local nodes = tx(db.nodes)
+    local known = nodes:one { filters = { db.is("url", self_url()) } }
+    local id = given("node_id") or (known and known.id)
+    if known and known.id ~= id then
+      nodes:delete(known.id)
+    end
+    return nodes:put {
+      id = id,
+      url = self_url(),
+      availabilityZone = given("az"),
+      region = given("region"),
+      lastHeartbeat = time.now_rfc3339(),
+      usage = usage,
+      createdAt = known and known.createdAt,
+    }
+  end))
 end
 
 local function view(node)

@@ -57,7 +57,7 @@ end
 local FIELDS = { "id", "scheme", "host", "ip", "path", "deploymentId" }
 
 local function owned_by(instance, account)
-  return instance.slug == account.slug or CHANGES_ALL[account.slug] or auth.is_admin(account)
+  return instance.slug == account.slug or CHANGES_ALL[account.slug]
 end
 
 local function update(instance, account, req)
@@ -163,13 +163,8 @@ end
 
 function svc.SaveDefinition(ctx, req)
   auth.need(ctx, "registry-svc:node:view")
-  local definition = req.definition
-  if definition ~= nil and (type(definition) ~= "table" or json.is_list(definition)) then
-    errors.raise(400, "Invalid JSON")
-  end
-  definition = definition or {}
-  local id = type(definition.id) == "string" and definition.id or ""
-  errors.check(db.definitions:put { id = "def:" .. id, definition = definition })
+  local definition = req.definition or {}
+  errors.check(db.definitions:put { id = "def:" .. (definition.id or ""), definition = definition })
   return {}, 201
 end
 
@@ -212,16 +207,20 @@ end
 
 -- ---- echo ----
 
-function svc.EchoGet(_, req)
+local function say(res, value)
+  res:answer(200, json.encode(value) .. "\n", "application/json")
+end
+
+function svc.EchoGet(_, req, res)
   local out = {}
   for name, values in pairs(url.parse_query_all(req.query_string or "")) do
     out[name] = #values == 1 and values[1] or json.list(values)
   end
-  return out
+  say(res, out)
 end
 
 local function echo(_, req, res)
-  res:answer(200, json.encode(req:json()) .. "\n", "application/json")
+  say(res, req:json())
 end
 
 svc.EchoPost = echo

@@ -28,11 +28,49 @@
 ---@class ListInstancesResponse
 ---@field instances? Instance[]
 
+---@class ImageSpec
+---@field name string
+---@field internalPorts? integer[]
+
+---@class RepositorySpec
+---@field url string
+---@field version? string
+---@field buildContext? string
+---@field containerFile? string
+---@field internalPorts? integer[]
+
+---@class EnvVar
+---@field key string
+---@field value string
+
+---@class PortMapping
+---@field internal integer
+---@field host integer
+
+---@class ApiSpec
+---@field url? string
+---@field version? string
+---@field protocolType? string
+---@field metadata? any
+
+---@class ClientSpec
+---@field language string
+---@field url string
+
+---@class Definition
+---@field id string
+---@field image? ImageSpec
+---@field repository? RepositorySpec
+---@field envars? EnvVar[]
+---@field ports? PortMapping[]
+---@field apiSpecs? ApiSpec[]
+---@field clients? ClientSpec[]
+
 ---@class SaveDefinitionRequest
----@field definition? any
+---@field definition? Definition
 
 ---@class ListDefinitionsResponse
----@field definitions? any[]
+---@field definitions? Definition[]
 
 ---@class Usage
 ---@field used integer

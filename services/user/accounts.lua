@@ -6,6 +6,7 @@ local host = require "host"
 local pass = require "pass"
 local seal = require "seal"
 local store = require "store"
+local time = require "time"
 local tokens = require "tokens"
 
 local M = {}
@@ -107,6 +108,9 @@ function M.change_password(user_id, current, new)
   end
   local fresh = hash(new)
   errors.check(db.passwords:update(row.id, function(r)
+    if r.hash ~= row.hash then
+      errors.raise(401, "Invalid Password") -- somebody was faster: what was checked is not the current one any more
+    end
     r.hash = fresh
   end))
 end
@@ -240,6 +244,15 @@ end
 
 local ORDERS = { createdAt = true, updatedAt = true }
 
+-- Where a page begins, written as times are stored: in UTC, with all digits.
+local function after_time(text)
+  if not text or text == "" or text == db.ZERO_TIME then
+    return nil
+  end
+  local ns = time.parse_ns(text) or errors.raise(400, "Invalid JSON")
+  return { time.rfc3339_ns(ns, 9) }
+end
+
 --- Accounts, newest first unless told otherwise, 20 unless told otherwise.
 ---@param req ListUsersRequest
 function M.list(req)
@@ -247,7 +260,7 @@ function M.list(req)
   if not ORDERS[by] then
     errors.raise(400, "orderBy must be createdAt or updatedAt")
   end
-  local after = req.afterTime and req.afterTime ~= "" and req.afterTime ~= db.ZERO_TIME and { req.afterTime } or nil
+  local after = after_time(req.afterTime)
   local limit = req.limit and req.limit > 0 and req.limit or 20
   local rows, count = errors.check(db.users:find {
     filters = user_filters(req),

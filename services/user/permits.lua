@@ -2,6 +2,8 @@
 
 local db = require "db"
 local errors = require "errors"
+local json = require "json"
+local store = require "store"
 
 local M = {}
 
@@ -67,9 +69,8 @@ local function same_set(a, b)
   return true
 end
 
-local function stored_already(permit)
-  local rows = errors.check(db.permits:find { filters = { db.is("permission", permit.permission) } })
-  for _, row in ipairs(rows) do
+local function stored_already(rows, permit)
+  for _, row in ipairs(rows:find { filters = { db.is("permission", permit.permission) } }) do
     if row.appId == permit.appId and same_set(row.roles, permit.roles) and same_set(row.slugs, permit.slugs) then
       return true
     end
@@ -92,23 +93,35 @@ local function app_of(account, app_host)
   return app and app.id or errors.raise(400, "App not found")
 end
 
--- Only what was there before counts as stored: equal permits of one request are all kept.
-local function store_new(list)
-  local fresh = {}
-  for _, permit in ipairs(list) do
-    if permit.id or not stored_already(permit) then
-      table.insert(fresh, permit)
+-- Only what was there before counts as stored: equal permits of one request are all kept. With an id a permit takes the
+-- place of the one that has it, which must be the account's, too; nil = the platform itself.
+local function store_new(list, account)
+  errors.check(store.transaction(function(tx)
+    local rows, fresh = tx(db.permits), {}
+    for _, permit in ipairs(list) do
+      local old = permit.id and rows:get(permit.id)
+      if old and account and not owns(account, old.permission) then
+        errors.raise(401, "Unauthorized")
+      elseif permit.id or not stored_already(rows, permit) then
+        table.insert(fresh, permit)
+      end
     end
-  end
-  for _, permit in ipairs(fresh) do
-    errors.check(permit.id and db.permits:put(permit) or db.permits:create(permit))
-  end
+    for _, permit in ipairs(fresh) do
+      if permit.id then
+        rows:put(permit)
+      else
+        rows:create(permit)
+      end
+    end
+    return true
+  end))
 end
 
 --- Saves permits for a caller: all of them, or none when one is not the caller's to give.
 function M.save(account, list)
   local rows = {}
   for _, input in ipairs(list) do
+    input = input ~= json.null and input or {}
     local permission = input.permission or ""
     if not owns(account, permission) then
       errors.raise(401, "Unauthorized")
@@ -121,7 +134,7 @@ function M.save(account, list)
       roles = input.roles,
     })
   end
-  store_new(rows)
+  store_new(rows, account)
 end
 
 --- Grants what a platform service declares: permission = "u" (every account), "a" (admins) or "ua", or a table with

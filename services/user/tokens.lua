@@ -1,8 +1,9 @@
 -- Tokens: issued once per app, account and device, given again while they are valid, replaced when they expire.
 --
 -- A row keeps the token's text; `slot` is set only on the active row of a device and is unique, so two logins at the same
--- moment end up with one token. A replaced token answers with its replacement for one more life (the replacement cache),
--- even when the rows were revoked meanwhile.
+-- moment end up with one token. Whoever comes with an older token of a device gets the newest one, so several holders of
+-- one account do not throw each other out. The newest is remembered for one life (the replacement cache), even when the
+-- rows were revoked meanwhile.
 
 local db = require "db"
 local errors = require "errors"
@@ -17,7 +18,7 @@ local token = require "token"
 local M = {}
 
 local TURN = 5 -- seconds that one refresh may take before another request tries
-local KEPT = 2 -- replaced tokens of a device that are kept beside the active one
+local KEPT = 2 -- tokens of a device that are kept, the latest presented first; the active one always
 
 local function expiration()
   return host.setting("token_expiration")
@@ -162,17 +163,25 @@ local function prune(key)
   end
 end
 
--- One transaction: the presented and the active row give way to the new one.
+local function valid(row)
+  local _, status = token.verify(row.token)
+  return status == "ok"
+end
+
+-- One transaction: the presented row, and the active one when it is no good any more, give way to the new one.
 local function replace(presented, fresh)
   local now = time.now_rfc3339()
   local done, message, code = store.transaction(function(tx)
     local rows = tx(db.tokens)
     local active = rows:one { filters = { db.is("slot", fresh.slot) } }
+    local newer = active and active.id ~= presented.id and active
     rows:update(presented.id, function(r)
       r.active, r.slot, r.lastRefreshedAt = nil, nil, now
     end)
-    if active and active.id ~= presented.id then
-      rows:update(active.id, function(r)
+    if newer and valid(newer) then
+      return newer
+    elseif newer then
+      rows:update(newer.id, function(r)
         r.active, r.slot = nil, nil
       end)
     end
@@ -181,34 +190,43 @@ local function replace(presented, fresh)
   return errors.check(done, message, code)
 end
 
-local function really_refresh(claims, hash)
-  local presented = errors.check(db.tokens:one { filters = { db.is("hash", hash) } }) or refused()
+local function really_refresh(claims, text, key)
+  local presented = errors.check(db.tokens:one { filters = { db.is("hash", seal.sha256(text)) } }) or refused()
   local user = errors.check(db.users:get(claims.id)) or refused()
   local app = errors.check(db.apps:get(claims.app)) or refused()
   local row = replace(presented, new_row(app, user, claims.device))
-  shared.set("replacement:" .. hash, json.encode(row), expiration())
-  prune(row.device_key)
+  shared.set("replacement:" .. key, json.encode(row), expiration())
+  prune(key)
   return row
 end
 
---- A new token in place of the presented one. The row with exactly this text must exist; whether it expired does not
---- matter. Many requests with one expired token get one replacement. Raises 401 when there is no such row.
+-- What the device got last, unless that is what it comes with.
+local function remembered(key, text)
+  local cached = shared.get("replacement:" .. key)
+  local row = cached and json.decode(cached)
+  return row and row.token ~= text and valid(row) and row or nil
+end
+
+--- The newest token of the device that the presented one was made for; when that is the presented one itself, or has
+--- expired too, a new one. Then the row with exactly this text must exist. Many requests with expired tokens of a device
+--- get one replacement. Raises 401 when there is no such row.
 ---@param text string
 function M.refresh(text)
   local claims = token.verify(text)
   if not claims or not claims.app or not claims.device then
     refused()
   end
-  local hash = seal.sha256(text)
+  local key = device_key(claims.app, claims.id, claims.device)
   local deadline = time.monotonic() + TURN
   repeat
-    local cached = shared.get("replacement:" .. hash)
-    if cached then
-      return json.decode(cached)
+    local row = remembered(key, text)
+    if row then
+      return row
     end
-    if shared.add("refreshing:" .. hash, "1", TURN) then
-      local ok, row = pcall(really_refresh, claims, hash)
-      shared.del("refreshing:" .. hash)
+    if shared.add("refreshing:" .. key, "1", TURN) then
+      local ok
+      ok, row = pcall(really_refresh, claims, text, key)
+      shared.del("refreshing:" .. key)
       return ok and row or error(row, 0)
     end
     time.sleep(0.005)

@@ -1,6 +1,7 @@
 // user-svc on the wire: accounts, tokens, permits. What existing clients rely on.
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
+import { gzipSync } from "node:zlib";
 
 import jwt from "jsonwebtoken";
 
@@ -352,4 +353,129 @@ it("a refreshed token lives longer, and old rows do not pile up", async (t) => {
   assert.ok(json.tokenCount <= 3, `${json.tokenCount} rows`);
   assert.notEqual(token, first);
   assert.equal((await post("/refresh-token", undefined)).status, 401);
+});
+
+it("holders of one account do not throw each other out", async (t) => {
+  const short = await startHost(t, { env: { OB_TOKEN_EXPIRATION: "1s" } });
+  const oldest = await register(short, "shared", "pw");
+  await sleepPast(claimsOf(oldest).exp);
+  let newest = (await post("/refresh-token", undefined, oldest, short)).json.token.token;
+  for (let round = 0; round < 4; round++) {
+    await sleepPast(claimsOf(newest).exp);
+    // One goes on with the token it began with, the other always with its newest.
+    assert.equal((await post("/self", {}, oldest, short)).status, 200, `round ${round}`);
+    const answer = await post("/refresh-token", undefined, newest, short);
+    assert.equal(answer.status, 200, `round ${round}`);
+    newest = answer.json.token.token;
+  }
+});
+
+it("every token that an account got leads to a good one", async (t) => {
+  const short = await startHost(t, { env: { OB_TOKEN_EXPIRATION: "1s" } });
+  const tokens = [await register(short, "often", "pw")];
+  for (let i = 0; i < 2; i++) {
+    await sleepPast(claimsOf(tokens.at(-1)).exp);
+    tokens.push(await login(short, "often", "pw"));
+  }
+  await sleepPast(claimsOf(tokens.at(-1)).exp);
+  for (const token of tokens) assert.equal((await post("/self", {}, token, short)).status, 200);
+});
+
+it("with automatic refresh off a service decides about any token", async (t) => {
+  const off = await startHost(t, { env: { OB_TOKEN_AUTO_REFRESH_OFF: "true" } });
+  const server = await upstream(t);
+  const { path } = await proxied(off, server.url);
+  const answer = await call(off.url, path, { token: "junk" });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.json.headers.authorization, "Bearer junk");
+  assert.equal((await post("/self", {}, "junk", off)).status, 401);
+});
+
+it("nobody takes a permit that is not theirs, whatever its id", async () => {
+  const admin = await login(host);
+  const thief = await register(host, "thief");
+  const { permits } = (await post("/permits", {}, admin)).json;
+  const view = permits.find(({ permission }) => permission === "registry-svc:instance:view");
+  const mine = { id: view.id, permission: "thief:steal", slugs: ["thief"] };
+  const save = (json, token) => call(host.url, "/user-svc/permits", { method: "PUT", json, token });
+  assert.equal((await save({ permits: [mine] }, thief)).status, 401);
+  const after = (await post("/permits", {}, admin)).json.permits;
+  assert.deepEqual(
+    after.find(({ id }) => id === view.id),
+    view,
+  );
+  assert.equal((await save({ permits: [null] }, thief)).status, 401);
+});
+
+it("of equal permits saved at once one is stored", async () => {
+  const token = await register(host, "eager");
+  const json = { permits: [{ permission: "eager:do", slugs: ["eager"] }] };
+  const save = () => call(host.url, "/user-svc/permits", { method: "PUT", json, token });
+  for (const answer of await Promise.all(Array.from({ length: 8 }, save)))
+    assert.equal(answer.status, 200, answer.text);
+  const listed = await post("/permits", { permission: "eager:do" }, await login(host));
+  assert.equal(listed.json.permits.length, 1);
+});
+
+it("of password changes at once with one old password one counts", async () => {
+  const token = await register(host, "hasty", "first");
+  const change = (i) =>
+    post("/change-password", { currentPassword: "first", newPassword: `next ${i}` }, token);
+  const answers = await Promise.all(Array.from({ length: 5 }, (_, i) => change(i)));
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 401, 401, 401, 401]);
+  const won = answers.findIndex(({ status }) => status === 200);
+  await login(host, "hasty", `next ${won}`);
+});
+
+it("pages of users begin strictly behind a time, however it is written", async () => {
+  const admin = await login(host);
+  for (const slug of ["page-a", "page-b", "page-c"]) await register(host, slug);
+  const list = (more) => post("/users", { order: "asc", limit: 1000, ...more }, admin);
+  const slugs = ({ json }) =>
+    (json.users ?? []).map(({ slug }) => slug).filter((s) => /^page-/.test(s));
+  const all = (await list({})).json.users;
+  const at = all.find(({ slug }) => slug === "page-a").createdAt;
+  assert.deepEqual(slugs(await list({ afterTime: at })), ["page-b", "page-c"]);
+  const local = (hours) => {
+    const moved = new Date(Date.parse(at) + hours * 3600e3).toISOString().slice(0, 19);
+    const fraction = at.slice(19, -1);
+    const sign = hours < 0 ? "-" : "+";
+    return `${moved}${fraction}${sign}${String(Math.abs(hours)).padStart(2, "0")}:00`;
+  };
+  for (const hours of [2, -5])
+    assert.deepEqual(slugs(await list({ afterTime: local(hours) })), ["page-b", "page-c"]);
+  const second = `${at.slice(0, 19)}Z`;
+  assert.ok(slugs(await list({ afterTime: second })).includes("page-a"), "later in that second");
+  for (const afterTime of ["garbage", "5", "2026-13-45T99:99:99Z"])
+    assertError(await list({ afterTime }), 400, "Invalid JSON");
+});
+
+it("text that cannot be kept is the client's fault", async () => {
+  const json = { appHost: "unnamed", slug: "zero", password: "p", name: "a\0b" };
+  assert.equal((await post("/register", json)).status, 400);
+  assert.equal((await post("/login", { ...json, device: "a\0b" })).status >= 400, true);
+});
+
+it("an endpoint that takes nothing from a body does not read it", async () => {
+  const token = await register(host, "bodiless");
+  const has = (body) => call(host.url, "/user-svc/self/has/x", { method: "POST", body, token });
+  for (const body of ["{{{", "[1]", "", '{"permission":"y"}'])
+    assert.equal((await has(body)).status, 200, body);
+});
+
+it("a compressed request is understood, a broken one is 400, an unknown coding 415", async () => {
+  const text = JSON.stringify({ appHost: "unnamed", slug: "zipped", password: "p" });
+  const send = (body, coding) =>
+    call(host.url, "/user-svc/register", {
+      method: "POST",
+      body,
+      headers: { "Content-Encoding": coding },
+    });
+  const whole = gzipSync(text);
+  assert.equal((await send(whole.subarray(0, whole.length - 4), "gzip")).status, 400);
+  assert.equal((await send(Buffer.from("no gzip"), "gzip")).status, 400);
+  assert.equal((await send(whole, "br")).status, 415);
+  assert.equal((await send(gzipSync(Buffer.alloc(64 << 20, " ")), "gzip")).status, 413);
+  assert.equal((await send(whole, "gzip")).status, 200);
+  await login(host, "zipped", "p");
 });

@@ -257,3 +257,63 @@ it("echo returns the query and the body", async () => {
   assert.match(big.text, /9007199254740993/, "64-bit integers stay integers");
   assert.equal((await registry("/echo", { method: "POST", body: "{" })).status, 400);
 });
+
+it("another's instance is not even an admin's to change", async () => {
+  const token = await account();
+  await registerInstance(host, token, "http://127.0.0.1:9/mine");
+  const answer = await registry("/instance", {
+    method: "PUT",
+    token: await login(host),
+    json: { url: "http://127.0.0.1:9/mine", host: "evil" },
+  });
+  assert.equal(answer.status, 401);
+});
+
+it("a definition has the fields that clients know, of the types they know", async () => {
+  const token = await login(host);
+  const save = (definition) =>
+    registry("/definition", { method: "PUT", token, json: { definition } });
+  assert.equal((await save({ id: 5 })).status, 400);
+  assert.equal((await save({ id: "a", ports: [{ internal: "x", host: 1 }] })).status, 400);
+  const good = {
+    id: "typed",
+    image: { name: "i", internalPorts: [80] },
+    envars: [{ key: "k", value: "v" }],
+  };
+  assert.equal((await save({ ...good, unknownField: 1 })).status, 201);
+  const { definitions } = (await registry("/definitions", { token })).json;
+  assert.deepEqual(
+    definitions.find(({ id }) => id === "typed"),
+    good,
+  );
+});
+
+it("a node may get an id, or another one, later", async (t) => {
+  const moved = await startHost(t, { test: false, env: { OB_SELF_URL: "" } });
+  const list = async () =>
+    (
+      await call(moved.url, "/registry-svc/nodes", {
+        method: "POST",
+        json: {},
+        token: await login(moved),
+      })
+    ).json.nodes;
+  const [{ url }] = await list();
+  for (const id of ["n1", "n2"]) {
+    moved.options.env = { OB_NODE_ID: id, OB_SELF_URL: url };
+    moved.options.args = ["--listen", `127.0.0.1:${new URL(url).port}`];
+    await moved.restart();
+    const nodes = (await list()).filter((node) => node.url === url);
+    assert.deepEqual(
+      nodes.map((node) => node.id),
+      [id],
+    );
+  }
+});
+
+it("echo answers with a line", async () => {
+  const answer = await registry("/echo?a=1&b=2&b=3");
+  assert.deepEqual(answer.json, { a: "1", b: ["2", "3"] });
+  assert.ok(answer.text.endsWith("}\n"));
+  assert.equal((await registry("/echo?a=%zz")).status, 200);
+});

@@ -66,7 +66,7 @@ static void start(struct writing *w) {
 static void child(int first) {
     static struct writing all[OUTSTANDING];
     static struct worker mine;
-    struct err e;
+    struct err e = {0};
     struct store_options o = usual(in_folder("a.db"));
     here = &mine;
     if (worker_init(here, -1, &e) || !(store = store_open(&o, &e))) _exit(5);

@@ -288,7 +288,7 @@ static void another_process_is_refused_until_the_first_is_gone(void **state) {
     pid_t child = fork();
     if (child == 0) {
         struct store_options o = usual(in_folder("a.db"));
-        struct err e;
+        struct err e = {0};
         c = store_open(&o, &e) ? '1' : '0';
         if (write(ready[1], &c, 1) == 1) pause();
         _exit(1);

@@ -44,7 +44,7 @@ static void submit(struct actor *a, unsigned what, void (*done)(struct store_job
 }
 
 static void run_actors(void (*act)(struct actor *)) {
-    struct err e;
+    struct err e = {0};
     for (int i = 0; i < WORKERS; i++) {
         struct actor *a = &actors[i];
         *a = (struct actor){.index = i, .left = ROUNDS, .act = act, .begin.deliver = begun};
