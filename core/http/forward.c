@@ -10,8 +10,8 @@
  *     write anything there; ours come from the socket. Those of a trusted proxy go on, and its
  *     address is added to X-Forwarded-For;
  *   - Authorization, when there is a fresher one.
- * Via gets one more member. In a response only hop-by-hop fields, the framing and X-Request-Id (the
- * front door's) are left out.
+ * Via gets one more member. In a response only hop-by-hop fields (but for the Upgrade of a 426),
+ * the framing and X-Request-Id (the front door's) are left out.
  */
 #include "core/http/forward.h"
 
@@ -224,7 +224,10 @@ struct field *forward_response(struct arena *arena, const struct head *h, int *n
     *n = 0;
     for (int i = 0; i < h->n_fields; i++) {
         const struct field *f = &h->fields[i];
-        if (f->id == H1_CONTENT_LENGTH || f->id == H1_X_REQUEST_ID || h1_hop_by_hop(h, f)) continue;
+        /* What a 426 asks for is all that it says (RFC 9110 section 15.5.22). */
+        bool asked = f->id == H1_UPGRADE && h->status == 426;
+        if (f->id == H1_CONTENT_LENGTH || f->id == H1_X_REQUEST_ID) continue;
+        if (h1_hop_by_hop(h, f) && !asked) continue;
         out[(*n)++] = *f;
     }
     char *at = h->minor ? ADD(value, "1.1 ") : ADD(value, "1.0 ");

@@ -226,6 +226,9 @@ static int explain(struct vm *vm, int status, struct err *e) {
     lua_State *L = vm->L;
     if (status == LUA_ERRMEM)
         return err_set(e, -ENOMEM, "the Lua state of %s is out of memory", vm->options.name);
+    struct watchdog_mark *mark = watchdog_of(vm->worker);
+    if (lua_type(L, -1) == LUA_TSTRING && mark->killing)
+        return err_set(e, -EINVAL, "%s: %s", mark->where, lua_tostring(L, -1));
     if (lua_type(L, -1) == LUA_TSTRING) return err_set(e, -EINVAL, "%s", lua_tostring(L, -1));
     struct buf text;
     struct text_of arg = {&text};

@@ -9,6 +9,7 @@
 
 #include "core/base/mem.h"
 #include "core/http/forward.h"
+#include "core/http/trust.h"
 
 static struct arena arena;
 static struct h1 h1;
@@ -238,6 +239,47 @@ static void a_response_loses_only_what_is_ours_to_say(void **state) {
     assert_true(str_starts(fields[6].value, STR("1.1 moonbus-")));
 }
 
+static void what_a_426_asks_for_goes_on(void **state) {
+    static const struct {
+        const char *text;
+        int n;
+    } cases[] = {{"426 Upgrade Required", 2}, {"200 OK", 1}};
+    for (int i = 0; i < 2; i++) {
+        char text[200];
+        int n;
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 %s\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+                 "Content-Length: 0\r\n\r\n",
+                 cases[i].text);
+        struct field *fields = forward_response(&arena, parse(H1_RESPONSE, text), &n);
+        assert_int_equal(n, cases[i].n);
+        if (n == 2) assert_true(str_eq(fields[0].value, STR("websocket")));
+    }
+}
+
+/* Peers are told apart by address and network, whatever family they came through. */
+static void trusted_proxies_are_known_by_their_networks(void **state) {
+    static const char *const trusted[] = {"10.1.2.3", "::ffff:10.255.0.1", "192.0.2.7",
+                                          "2001:db8::1", "::1"};
+    static const char *const others[] = {"11.1.2.3", "192.0.2.8", "2001:db9::1", "::2",
+                                         "",         "x",         "10.1.2.3.4"};
+    static const char *const wrong[] = {"10.0.0.0/33", "10.0.0/8",  "::/129",
+                                        "host",        "1.2.3.4/x", "/8"};
+    struct err e = {0};
+    assert_int_equal(trust_set("10.0.0.0/8, 192.0.2.7,2001:db8::/32 , ::1", &e), 0);
+    for (size_t i = 0; i < sizeof trusted / sizeof *trusted; i++)
+        if (!trust_peer(str_of(trusted[i]))) fail_msg("%s", trusted[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (trust_peer(str_of(others[i]))) fail_msg("%s", others[i]);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (trust_set(wrong[i], &e) != -EINVAL) fail_msg("%s", wrong[i]);
+    assert_int_equal(trust_set("0.0.0.0/0", &e), 0);
+    assert_true(trust_peer(STR("203.0.113.9")));
+    assert_false(trust_peer(STR("2001:db8::1")));
+    assert_int_equal(trust_set("", &e), 0);
+    assert_false(trust_peer(STR("203.0.113.9")));
+}
+
 static void methods_that_may_be_repeated_are_known(void **state) {
     assert_true(forward_idempotent(STR("GET")));
     assert_true(forward_idempotent(STR("DELETE")));
@@ -272,6 +314,8 @@ int main(void) {
         T(a_request_goes_on_in_order_with_our_fields_behind),
         T(targets_go_on_byte_for_byte_behind_the_prefix),
         T(fields_of_one_hop_stay_behind),
+        T(what_a_426_asks_for_goes_on),
+        T(trusted_proxies_are_known_by_their_networks),
         T(connection_cannot_remove_what_the_upstream_relies_on),
         T(where_a_request_came_from_is_not_for_the_client_to_say),
         T(via_grows_and_tells_the_version_received),

@@ -134,7 +134,7 @@ static void what_does_not_load_changes_nothing_and_says_why_and_where(void **sta
     refused(WEBS, "", "service.lua must end with `return svc`");
     refused(WEBS, "require 'time'.sleep(1)", "time.sleep: not while a service is loading");
     refused(WEBS, "require 'nothing'", "module 'nothing' not found");
-    refused(WEBS, FOREVER, "ran too long");
+    refused(WEBS, FOREVER, "service.lua:1: stopped: it ran too long");
     refused(WEBS, "local s = 'x' while true do s = s .. s end", "out of memory");
     refused("webs:\n  - signature: who()\n", "return require 'service' (...)",
             "services/lab/service.yaml:4:16: handler 'who' must start with uppercase");
