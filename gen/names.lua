@@ -98,6 +98,13 @@ end
 
 M.is_ticker = M.is_config
 
+--- The method of a request, in upper case: any word is one, ANY stands for all.
+---@param text string
+---@return boolean
+function M.is_method(text)
+  return text:match("^[A-Z]+$") ~= nil
+end
+
 --- The queue of a subscription.
 ---@param text string
 ---@return boolean

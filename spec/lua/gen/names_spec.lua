@@ -117,6 +117,10 @@ describe("a source", function()
   })
 end)
 
+describe("a method", function()
+  accepts(names.is_method, { "POST", "ANYTHING", "ANY" }, { "123", "A B", "ABC123", "!", "", "*", "post" })
+end)
+
 describe("a queue", function()
   accepts(names.is_queue, { "a", "a.b.C1" }, { "", "a b", "a-b", "a_b" })
 end)
