@@ -529,8 +529,20 @@ end
 
 -- ---- loading ----
 
+-- Ends loading. What it ends with is short: all problems are in the log where there are several.
+local function refuse(problems)
+  local text = model.render { problems[1] }
+  if #problems > 1 then
+    for _, problem in ipairs(problems) do
+      log.error(model.render { problem })
+    end
+    text = ("%s (and %d more: see the log)"):format(text, #problems - 1)
+  end
+  error(text, 0)
+end
+
 -- What the declaration may say and the host cannot do yet.
-local function check_served(decl, file)
+local function unserved(decl, file)
   local problems = {}
   for _, section in ipairs { "functions", "webs" } do
     for _, ep in ipairs(decl[section]) do
@@ -545,9 +557,7 @@ local function check_served(decl, file)
       end
     end
   end
-  if #problems > 0 then
-    error(model.render(problems), 0)
-  end
+  return problems
 end
 
 -- The declaration, of which everything that is said is done; or an error with all that is wrong.
@@ -555,10 +565,10 @@ local function load_declaration(folder)
   local file = "services/" .. folder .. "/service.yaml"
   local source = files.read("service.yaml") or error(file .. " is missing", 0)
   local decl, problems = model.parse(source, file, { folder = folder })
-  if not decl then
-    error(model.render(problems), 0)
+  local missing = decl and unserved(decl, file) or problems
+  if #missing > 0 then
+    refuse(missing)
   end
-  check_served(decl, file)
   for _, section in ipairs { "events", "sinks", "metrics" } do
     if #decl[section] > 0 then
       local first = decl[section][1]
