@@ -8,12 +8,15 @@
 -- entry points that it calls: dispatch (an HTTP request), call (over the bus), start (on_start and tickers). Loading
 -- declares and does nothing else.
 
-local declaration = require "declaration"
+local duration = require "gen.duration"
 local errors = require "errors"
 local files = require "files"
+local gen_url = require "gen.url"
 local json = require "json"
 local log = require "log"
+local model = require "gen.model"
 local request = require "request"
+local scalar = require "gen.scalar"
 local task = require "task"
 local time = require "time"
 local url = require "url"
@@ -291,21 +294,19 @@ end
 
 -- ---- routes ----
 
--- "/a/{x}/{rest+}" -> { "a", false, greedy }, names
+-- "/a/{x}/{rest+}" -> its segments, and whether there are arguments among them
 local function compile_path(path)
-  local segments, names = {}, {}
+  local segments, count = {}, 0
   for segment in (path:sub(2) .. "/"):gmatch("([^/]*)/") do
-    local name = segment:match("^{(.*)}$")
-    if not name then
-      table.insert(segments, { literal = segment })
+    local name, greedy = gen_url.argument(segment, count + 1)
+    if name then
+      count = count + 1
+      table.insert(segments, { name = name, greedy = greedy })
     else
-      local greedy = name:sub(-1) == "+"
-      name = greedy and name:sub(1, -2) or name
-      table.insert(names, name ~= "" and name or "path" .. (#names + 1))
-      table.insert(segments, { name = names[#names], greedy = greedy })
+      table.insert(segments, { literal = segment })
     end
   end
-  return segments, #names > 0
+  return segments, count > 0
 end
 
 -- Literal before argument before greedy, segment by segment.
@@ -364,15 +365,16 @@ local function build_routes(svc)
   local exact, patterns = {}, {}
   local base = "/" .. svc.host
   local function add(ep, run)
-    local segments, has_arguments = compile_path(ep.path)
+    local path = gen_url.encode_path(ep.url.path) -- requests come with theirs escaped
+    local segments, has_arguments = compile_path(path)
     local route = { ep = ep, run = run, method = ep.method, segments = segments, order = #patterns }
     if has_arguments then
       table.insert(patterns, route)
     else
-      local full = base .. ep.path
+      local full = base .. path
       exact[full] = exact[full] or {}
       exact[full][ep.method] = route
-      if ep.path == "/" then
+      if path == "/" then
         exact[base] = exact[base] or exact[full]
       end
     end
@@ -466,7 +468,7 @@ end
 
 local function run_ticker(svc, ticker)
   local handler = svc.handlers[ticker.name]
-  local due = time.monotonic() + ticker.interval
+  local due = time.monotonic() + ticker.seconds
   while true do
     local now = time.monotonic()
     if now < due then
@@ -480,7 +482,7 @@ local function run_ticker(svc, ticker)
     end
     now = time.monotonic()
     while due <= now do -- missed beats are skipped
-      due = due + ticker.interval
+      due = due + ticker.seconds
     end
   end
 end
@@ -529,38 +531,76 @@ local CONVERT = {
     return text
   end,
   int = function(text)
-    return math.tointeger(tonumber(text)) or 0
+    return scalar.int(text) or 0
   end,
   float64 = function(text)
-    return tonumber(text) or 0.0
+    return scalar.float(text) or 0.0
   end,
   bool = function(text)
-    return text == "true" or text == "1"
+    return scalar.bool(text) or false
   end,
   ["time.Duration"] = function(text)
-    return declaration.duration(text) or 0
+    return duration.seconds(duration.parse(text) or 0)
   end,
 }
 
 local function config_values(decl)
   local values = {}
   for _, config in ipairs(decl.configs) do
-    values[config.name] = CONVERT[config.type](config.default)
+    values[config.name] = CONVERT[config.outputs[1].type](config.default)
   end
   return values
+end
+
+-- ---- loading ----
+
+-- What the declaration may say and the host cannot do yet.
+local function unserved(decl, file)
+  local problems = {}
+  for _, section in ipairs { "functions", "webs" } do
+    for _, ep in ipairs(decl[section]) do
+      local why
+      if ep.url.host then
+        why = ("another host in path '%s' is not served yet: use a path below this service"):format(ep.path)
+      elseif ep.url.port ~= 443 and ep.url.port ~= 0 then
+        why = ("port %d in path '%s' is not served yet: use the default port"):format(ep.url.port, ep.path)
+      end
+      if why then
+        table.insert(problems, { file = file, line = ep.line, column = ep.column, text = why })
+      end
+    end
+  end
+  return problems
+end
+
+-- The declaration and its warnings, a line each; or an error with all that is wrong.
+local function load_declaration(folder)
+  local file = "services/" .. folder .. "/service.yaml"
+  local source = files.read("service.yaml") or error(file .. " is missing", 0)
+  local decl, problems = model.parse(source, file, { folder = folder })
+  local missing = decl and unserved(decl, file) or problems
+  if #missing > 0 then
+    error(model.render(missing), 0)
+  end
+  for _, section in ipairs { "events", "sinks", "metrics" } do
+    if #decl[section] > 0 then
+      local first = decl[section][1]
+      table.insert(problems, {
+        file = file, line = first.line, column = first.column, text = ("section '%s' does nothing yet"):format(section),
+      })
+    end
+  end
+  local warnings = {}
+  for i, problem in ipairs(problems) do
+    warnings[i] = model.render { problem }
+  end
+  return decl, warnings
 end
 
 local INNER = {} -- key of what the runtime keeps of a service
 
 local function bind(folder)
-  local source = files.read("service.yaml")
-  if not source then
-    error("services/" .. folder .. "/service.yaml is missing", 0)
-  end
-  local decl, warnings = declaration.parse(source, "services/" .. folder .. "/service.yaml")
-  if not decl then
-    error(warnings, 0)
-  end
+  local decl, warnings = load_declaration(folder)
   local inner = {
     warnings = warnings,
     folder = folder,

@@ -1,4 +1,5 @@
-/* embed: the files of lua/ and of the platform's services/ inside the binary, made at build time.
+/*
+ * embed: the files of lua/, gen/ and the platform's services/ inside the binary, made by the build.
  */
 #ifndef EMBED_H
 #define EMBED_H
@@ -7,7 +8,7 @@
 
 /* One file; its bytes live as long as the process and are followed by a NUL. */
 struct embed_file {
-    const char *path; /* "lua/service.lua", "services/user/service.yaml" */
+    const char *path; /* "lua/service.lua", "gen/model.lua", "services/user/service.yaml" */
     const char *data; /* first byte */
     const char *end;  /* behind the last byte */
 };

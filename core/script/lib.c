@@ -25,6 +25,7 @@
     X("log", log, LIB_ALL) \
     X("net", net, LIB_PLATFORM) \
     X("pass", pass, LIB_PLATFORM) \
+    X("regex", regex, LIB_ALL) \
     X("request", request, LIB_ALL) \
     X("seal", seal, LIB_ALL) \
     X("shared", shared, LIB_ALL) \
@@ -89,12 +90,15 @@ struct buf *lib_buf(struct buf *mine) {
 
 /* ---- classes and arguments ------------------------------------------------------------------- */
 
-/* Methods go to __index, the rest into the metatable. What one call registers twice is the same. */
+/* Methods go to __index, the rest into the metatable. It is registered when it is complete: where
+ * memory ran out half-way, the next call makes it anew. */
 void lib_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-    if (!luaL_newmetatable(L, name)) {
-        lua_pop(L, 1);
-        return;
-    }
+    bool there = luaL_getmetatable(L, name) != LUA_TNIL;
+    lua_pop(L, 1);
+    if (there) return;
+    lua_createtable(L, 0, 8);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__name");
     lua_newtable(L);
     for (const luaL_Reg *m = methods; m->name; m++) {
         lua_pushcfunction(L, m->func);
@@ -108,7 +112,7 @@ void lib_class(lua_State *L, const char *name, const luaL_Reg *methods) {
     }
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, name);
 }
 
 struct str lib_str(lua_State *L, int i) {

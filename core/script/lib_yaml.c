@@ -11,6 +11,7 @@
 
 #define MAX_DEPTH 32
 #define MAX_SIZE  (1u << 20)
+#define READER    "host.yaml"
 
 /* The parser lives in userdata, so that it goes away whatever is thrown. */
 struct reader {
@@ -192,14 +193,10 @@ static bool push_document(lua_State *L, struct reader *r) {
 /* yaml.parse(text) -> node, or nil, "line:column: why", code */
 static int l_parse(lua_State *L) {
     struct str text = lib_str(L, 1);
-    luaL_argcheck(L, text.n <= MAX_SIZE, 1, "larger than 1 MB");
+    if (text.n > MAX_SIZE) return op_fail(L, ERR_LIMIT, "1:1: larger than 1 MB");
     struct reader *r = lua_newuserdatauv(L, sizeof *r, 0);
     memset(r, 0, sizeof *r);
-    if (luaL_newmetatable(L, "host.yaml")) {
-        lua_pushcfunction(L, close_reader);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, READER);
     if (!yaml_parser_initialize(&r->parser)) return luaL_error(L, "not enough memory");
     r->open = true;
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
@@ -219,6 +216,8 @@ const struct lib_doc lib_yaml_docs[] = {
 
 int lib_yaml(lua_State *L) {
     static const luaL_Reg functions[] = {{"parse", l_parse}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"__gc", close_reader}, {NULL, NULL}};
+    lib_class(L, READER, methods);
     luaL_newlib(L, functions);
     return 1;
 }

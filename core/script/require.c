@@ -123,8 +123,10 @@ static bool from_files(lua_State *L, struct vm *vm, const char *path) {
     return true;
 }
 
+/* Of lua/, or of gen/ where the name begins with it. A service has a folder gen/ as well: what the
+ * host does not have there is looked for among its files. */
 static bool from_embedded(lua_State *L, const char *path) {
-    lua_pushfstring(L, "lua/%s", path);
+    lua_pushfstring(L, "%s%s", strncmp(path, "gen/", 4) == 0 ? "" : "lua/", path);
     struct str name = lib_str(L, -1), source = embed_find(name);
     if (!source.p) {
         lua_pop(L, 1);
@@ -142,8 +144,8 @@ static void load(lua_State *L, struct vm *vm, const char *name) {
     lua_pushfstring(L, "%s.lua", luaL_gsub(L, name, ".", "/"));
     const char *path = lua_tostring(L, -1);
     if (!from_embedded(L, path) && !from_files(L, vm, path))
-        luaL_error(L, "module '%s' not found: no library, no file %s of the service, no lua/%s",
-                   name, path, path);
+        luaL_error(L, "module '%s' not found: no library, no file %s of the service or of the host",
+                   name, path);
     lua_pushstring(L, name);
     lua_insert(L, -2);
     lua_call(L, 2, 1);

@@ -1,6 +1,6 @@
 /*
- * require: how scripts get modules: libraries in C (lib.h), embedded files of lua/, files of their
- * own service, in this order. A service cannot take the place of what the host provides.
+ * require: how scripts get modules: libraries in C (lib.h), embedded files of lua/ and gen/, files
+ * of their own service, in this order. A service cannot take the place of what the host provides.
  */
 #ifndef REQUIRE_H
 #define REQUIRE_H

@@ -20,7 +20,7 @@
 
 struct task;
 
-/* Where `require` finds the files of this state, after libraries and the embedded lua/ tree:
+/* Where `require` finds the files of this state, after libraries and the embedded lua/ and gen/:
  * returns the source text of a module file path relative to the service's folder ("service.lua",
  * "gen/api.lua"), p = NULL when there is none. */
 struct vm_files {

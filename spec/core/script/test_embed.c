@@ -43,7 +43,8 @@ static void a_path_that_is_not_there_is_not_found(void **state) {
 static void only_what_serves_at_run_time_is_embedded(void **state) {
     for (int i = 0; i < embed_count; i++) {
         struct str path = str_of(embed_files[i].path);
-        assert_true(str_starts(path, STR("lua/")) || str_starts(path, STR("services/")));
+        assert_true(str_starts(path, STR("lua/")) || str_starts(path, STR("gen/")) ||
+                    str_starts(path, STR("services/")));
         assert_false(str_starts(path, STR("services/examples/")));
         assert_true(str_find(path, STR("/spec/")) < 0);
         assert_false(str_ends(path, STR(".md")));

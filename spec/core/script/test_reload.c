@@ -115,6 +115,36 @@ static void any_file_of_the_folder_counts(void **state) {
     GIVES("/lab.example/who", 200, "b2");
 }
 
+static void paths_and_configs_are_what_the_declaration_says(void **state) {
+    write_service("lab",
+                  "configs:\n"
+                  "  - signature: Count() (n int)\n"
+                  "    default: 007\n"
+                  "  - signature: Wait() (d Duration)\n"
+                  "    default: 1m30.5s\n"
+                  "  - signature: On() (b bool)\n"
+                  "    default: T\n"
+                  "  - signature: Share() (f float)\n"
+                  "    default: 1e-1\n"
+                  "  - signature: Bad() (n int)\n"
+                  "    default: many\n"
+                  "webs:\n"
+                  "  - signature: Who()\n"
+                  "    path: :0/a b/{x}\n"
+                  "  - signature: Configs()\n"
+                  "    path: configs/\xc3\xa4\n",
+                  "local svc = require 'service' (...)\n"
+                  "function svc.Who(_, req) return req.args.x end\n"
+                  "function svc.Configs()\n"
+                  "  local c = svc.config\n"
+                  "  return ('%s %s %s %s %s'):format(c.Count, c.Wait, c.On, c.Share, c.Bad)\n"
+                  "end\n"
+                  "return svc\n");
+    assert_int_equal(reload(""), 0);
+    GIVES("/lab.example/a%20b/7", 200, "7");
+    GIVES("/lab.example/configs/%C3%A4", 200, "7 90.5 true 0.1 0");
+}
+
 /* ---- bad ones ------------------------------------------------------------------------------- */
 
 static void refused(const char *yaml, const char *lua, const char *part) {
@@ -139,6 +169,13 @@ static void what_does_not_load_changes_nothing_and_says_why_and_where(void **sta
     refused("webs:\n  - signature: who()\n", "return require 'service' (...)",
             "services/lab/service.yaml:4:16: handler 'who' must start with uppercase");
     refused("webs: [", "return require 'service' (...)", "services/lab/service.yaml:");
+    refused("webs:\n  - signature: who()\n    method: 1\n", "return require 'service' (...)",
+            "'who()' (and 1 more: see the log)");
+    refused("webs:\n  - signature: Who()\n    path: :8080/x\n", "return require 'service' (...)",
+            "services/lab/service.yaml:4:16: port 8080 in path ':8080/x' is not served yet");
+    refused("webs:\n  - signature: Who()\n    path: //other.host/x\n",
+            "return require 'service' (...)",
+            "services/lab/service.yaml:4:16: another host in path '//other.host/x' is not served");
     assert_int_equal(stat_get(STAT_STATES_OPEN), states);
 }
 
@@ -563,6 +600,7 @@ int main(void) {
         L(a_worker_that_never_served_it_gets_the_new_one_when_it_does),
         L(one_service_can_be_named_by_folder_or_host),
         L(any_file_of_the_folder_counts),
+        L(paths_and_configs_are_what_the_declaration_says),
         L(what_does_not_load_changes_nothing_and_says_why_and_where),
         L(a_mended_service_comes_into_service),
         L(a_missing_file_is_told_and_the_old_one_goes_on),

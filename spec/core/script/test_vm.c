@@ -11,6 +11,7 @@ static const struct {
 } files[] = {
     {"types.lua", "return {name = ..., path = select(2, ...)}"},
     {"gen/api.lua", "return {api = ...}"},
+    {"gen/names.lua", "return {api = 'not the host\'s'}"},
     {"counted.lua", "counted = (rawget(_G, 'counted') or 0) + 1 return {n = counted}"},
     {"a.lua", "return require 'b'"},
     {"b.lua", "return require 'c.d'"},
@@ -633,6 +634,8 @@ static void modules_are_found_in_libraries_embedded_files_and_the_service(void *
     open_files(&s);
     check(&s, "local t = require 'types' return t.name, t.path", "types|types.lua");
     check(&s, "return require('gen.api').api", "gen.api");
+    check(&s, "return require('gen.names').kebab('GenNames'), require('gen.names').api",
+          "gen-names|nil");
     check(&s, "return type(require('time').now)", "function");
     check(&s, "return require('types') == require('types'), require('time') == require('time')",
           "true|true");
