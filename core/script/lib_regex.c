@@ -34,7 +34,8 @@ struct regex {
     pcre2_code *code;           /* the compiled pattern */
     pcre2_match_data *data;     /* where matches are reported; nobody reads it */
     pcre2_match_context *match; /* the limits */
-    size_t size;                /* bytes of `code`, told to vm_foreign */
+    size_t size;                /* bytes of `code` */
+    bool held;                  /* they are counted by vm_hold */
 };
 
 /* ---- compiling ------------------------------------------------------------------------------- */
@@ -100,7 +101,7 @@ static int compile(struct regex *r, struct str pattern, struct err *e) {
 
 static int collect(lua_State *L) {
     struct regex *r = luaL_checkudata(L, 1, REGEX);
-    if (r->code) vm_foreign(vm_of(L), -(ptrdiff_t)r->size);
+    if (r->held) vm_release(vm_of(L), r->size);
     pcre2_code_free(r->code);
     pcre2_match_data_free(r->data);
     pcre2_match_context_free(r->match);
@@ -118,7 +119,8 @@ static int l_compile(lua_State *L) {
     int rc = compile(r, pattern, &e);
     if (rc == -ENOMEM) vm_throw_memory(L);
     if (rc < 0) return op_fail(L, rc, e.text);
-    vm_foreign(vm_of(L), (ptrdiff_t)r->size);
+    r->held = vm_hold(vm_of(L), r->size);
+    if (!r->held) return op_fail(L, ERR_LIMIT, "the service has too many patterns");
     return 1;
 }
 

@@ -44,7 +44,7 @@ struct vm {
     struct vm_options options; /* `name` is a copy of the vm's own */
     size_t used;               /* bytes the state holds */
     size_t reported;           /* of them, bytes that STAT_STATE_BYTES knows of */
-    size_t held;               /* bytes outside of it that its ops keep: see vm_hold */
+    size_t held;               /* bytes kept outside of it: see vm_hold */
     uint64_t out_of_memory;    /* allocations refused by the cap */
     uint32_t big;              /* allocations above VM_BIG: a coroutine's stack may have grown */
     uint8_t starve;            /* refuse this many growths: see vm_throw_memory */

@@ -191,14 +191,14 @@ static void misuse_raises(void **state) {
     script_close(&s);
 }
 
-static void the_collector_knows_what_patterns_hold(void **state) {
+static void what_patterns_hold_is_counted(void **state) {
     struct script s;
     script_open(&s);
     check(&s, "kept = require 'regex'.compile('(ab?){50}') return kept:matches('b')", "false");
-    assert_true(s.vm->foreign > 200);
+    assert_true(s.vm->held > 200);
     check(&s, "kept = nil", "");
     assert_int_equal(vm_protect(s.vm, script_collect, NULL, NULL), 0);
-    assert_int_equal(s.vm->foreign, 0);
+    assert_int_equal(s.vm->held, 0);
     script_close(&s);
 }
 
@@ -225,7 +225,7 @@ static void running_out_of_memory_anywhere_leaks_nothing(void **state) {
         if (rc < 0 && rc != -ENOMEM) fail_msg("%s", e.text);
         failures += rc < 0;
         assert_int_equal(vm_protect(s.vm, script_collect, NULL, NULL), 0);
-        assert_int_equal(s.vm->foreign, 0);
+        assert_int_equal(s.vm->held, 0);
         if (!fired) {
             assert_int_equal(rc, 0);
             break;
@@ -343,7 +343,7 @@ int main(void) {
         cmocka_unit_test(long_and_deep_patterns_are_refused),
         cmocka_unit_test(every_function_is_documented),
         cmocka_unit_test(misuse_raises),
-        cmocka_unit_test(the_collector_knows_what_patterns_hold),
+        cmocka_unit_test(what_patterns_hold_is_counted),
         cmocka_unit_test(running_out_of_memory_anywhere_leaks_nothing),
         cmocka_unit_test(random_patterns_match_what_a_backtracking_matcher_matches),
     };
