@@ -6,6 +6,7 @@ import path from "node:path";
 import { lab } from "./lib/lab.mjs";
 import {
   after,
+  call,
   deadPort,
   instances,
   it,
@@ -37,6 +38,14 @@ function table(text) {
   const starts = [...head.matchAll(/(?<=^|\s{2,})\S/g)].map((match) => match.index);
   const cut = (line) => starts.map((from, i) => line.slice(from, starts[i + 1]).trim());
   return { head: cut(head), rows: rows.map(cut) };
+}
+
+/** What every misuse gets: exit code 2, a sentence, nothing else. */
+function misused(done, sentence) {
+  assert.equal(done.status, 2, done.output);
+  assert.equal(done.stdout, "");
+  assert.match(done.stderr, /^moonbus: .+\n$/);
+  if (sentence) assert.match(done.stderr, sentence);
 }
 
 it("without a command it says what it can do", async () => {
@@ -84,10 +93,7 @@ it("what it does not know is exit code 2, with a way out", async () => {
     ["instance", "nonsense"],
     ["call"],
   ]) {
-    const done = await runCommand(args);
-    assert.equal(done.status, 2, done.output);
-    assert.equal(done.stdout, "");
-    assert.match(done.stderr, /^moonbus: .+\n$/);
+    misused(await runCommand(args));
   }
 });
 
@@ -239,4 +245,18 @@ it("a token that expired is renewed, and the command works", async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   const done = await runCommand(["whoami"], { env });
   assert.equal(done.status, 0, done.output);
+});
+
+it("log lines of handlers and of the host name the request alike", async () => {
+  const headers = { "X-Request-Id": "same-key-1" };
+  await call(host.url, "/lab.example/say?text=hello", { headers });
+  const mine = async () => {
+    const { stdout } = await moonbus(host.home, "logs");
+    const entries = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    return entries.filter((entry) => entry.request_id === "same-key-1").map(({ msg }) => msg);
+  };
+  await waitFor(async () => (await mine()).sort().join() === "hello,request", "both lines");
 });
