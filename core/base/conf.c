@@ -227,7 +227,21 @@ static int read_flag(struct flags *f, struct err *e) {
     return rc ? rc : give_flag(row, flag, value, e);
 }
 
+/* "--dev false" is what people try. The flag would mean the opposite of that. */
+static int check_word(const struct flags *f, const char *word, struct err *e) {
+    const char *before = f->at > 0 ? f->argv[f->at - 1] : "";
+    char name[NAME_MAX_N + 1];
+    bool value;
+    if (f->words_only || strncmp(before, "--", 2) != 0 || str_bool(str_of(word), &value)) return 0;
+    if (!table_name(str_of(before + 2), name)) return 0;
+    const struct conf_row *row = conf_find(str_of(name));
+    if (!row || row->kind != CONF_BOOL) return 0;
+    return err_set(e, -EINVAL, "%s takes its value behind a '=': write %s, --no-%s or %s=false",
+                   before, before, before + 2, before);
+}
+
 static int keep_word(struct flags *f, const char *word, struct err *e) {
+    if (check_word(f, word, e)) return -EINVAL;
     if (!f->rest) return err_set(e, -EINVAL, "unexpected word \"%.60s\"", word);
     if (f->n >= f->room) return err_set(e, -E2BIG, "too many words: at most %d", f->room);
     f->rest[f->n++] = word;

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/base/stat.h"
 #include "core/script/host.h"
+#include "core/script/lib_url.h"
 #include "core/script/service.h"
 #include "core/secure/seal.h"
 
@@ -108,6 +109,13 @@ static void reloaded(void *arg, int result, struct str report) {
 }
 
 static void reload(struct exchange *x) {
+    char name[256]; /* no service has a longer one */
+    struct str text = argument(x, STR("service"));
+    ssize_t n = text.n < sizeof name ? url_decode(text, false, name) : -1;
+    if (n < 0 || memchr(name, 0, (size_t)n)) {
+        exchange_error(x, 400, "service must be the name of one");
+        return;
+    }
     struct waiting *w = mem_zalloc(sizeof *w);
     if (!w) {
         exchange_error(x, 503, "out of memory");
@@ -115,7 +123,7 @@ static void reload(struct exchange *x) {
     }
     w->x = x;
     x->data = w;
-    service_reload(argument(x, STR("service")), reloaded, w);
+    service_reload(str_make(name, (size_t)n), reloaded, w);
 }
 
 static const struct page pages[] = {

@@ -2,16 +2,17 @@
  * files. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/script/lib.h"
+#include "core/script/prompt.h"
 #include "core/script/task.h"
+#include "core/secure/seal.h"
+
+#define SECRET_MAX 4096 /* a terminal gives no longer line */
 
 /* The text lies in userdata while it is pushed: that may throw. */
 static int push_and_free(lua_State *L, struct buf *text) {
@@ -49,24 +50,12 @@ static int l_markdown(lua_State *L) {
 
 /* cli.ask_secret(prompt) -> line typed without echo; nil at the end of input */
 static int l_ask_secret(lua_State *L) {
-    const char *prompt = luaL_checkstring(L, 1);
-    char line[2048];
-    struct termios before, quiet;
-    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-    if (terminal) {
-        fputs(prompt, stderr);
-        fflush(stderr);
-        quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    }
-    char *got = fgets(line, sizeof line, stdin);
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        fputc('\n', stderr);
-    }
-    if (!got) return 0;
-    lua_pushlstring(L, line, strcspn(line, "\r\n"));
+    char line[SECRET_MAX];
+    int n = prompt_secret(luaL_checkstring(L, 1), line, sizeof line);
+    if (n == -ENODATA) return 0;
+    if (n < 0) return op_fail(L, n, n == -E2BIG ? "the line is too long" : strerror(-n));
+    lua_pushlstring(L, line, (size_t)n);
+    seal_wipe(line, sizeof line);
     return 1;
 }
 
@@ -112,8 +101,8 @@ const struct lib_doc lib_cli_docs[] = {
     {"config", "fun(json: boolean, ...: string): string?, string?, string?",
      "The settings in force, as text or JSON, with more flags applied."},
     {"markdown", "fun(): string", "The settings as Markdown tables."},
-    {"ask_secret", "fun(prompt: string): string?",
-     "A line from the terminal that is not shown while typed."},
+    {"ask_secret", "fun(prompt: string): string?, string?, string?",
+     "A line from the terminal that is not shown while typed; nil alone at the end of input."},
     {"is_terminal", "fun(fd?: integer): boolean",
      "Whether a descriptor (1 unless told) is a terminal."},
     {"write_private", "fun(path: string, text: string): true?, string?, string?",

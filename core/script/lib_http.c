@@ -220,8 +220,7 @@ static struct http_op *new_op(lua_State *L, const struct plan *p) {
 
 static int start(lua_State *L, const struct plan *p) {
     struct http_op *o = new_op(L, p);
-    if (!o->to.host.p || !o->request.p ||
-        timer_arm(o->call.worker, &o->timer, (uint64_t)(p->timeout * 1000)) < 0) {
+    if (!o->to.host.p || !o->request.p || op_timer(&o->op, &o->timer, p->timeout) < 0) {
         op_discard(&o->op);
         return op_fail(L, -ENOMEM, "out of memory");
     }

@@ -55,7 +55,7 @@ void lib_log_line(lua_State *L, enum log_level level, struct str message, int fi
     int n = fields ? collect(L, fields, out) : 0;
     if (!log_enabled(level)) return;
     out[n++] = LOGZ("service", vm->options.name);
-    out[n++] = LOGS("id", t ? t->request_id : STR_NONE);
+    out[n++] = LOGS("request_id", t ? t->request_id : STR_NONE);
     out[n] = (struct log_field){.key = NULL};
     char text[MESSAGE_MAX + 1];
     message = str_first(message, MESSAGE_MAX);

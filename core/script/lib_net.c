@@ -145,7 +145,7 @@ static int begin(struct dial *d, struct str host, int port, double seconds) {
     d->query = mem_zalloc(sizeof *d->query + sizeof(struct dial *));
     if (!d->query) return -ENOMEM;
     *(struct dial **)(d->query + 1) = d;
-    int rc = timer_arm(d->worker, &d->timer, (uint64_t)(seconds * 1000) + 1);
+    int rc = op_timer(&d->op->op, &d->timer, seconds);
     if (rc < 0) return rc;
     rc = dns_resolve(d->query, host, port, resolved);
     if (rc < 0) return rc;

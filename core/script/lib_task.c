@@ -7,7 +7,6 @@
  * over, so nothing of them runs or closes later.
  */
 #include <assert.h>
-#include <math.h>
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -321,8 +320,7 @@ static int l_timeout(lua_State *L) {
     struct err e = {0};
     struct group *g = group_new(L, GROUP_TIMEOUT, 1);
     if (group_add(L, g, 0, lua_gettop(L) - 1, &e) < 0) return group_fail(L, g, &e);
-    worker_clock(g->op.vm->worker);
-    if (timer_arm(g->op.vm->worker, &g->timer, (uint64_t)ceil(seconds * 1000)) < 0) {
+    if (op_timer(&g->op, &g->timer, seconds) < 0) {
         err_set(&e, -ENOMEM, "out of memory for a timer");
         return group_fail(L, g, &e);
     }

@@ -89,9 +89,7 @@ int lib_sleep(lua_State *L) {
     luaL_argcheck(L, seconds >= 0 && seconds <= SLEEP_MAX, 1, "must be between 0 and a year");
     struct nap *nap = op_new(L, &nap_kind);
     timer_init(&nap->timer, nap_over);
-    worker_clock(nap->op.vm->worker); /* loop time is as old as the turn: that would be too short */
-    int r = timer_arm(nap->op.vm->worker, &nap->timer, (uint64_t)ceil(seconds * 1000));
-    if (r < 0) {
+    if (op_timer(&nap->op, &nap->timer, seconds) < 0) {
         op_discard(&nap->op);
         vm_throw_memory(L);
     }

@@ -16,11 +16,8 @@ static int hex(char c) {
     return -1;
 }
 
-/* Pushes the decoded text; false (nothing pushed) for a broken escape. */
-static bool push_decoded(lua_State *L, struct str s, bool plus) {
-    luaL_Buffer b;
-    char *out = luaL_buffinitsize(L, &b, s.n);
-    size_t n = 0;
+ssize_t url_decode(struct str s, bool plus, char *out) {
+    ssize_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         if (c == '+' && plus) {
@@ -28,18 +25,22 @@ static bool push_decoded(lua_State *L, struct str s, bool plus) {
         } else if (c == '%') {
             int high = i + 2 < s.n ? hex(s.p[i + 1]) : -1;
             int low = i + 2 < s.n ? hex(s.p[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                luaL_pushresultsize(&b, 0);
-                lua_pop(L, 1);
-                return false;
-            }
+            if (high < 0 || low < 0) return -1;
             c = (char)(high * 16 + low);
             i += 2;
         }
         out[n++] = c;
     }
-    luaL_pushresultsize(&b, n);
-    return true;
+    return n;
+}
+
+/* Pushes the decoded text; false (nothing pushed) for a broken escape. */
+static bool push_decoded(lua_State *L, struct str s, bool plus) {
+    luaL_Buffer b;
+    ssize_t n = url_decode(s, plus, luaL_buffinitsize(L, &b, s.n));
+    luaL_pushresultsize(&b, n < 0 ? 0 : (size_t)n);
+    if (n < 0) lua_pop(L, 1);
+    return n >= 0;
 }
 
 /* A broken escape stands for itself: what a form or query means by it is for the reader to say. */

@@ -13,6 +13,7 @@
  * streams, WebSockets) is never stopped for the sum of it.
  */
 #include <assert.h>
+#include <math.h>
 
 #include "core/base/mem.h"
 #include "core/base/stat.h"
@@ -112,6 +113,12 @@ void op_finish(struct op *op) {
     uint64_t rested = t->cpu_rested + (op->vm->worker->now_ms - op->since) * NS_RESTED_PER_MS;
     t->cpu_rested = rested < t->cpu ? rested : t->cpu;
     task_ready(t);
+}
+
+int op_timer(struct op *op, struct timer *t, double seconds) {
+    struct worker *w = op->vm->worker;
+    worker_clock(w); /* loop time is as old as the turn, and the script may have worked for long */
+    return timer_arm(w, t, (uint64_t)ceil(seconds * 1000));
 }
 
 int op_fail(lua_State *L, int code, const char *text) {

@@ -486,7 +486,8 @@ static int close_coroutine(lua_State *L) {
 
 static void report_closers(struct task *t, const char *text) {
     log_warn("error in a <close> variable of a task that ended",
-             LOGZ("service", t->vm->options.name), LOGS("id", t->request_id), LOGZ("error", text));
+             LOGZ("service", t->vm->options.name), LOGS("request_id", t->request_id),
+             LOGZ("error", text));
 }
 
 /* Runs the <close> variables. False when the coroutine is not to be used again. The error of a

@@ -14,7 +14,7 @@
  *     static int l_sleep(lua_State *L) {
  *         lua_Number s = luaL_checknumber(L, 1);      all arguments first: this may throw
  *         struct sleep *o = op_new(L, &sleep_kind);   throws "cannot wait here"
- *         timer_arm(...);                             nothing may throw below
+ *         op_timer(&o->op, &o->timer, s);             nothing may throw below
  *         return op_await(L, &o->op);
  *     }
  *     cancel: disarm, return true (nothing will come any more)
@@ -60,6 +60,8 @@ struct op {
 /* Zeroed memory of kind->size. Throws when the caller may not wait (outside a task, inside a sort
  * comparator, a gsub callback or another C call, while loading, or when memory is out). */
 void *op_new(lua_State *L, const struct op_kind *kind);
+/* Arms a timer of an op, counted from this moment and not from the turn's start. 0 or -ENOMEM. */
+int op_timer(struct op *op, struct timer *t, double seconds);
 /* Waits; returns done()'s results, at once when the op has finished already. Use as `return
  * op_await(L, op)`. */
 int op_await(lua_State *L, struct op *op);

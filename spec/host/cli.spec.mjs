@@ -1,11 +1,14 @@
 // The command line: what a person types, what a program reads.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
 import { lab } from "./lib/lab.mjs";
 import {
   after,
+  binary,
+  call,
   deadPort,
   instances,
   it,
@@ -37,6 +40,40 @@ function table(text) {
   const starts = [...head.matchAll(/(?<=^|\s{2,})\S/g)].map((match) => match.index);
   const cut = (line) => starts.map((from, i) => line.slice(from, starts[i + 1]).trim());
   return { head: cut(head), rows: rows.map(cut) };
+}
+
+/** Runs shell words on a terminal of their own, with `moonbus` among them; typed into by the test. */
+class Terminal {
+  constructor(t, words, env = {}) {
+    this.text = "";
+    const child = spawn("script", ["-qefc", words, "/dev/null"], {
+      env: { ...host.env, PATH: `${path.dirname(binary)}:${process.env.PATH}`, ...env },
+      cwd: host.cwd,
+    });
+    child.stdout.setEncoding("utf8").on("data", (text) => (this.text += text));
+    this.child = child;
+    this.over = new Promise((resolve) => child.once("close", resolve));
+    t.after(() => child.kill("SIGKILL"));
+  }
+
+  /** Waits for a text behind the last one that was waited for. */
+  async expect(text) {
+    const at = this.read ?? 0;
+    await waitFor(() => this.text.includes(text, at), `${text} in ${JSON.stringify(this.text)}`);
+    this.read = this.text.indexOf(text, at) + text.length;
+  }
+
+  type(text) {
+    this.child.stdin.write(text);
+  }
+}
+
+/** What every misuse gets: exit code 2, a sentence, nothing else. */
+function misused(done, sentence) {
+  assert.equal(done.status, 2, done.output);
+  assert.equal(done.stdout, "");
+  assert.match(done.stderr, /^moonbus: .+\n$/);
+  if (sentence) assert.match(done.stderr, sentence);
 }
 
 it("without a command it says what it can do", async () => {
@@ -84,10 +121,7 @@ it("what it does not know is exit code 2, with a way out", async () => {
     ["instance", "nonsense"],
     ["call"],
   ]) {
-    const done = await runCommand(args);
-    assert.equal(done.status, 2, done.output);
-    assert.equal(done.stdout, "");
-    assert.match(done.stderr, /^moonbus: .+\n$/);
+    misused(await runCommand(args));
   }
 });
 
@@ -239,4 +273,65 @@ it("a token that expired is renewed, and the command works", async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   const done = await runCommand(["whoami"], { env });
   assert.equal(done.status, 0, done.output);
+});
+
+it("somebody who types slowly is logged in all the same", async (t) => {
+  const home = scratch(t);
+  const env = { MOONBUS_HOME: home, MOONBUS_SERVER: host.url, MOONBUS_CONNECT_TIMEOUT: "1s" };
+  const terminal = new Terminal(t, "moonbus login", env);
+  for (const [prompt, answer] of [
+    ["Slug: ", "1backend\n"],
+    ["Password of 1backend: ", "changeme\n"],
+  ]) {
+    await terminal.expect(prompt);
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
+    terminal.type(answer);
+  }
+  await terminal.expect("Logged in");
+  assert.equal(await terminal.over, 0);
+  assert.ok(!terminal.text.includes("changeme"), "the password is not shown");
+});
+
+it("a signal at the password prompt leaves the terminal as it was", async (t) => {
+  const shows = /[^-]echo\b/;
+  for (const end of ["\x03", "\x1c", "SIGTERM", "SIGHUP"]) {
+    const terminal = new Terminal(
+      t,
+      `trap : INT QUIT; sh -c 'echo pid=$$; exec moonbus login 1backend'; stty -a; echo end`,
+    );
+    await terminal.expect("Password of 1backend: ");
+    if (end.length > 1) process.kill(Number(/pid=(\d+)/.exec(terminal.text)[1]), end);
+    else terminal.type(end);
+    await terminal.expect("end");
+    assert.match(terminal.text, shows, end);
+  }
+});
+
+it("stopped at the password prompt and brought back, login asks again", async (t) => {
+  const home = scratch(t);
+  const env = { MOONBUS_HOME: home, MOONBUS_SERVER: host.url };
+  const terminal = new Terminal(t, "set -m; moonbus login 1backend; stty -a; fg; echo end", env);
+  await terminal.expect("Password of 1backend: ");
+  terminal.type("forgotten\x1a");
+  await terminal.expect("speed");
+  await terminal.expect("Password of 1backend: ");
+  assert.match(terminal.text, /[^-]echo\b/);
+  terminal.type("changeme\n");
+  await terminal.expect("Logged in");
+  await terminal.expect("end");
+  assert.ok(!terminal.text.includes("changeme"));
+});
+
+it("log lines of handlers and of the host name the request alike", async () => {
+  const headers = { "X-Request-Id": "same-key-1" };
+  await call(host.url, "/lab.example/say?text=hello", { headers });
+  const mine = async () => {
+    const { stdout } = await moonbus(host.home, "logs");
+    const entries = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    return entries.filter((entry) => entry.request_id === "same-key-1").map(({ msg }) => msg);
+  };
+  await waitFor(async () => (await mine()).sort().join() === "hello,request", "both lines");
 });

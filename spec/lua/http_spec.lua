@@ -1,6 +1,7 @@
 -- require "http": what it refuses. Answers of real servers are the business of the C specs and the host specs.
 
 local http = require "http"
+local time = require "time"
 
 local function refused(options, code, pattern)
   local answer, message, got = http.request(options)
@@ -14,6 +15,14 @@ describe("http.request", function()
     local answer, message, code = http.request { url = "http://127.0.0.1:1/" }
     assert.is_nil(answer)
     assert.is_string(message)
+    assert.equal("refused", code)
+  end)
+
+  it("has all of its time, however long the task worked before", function()
+    local over = time.monotonic() + 1.2
+    while time.monotonic() < over do
+    end
+    local _, _, code = http.request { url = "http://127.0.0.1:1/", timeout = 1 }
     assert.equal("refused", code)
   end)
 

@@ -168,6 +168,10 @@ static void booleans_need_no_value(void **state) {
     assert_refused("--no-dev takes no value", "--no-dev=true");
     assert_refused("dev: \"maybe\" from --dev is neither true nor false", "--dev=maybe");
     assert_refused("dev: \"\" from --dev is neither true nor false", "--dev=");
+    assert_refused("--dev takes its value behind a '=': write --dev, --no-dev or --dev=false",
+                   "--dev", "false");
+    assert_int_equal(LOAD("--az", "one", "no", "--dev=yes", "no", "--dev", "--", "no"), 0);
+    assert_int_equal(n_rest, 3);
 }
 
 static void the_last_of_several_flags_counts(void **state) {

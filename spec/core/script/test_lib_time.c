@@ -172,7 +172,7 @@ static void lines_name_the_service_and_the_request(void **state) {
     const char *text = logged();
     assert_non_null(strstr(text,
                            "\"level\":\"info\",\"msg\":\"hello\",\"a\":\"x\",\"b\":2,\"c\":true,"
-                           "\"d\":0.5,\"service\":\"spec\",\"id\":\"req-7\"}"));
+                           "\"d\":0.5,\"service\":\"spec\",\"request_id\":\"req-7\"}"));
     assert_non_null(strstr(text, "\"level\":\"debug\",\"msg\":\"one\""));
     assert_non_null(strstr(text, "\"level\":\"warn\",\"msg\":\"two\""));
     assert_non_null(strstr(text, "\"level\":\"error\",\"msg\":\"three\""));

@@ -14,6 +14,7 @@ functions:
   - signature: Nap(seconds float64) (n int)
   - signature: Keep(value string) (id string)
   - signature: Kept() (count int)
+  - signature: Say(text string) (n int)
 webs:
   - signature: Page()
   - signature: Lines()
@@ -27,6 +28,7 @@ tickers:
 /** The service's code; `version` is what Version answers, `extra` goes before the final return. */
 export function labCode(version = 1, extra = "") {
   return `local errors = require "errors"
+local log = require "log"
 local store = require "store"
 local time = require "time"
 local svc = require "service" (...)
@@ -88,6 +90,11 @@ end
 
 function svc.Kept()
   return #errors.check(kept:find {})
+end
+
+function svc.Say(_, text)
+  log.info(text)
+  return 1
 end
 
 function svc.Page(_, req, res)
