@@ -1,9 +1,11 @@
 /* lib_cli: what only the command line needs: settings as a table of text, the terminal, private
  * files. */
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "core/base/conf.h"
 #include "core/base/mem.h"
@@ -59,6 +61,63 @@ static int l_ask_secret(lua_State *L) {
     return 1;
 }
 
+/* The character that `n` bytes of valid UTF-8 stand for. */
+static uint32_t character(const char *p, size_t n) {
+    static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t code = (unsigned char)p[0] & lead[n];
+    for (size_t i = 1; i < n; i++)
+        code = code << 6 | ((unsigned char)p[i] & 0x3f);
+    return code;
+}
+
+/* Whether a character does something to a terminal or to the order of the text around it, instead
+ * of showing: controls, line and paragraph separators, direction marks. */
+static bool acts(uint32_t c) {
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* Columns that a character takes: 2 for wide ones, 0 for those that combine with the last. What the
+ * system does not know is taken for 1. */
+static int columns_of(uint32_t c) {
+    static locale_t utf8;
+    if (c < 0x7f) return 1;
+    if (!utf8) utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (!utf8) return 1;
+    locale_t before = uselocale(utf8);
+    int n = wcwidth((wchar_t)c);
+    uselocale(before);
+    return n < 0 ? 1 : n;
+}
+
+/* cli.printable(text, lines?) -> text that is safe on a terminal, columns. Bytes and characters
+ * that would not show stand as \x1b and \u0085; with `lines`, line ends and tabs stay. */
+static int l_printable(lua_State *L) {
+    struct str s = lib_str(L, 1);
+    bool lines = lua_toboolean(L, 2);
+    lua_Integer columns = 0;
+    char shown[8];
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (size_t n, bad; s.n; s = str_from(s, n)) {
+        n = str_utf8(s, &bad);
+        uint32_t c = n ? character(s.p, n) : (unsigned char)s.p[0];
+        bool stays = lines && (c == '\n' || c == '\t' || str_starts(s, STR("\r\n")));
+        if (n && (stays || !acts(c))) {
+            luaL_addlstring(&b, s.p, n);
+            columns += columns_of(c);
+            continue;
+        }
+        if (!n) n = 1;
+        int wide = snprintf(shown, sizeof shown, n == 1 ? "\\x%02x" : "\\u%04x", (unsigned)c);
+        luaL_addlstring(&b, shown, (size_t)wide);
+        columns += wide;
+    }
+    luaL_pushresult(&b);
+    lua_pushinteger(L, columns);
+    return 2;
+}
+
 static int l_is_terminal(lua_State *L) {
     lua_pushboolean(L, isatty((int)luaL_optinteger(L, 1, STDOUT_FILENO)));
     return 1;
@@ -103,6 +162,9 @@ const struct lib_doc lib_cli_docs[] = {
     {"markdown", "fun(): string", "The settings as Markdown tables."},
     {"ask_secret", "fun(prompt: string): string?, string?, string?",
      "A line from the terminal that is not shown while typed; nil alone at the end of input."},
+    {"printable", "fun(text: string, lines?: boolean): string, integer",
+     "The text with whatever would act on a terminal made visible (\\x1b), and the columns that it "
+     "takes. With lines, line ends and tabs stay as they are."},
     {"is_terminal", "fun(fd?: integer): boolean",
      "Whether a descriptor (1 unless told) is a terminal."},
     {"write_private", "fun(path: string, text: string): true?, string?, string?",
@@ -112,13 +174,11 @@ const struct lib_doc lib_cli_docs[] = {
 };
 
 int lib_cli(lua_State *L) {
-    static const luaL_Reg functions[] = {{"config", l_config},
-                                         {"markdown", l_markdown},
-                                         {"ask_secret", l_ask_secret},
-                                         {"is_terminal", l_is_terminal},
-                                         {"write_private", l_write_private},
-                                         {"version", l_version},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"config", l_config},           {"markdown", l_markdown},
+        {"ask_secret", l_ask_secret},   {"printable", l_printable},
+        {"is_terminal", l_is_terminal}, {"write_private", l_write_private},
+        {"version", l_version},         {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

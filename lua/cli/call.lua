@@ -43,7 +43,7 @@ local function show(answer)
   if type(value) == "table" then
     output.json(value)
   elseif answer.body ~= "" then
-    io.write(answer.body, answer.body:sub(-1) == "\n" and "" or "\n")
+    output.text(answer.body .. (answer.body:sub(-1) == "\n" and "" or "\n"))
   end
 end
 

@@ -1,6 +1,7 @@
 -- moonbus config: every setting with its value, where that comes from, and what it means.
 
 local cli = require "cli"
+local output = require "cli.output"
 
 return {
   usage = "config [--SETTING VALUE ...]",
@@ -20,7 +21,7 @@ return {
       end
     end
     if markdown then
-      io.write(cli.markdown())
+      output.write(cli.markdown())
       return 0
     end
     local text, why = cli.config(as_json, table.unpack(rest))
@@ -28,7 +29,7 @@ return {
       io.stderr:write("moonbus: ", why, "\n")
       return 2
     end
-    io.write(text)
+    output.write(text)
     return 0
   end,
 }

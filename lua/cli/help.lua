@@ -1,6 +1,7 @@
 -- moonbus help [COMMAND]
 
 local cli = require "cli"
+local output = require "cli.output"
 
 local M = {
   usage = "help [COMMAND]",
@@ -25,22 +26,22 @@ local function print_flags(title, flags)
   if #names == 0 then
     return
   end
-  io.write("\n", title, "\n")
+  output.write("\n", title, "\n")
   for _, name in ipairs(names) do
     local flag = flags[name]
-    io.write("  ", pad("--" .. name .. (flag.value and " " .. flag.value or ""), 22), flag.text, "\n")
+    output.write("  ", pad("--" .. name .. (flag.value and " " .. flag.value or ""), 22), flag.text, "\n")
   end
 end
 
 local function overview(main)
-  io.write("Moonbus ", cli.version(), ": a Lua-scriptable host for microservices.\n\n")
-  io.write("Usage: moonbus COMMAND [ARGUMENTS] [FLAGS]\n\n")
+  output.write("Moonbus ", cli.version(), ": a Lua-scriptable host for microservices.\n\n")
+  output.write("Usage: moonbus COMMAND [ARGUMENTS] [FLAGS]\n\n")
   for _, name in ipairs(main.commands()) do
     local command = main.command(name)
-    io.write("  ", pad(command.usage, 34), command.summary, "\n")
+    output.write("  ", pad(command.usage, 34), command.summary, "\n")
   end
   print_flags("Flags of all commands:", main.global_flags())
-  io.write("\nStart with: moonbus run\n")
+  output.write("\nStart with: moonbus run\n")
 end
 
 function M.run(arguments)
@@ -54,7 +55,7 @@ function M.run(arguments)
   if not command then
     main.wrong_usage(("there is no command %q; moonbus help lists them all"):format(name))
   end
-  io.write("Usage: moonbus ", command.usage, "\n\n", command.text or (command.summary .. "."), "\n")
+  output.write("Usage: moonbus ", command.usage, "\n\n", command.text or (command.summary .. "."), "\n")
   print_flags("Flags:", command.flags or {})
   if not command.raw then
     print_flags("Flags of all commands:", main.global_flags())

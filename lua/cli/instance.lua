@@ -35,7 +35,7 @@ local function remove(arguments, flags)
   if flags.json then
     output.json { removed = id }
   else
-    io.write(("Removed %s.\n"):format(id))
+    output.write(("Removed %s.\n"):format(id))
   end
 end
 

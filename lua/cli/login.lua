@@ -45,7 +45,7 @@ return {
     if flags.json then
       output.json { server = server, slug = slug }
     else
-      io.write(("Logged in to %s as %s.\n"):format(server, slug))
+      output.write(("Logged in to %s as %s.\n"):format(server, slug))
     end
   end,
 }

@@ -3,6 +3,7 @@
 local client = require "cli.client"
 local errors = require "errors"
 local main = require "cli.main"
+local output = require "cli.output"
 local time = require "time"
 
 local function fetch(after)
@@ -35,12 +36,12 @@ return {
       main.wrong_usage("--lines needs a number")
     end
     local text, sequence = fetch("0")
-    io.write(last_lines(text, n))
+    output.text(last_lines(text, n))
     while flags.follow do
-      io.flush()
+      output.flush()
       time.sleep(0.3)
       text, sequence = fetch(sequence)
-      io.write(text)
+      output.text(text)
     end
   end,
 }

@@ -42,8 +42,14 @@ function M.global_flags()
   return GLOBAL
 end
 
+--- Tells what went wrong, in one line whatever is in the text.
+---@param text string
+function M.complain(text)
+  io.stderr:write("moonbus: ", (cli.printable(text)), "\n")
+end
+
 local function usage_error(text)
-  io.stderr:write("moonbus: ", text, "\n")
+  M.complain(text)
   return 2
 end
 
@@ -99,21 +105,22 @@ function M.run(name, ...)
   if not command then
     return usage_error(("there is no command %q; moonbus help lists them all"):format(name))
   end
-  if command.raw then
-    return command.run(words)
+  local arguments, flags = words, {}
+  if not command.raw then
+    arguments, flags = parse(command, words)
   end
-  local arguments, flags = parse(command, words)
   if not arguments then
     return usage_error(flags .. "; see moonbus help " .. name)
-  end
-  if flags.help then
+  elseif flags.help then
     return require("cli.help").run({ name }, {})
   end
   local ok, result = pcall(command.run, arguments, flags)
   if ok then
     return result or 0
   elseif errors.is(result) then
-    io.stderr:write("moonbus: ", result.message, "\n")
+    if not result.quiet then
+      M.complain(result.message)
+    end
     return result.usage and 2 or 1
   end
   error(result, 0)

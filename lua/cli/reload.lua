@@ -21,7 +21,7 @@ return {
     if flags.json then
       output.json(result)
     else
-      io.write(result.report ~= "" and result.report or "nothing changed\n")
+      output.text(result.report ~= "" and result.report or "nothing changed\n")
     end
     return result.ok and 0 or 1
   end,

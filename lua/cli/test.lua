@@ -73,14 +73,14 @@ end
 local function print_file(result, width)
   local failed = #result.failures
   local counts = ("%d passed"):format(result.passed) .. (failed > 0 and (", %d failed"):format(failed) or "")
-  io.write(("%-4s %-" .. width .. "s  %s\n"):format(failed == 0 and "ok" or "FAIL", result.file, counts))
+  output.write(("%-4s %-" .. width .. "s  %s\n"):format(failed == 0 and "ok" or "FAIL", result.file, counts))
   for _, failure in ipairs(result.failures) do
-    io.write("     ", failure.name, "\n       ", failure.where, ": ", failure.lines[1], "\n")
+    output.write("     ", failure.name, "\n       ", failure.where, ": ", failure.lines[1], "\n")
     for i = 2, #failure.lines do
-      io.write("         ", failure.lines[i], "\n")
+      output.write("         ", failure.lines[i], "\n")
     end
   end
-  io.flush()
+  output.flush()
 end
 
 local function widest(files)
@@ -122,7 +122,7 @@ return {
       io.stderr:write("moonbus: there are no such tests\n")
     end
     if not flags.json then
-      io.write(("%d passed, %d failed\n"):format(passed, failed))
+      output.write(("%d passed, %d failed\n"):format(passed, failed))
     end
     return failed == 0 and passed > 0 and 0 or 1
   end,

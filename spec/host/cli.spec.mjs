@@ -14,6 +14,7 @@ import {
   it,
   login,
   proxied,
+  register,
   runCommand,
   scratch,
   startHost,
@@ -320,6 +321,65 @@ it("stopped at the password prompt and brought back, login asks again", async (t
   await terminal.expect("Logged in");
   await terminal.expect("end");
   assert.ok(!terminal.text.includes("changeme"));
+});
+
+it("what strangers wrote reaches no terminal as a command", async (t) => {
+  const home = await loggedIn(t);
+  const name = "\x1b[31mred\nrow\t\x7f\u009b1m\u202eback";
+  await register(host, "evil-svc", undefined, name);
+  const done = await moonbus(home, "user", "ls", "--search", "evil-svc");
+  assert.equal(done.status, 0, done.output);
+  assert.equal(done.stdout.split("\n").length, 3, "a line for the head, one for the account");
+  assert.doesNotMatch(done.stdout.replaceAll("\n", ""), /[\p{Cc}\u202e]/u);
+  assert.ok(done.stdout.includes("\\x1b[31mred\\x0arow\\x09\\x7f\\u009b1m\\u202eback"));
+  const json = await moonbus(home, "user", "ls", "--search", "evil-svc", "--json");
+  assert.equal(JSON.parse(json.stdout)[0].name, name);
+
+  const page = "lab.example/page?name=%1b%5b31mred";
+  assert.equal((await moonbus(home, "call", page)).stdout, "method GET, name \x1b[31mred\n");
+  const terminal = new Terminal(t, `moonbus call '${page}'`, { MOONBUS_SERVER: host.url });
+  assert.equal(await terminal.over, 0);
+  assert.equal(terminal.text, "method GET, name \\x1b[31mred\r\n");
+});
+
+it("columns line up whatever the script of a name", async (t) => {
+  const home = await loggedIn(t);
+  const names = { "wide-svc": "日本語", "accent-svc": "e\u0301te\u0301", "plain-svc": "plain" };
+  for (const [slug, name] of Object.entries(names)) await register(host, slug, undefined, name);
+  const done = await moonbus(home, "user", "ls");
+  // Each character that takes two columns or none stands for as many that take one.
+  const seen = done.stdout.replace("日本語", "kanji!").replaceAll("\u0301", "");
+  const [head, ...lines] = seen.trimEnd().split("\n");
+  const at = head.indexOf("CREATED");
+  for (const line of lines) {
+    assert.equal(line[at - 1], " ", line);
+    assert.match(line.slice(at), /^\d+[smhd] ago$/, seen);
+  }
+  for (const name of ["kanji!", "ete", "plain"]) assert.match(seen, new RegExp(` ${name} `));
+});
+
+it("what cannot be written is a failure", async (t) => {
+  const home = await loggedIn(t);
+  const shell = (words) =>
+    new Promise((resolve) => {
+      const env = { ...host.env, MOONBUS_HOME: home, MOONBUS_SERVER: host.url };
+      const child = spawn("bash", ["-c", `"${binary}" ${words}`], { env });
+      let stderr = "";
+      child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+      child.once("close", (status) => resolve({ status, stderr }));
+    });
+  for (const command of ["config", "version", "help", "whoami"]) {
+    for (const [to, why] of [
+      ["> /dev/full", "No space left on device"],
+      [">&-", "Bad file descriptor"],
+    ]) {
+      const done = await shell(`${command} ${to}`);
+      assert.equal(done.status, 1, command);
+      assert.equal(done.stderr, `moonbus: cannot write the output: ${why}\n`);
+    }
+  }
+  const cut = await shell("config | true; exit ${PIPESTATUS[0]}");
+  assert.deepEqual(cut, { status: 1, stderr: "" });
 });
 
 it("log lines of handlers and of the host name the request alike", async () => {
