@@ -483,12 +483,18 @@ static int bad_usage(const struct err *e) {
     return 2;
 }
 
+static bool asks_for_help(char **words) {
+    for (; *words && strcmp(*words, "--") != 0; words++)
+        if (strcmp(*words, "--help") == 0 || strcmp(*words, "-h") == 0) return true;
+    return false;
+}
+
 int main(int argc, char **argv) {
     const char *command = argc > 1 ? argv[1] : "help";
     const char *rest[2];
     int n_rest = 2;
     struct err e = {0};
-    if (strcmp(command, "run") != 0) return cli_main(argc, argv);
+    if (strcmp(command, "run") != 0 || asks_for_help(argv + 1)) return cli_main(argc, argv);
     if (conf_load(argc - 2, argv + 2, rest, &n_rest, &e) < 0) return bad_usage(&e);
     if (n_rest > 0) {
         err_set(&e, -EINVAL, "run takes no argument \"%s\"; see moonbus help run", rest[0]);

@@ -88,8 +88,7 @@ static void stop_specs(void) {
 }
 
 static int start(struct err *e) {
-    int n_rest = 0;
-    if (conf_load(0, NULL, NULL, &n_rest, e) < 0) return -EINVAL;
+    if (conf_load(0, NULL, NULL, NULL, e) < 0) return -EINVAL;
     signal(SIGPIPE, SIG_IGN);
     int rc = seal_start(e);
     if (rc == 0 && cli.specs) rc = start_specs(e);
@@ -123,12 +122,21 @@ static int flush_output(int code) {
     return 1;
 }
 
+/* The word behind the flags that may stand in front of it; two of these take the next word. */
+static const char *command_of(char **word) {
+    for (word++; *word && **word == '-'; word++) {
+        bool takes = !strcmp(*word, "-e") || !strcmp(*word, "--server") || !strcmp(*word, "--home");
+        if (takes && word[1]) word++;
+    }
+    return *word ? *word : "";
+}
+
 int cli_main(int argc, char **argv) {
     struct err e = {0};
     fill_descriptors();
     cli.argc = argc;
     cli.argv = argv;
-    cli.specs = argc > 1 && strcmp(argv[1], "test") == 0;
+    cli.specs = argc > 0 && strcmp(command_of(argv), "test") == 0;
     log_start(LOG_WARN, LOG_TEXT, STDERR_FILENO);
     if (start(&e) < 0) {
         fprintf(stderr, "moonbus: %s\n", e.text);

@@ -26,16 +26,23 @@ static int push_and_free(lua_State *L, struct buf *text) {
     return 1;
 }
 
+/* Reads the settings anew, with flags that begin at `first`. After an error none is in force: all
+ * that is left to do is to tell. */
+static int load(lua_State *L, int first, struct err *e) {
+    int argc = lua_gettop(L) - first + 1;
+    if (argc < 0) argc = 0;
+    const char **argv = lua_newuserdatauv(L, ((size_t)argc + 1) * sizeof *argv, 0);
+    for (int i = 0; i < argc; i++)
+        argv[i] = luaL_checkstring(L, first + i);
+    argv[argc] = NULL;
+    return conf_load(argc, (char **)argv, NULL, NULL, e);
+}
+
 /* cli.config(json, ...flags) -> text; or nil, message, code */
 static int l_config(lua_State *L) {
-    const char *argv[66], *rest[1];
     bool json = lua_toboolean(L, 1);
-    int argc = 0, n_rest = 1;
     struct err e = {0};
-    for (int i = 2; i <= lua_gettop(L) && argc < 64; i++)
-        argv[argc++] = luaL_checkstring(L, i);
-    argv[argc] = NULL;
-    if (conf_load(argc, (char **)argv, rest, &n_rest, &e) < 0) return op_fail(L, e.code, e.text);
+    if (load(L, 2, &e) < 0) return op_fail(L, e.code, e.text);
     struct buf out;
     buf_init(&out);
     conf_print(&out, json);

@@ -19,7 +19,9 @@ return {
   text = "Logs in to a host and keeps the token in credentials.json of the home folder, readable by you only. What is\n"
     .. "not given is asked for; a password is better typed than given, since a shell remembers its lines.\n"
     .. "MOONBUS_PASSWORD is used when it is set.",
-  flags = { ["app-host"] = { value = "HOST", text = "the app to log in to (unnamed)" } },
+  talks = "server",
+  words = 2,
+  flags = { { name = "app-host", value = "HOST", text = "the app to log in to (unnamed)" } },
   run = function(arguments, flags)
     local server = client.server(flags)
     local slug = arguments[1] or ask("Slug: ")

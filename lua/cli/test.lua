@@ -2,6 +2,7 @@
 
 local core = require "spec.core"
 local errors = require "errors"
+local json = require "json"
 local output = require "cli.output"
 
 local FOLDERS = { "lua", "services", "gen", "spec/lua" } -- where specs are looked for without a path
@@ -67,7 +68,7 @@ local function run_file(file, filter, timeout)
   if left then
     table.insert(result.failures, left)
   end
-  return { file = file, passed = result.passed, failures = result.failures }
+  return { file = file, passed = result.passed, failures = json.list(result.failures) }
 end
 
 local function print_file(result, width)
@@ -97,9 +98,10 @@ return {
   text = "Runs spec files (*_spec.lua): those named, those in the folders named, those of the services named, or all\n"
     .. "below lua/, services/, gen/ and spec/lua/ of this folder. Each file runs in a state of its own, with an empty\n"
     .. "store and shared map, and must leave nothing running. The exit code is 1 when a test failed.",
+  words = math.huge,
   flags = {
-    filter = { value = "TEXT", text = "only tests whose full name contains TEXT" },
-    timeout = { value = "SECONDS", text = "time for one test (30)" },
+    { name = "filter", value = "TEXT", text = "only tests whose full name contains TEXT" },
+    { name = "timeout", value = "SECONDS", text = "time for one test (30)" },
   },
   run = function(arguments, flags)
     local timeout = tonumber(flags.timeout or 30)
@@ -117,7 +119,7 @@ return {
       end
     end
     if flags.json then
-      output.json { passed = passed, failed = failed, files = results }
+      output.json { passed = passed, failed = failed, files = json.list(results) }
     elseif passed + failed == 0 then
       io.stderr:write("moonbus: there are no such tests\n")
     end

@@ -34,9 +34,11 @@ end
 return {
   usage = "user ls",
   summary = "list accounts, newest first",
+  talks = "server",
+  words = 1,
   flags = {
-    search = { value = "TEXT", text = "only this slug, name or contact" },
-    limit = { value = "N", text = "at most N (100)" },
+    { name = "search", value = "TEXT", text = "only the account with exactly this slug, name or contact" },
+    { name = "limit", value = "N", text = "at most N (100)" },
   },
   run = function(arguments, flags)
     local action = arguments[1] or "ls"

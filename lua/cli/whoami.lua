@@ -6,6 +6,7 @@ local output = require "cli.output"
 return {
   usage = "whoami",
   summary = "show the account you are logged in with",
+  talks = "server",
   run = function(_, flags)
     local server = client.server(flags)
     local self = client.call(server, "POST", "/user-svc/self", {})

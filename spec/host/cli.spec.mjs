@@ -358,6 +358,133 @@ it("columns line up whatever the script of a name", async (t) => {
   for (const name of ["kanji!", "ete", "plain"]) assert.match(seen, new RegExp(` ${name} `));
 });
 
+it("short flags may stand together and have their value attached", async () => {
+  for (const flags of [["-n3"], ["-n", "3"], ["--lines=3"], ["--lines", "3"]]) {
+    const done = await moonbus(host.home, "logs", ...flags);
+    assert.equal(done.status, 0, done.output);
+    assert.equal(done.stdout.trimEnd().split("\n").length, 3, flags.join(" "));
+  }
+  const follower = spawn(binary, ["logs", "-fn1"], {
+    env: { ...host.env, MOONBUS_HOME: host.home },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  follower.stdout.setEncoding("utf8").on("data", (more) => (text += more));
+  try {
+    await waitFor(() => text.includes("\n"), "the last line");
+    assert.equal(text.trimEnd().split("\n").length, 1);
+    await call(host.url, "/nobody-svc/followed");
+    await waitFor(() => text.includes("/nobody-svc/followed"), "the next line");
+  } finally {
+    follower.kill("SIGKILL");
+  }
+});
+
+it("a word too many is refused, not swallowed", async (t) => {
+  const home = scratch(t);
+  for (const words of [
+    "whoami extra",
+    "version extra",
+    "logs extra",
+    "help run extra",
+    "login a b extra",
+    "instance ls extra",
+    "user ls extra",
+    "config extra",
+    "run extra",
+  ])
+    misused(await moonbus(home, ...words.split(" ")), /"extra"/);
+  for (const words of ["logs -nx", "logs -n", "logs -fx", "whoami --json=1", "logs --follow=no"])
+    misused(await moonbus(home, ...words.split(" ")));
+});
+
+it("flags may stand in front of the command", async (t) => {
+  const home = await loggedIn(t);
+  for (const words of [
+    ["--json", "whoami"],
+    ["-e", host.url, "--json", "whoami"],
+  ])
+    assert.equal(JSON.parse((await moonbus(home, ...words)).stdout).user.slug, "1backend");
+  assert.equal((await moonbus(home, "--version")).stdout, (await moonbus(home, "version")).stdout);
+  for (const words of ["run --help", "--help run", "run -h", "help run"])
+    assert.match((await moonbus(home, ...words.split(" "))).stdout, /^Usage: moonbus run /);
+  assert.match((await moonbus(home, "config", "--help")).stdout, /--markdown/);
+  misused(await moonbus(home, "--nonsense", "whoami"), /--nonsense/);
+});
+
+it("a flag that means nothing to a command is refused", async () => {
+  for (const words of ["reload", "logs"])
+    misused(await moonbus(host.home, words, "--server", "http://127.0.0.1:1"), /this machine/);
+  for (const words of ["version", "help"])
+    misused(await moonbus(host.home, words, "--server", "http://127.0.0.1:1"), /--server/);
+  misused(await moonbus(host.home, "--server", "http://127.0.0.1:1", "logs"), /this machine/);
+});
+
+it("--json is JSON everywhere", async (t) => {
+  const home = await loggedIn(t);
+  const json = async (home, ...words) =>
+    JSON.parse((await moonbus(home, ...words, "--json")).stdout);
+  const help = await json(home, "help");
+  const flags = help.commands.find(({ name }) => name === "call").flags;
+  assert.deepEqual(
+    flags.filter(({ short }) => short).map(({ short }) => short),
+    ["X", "d", "e", "h"],
+  );
+  assert.equal((await json(home, "help", "logs")).usage, "logs [-f] [-n N]");
+  assert.equal(await json(home, "call", "lab.example/page"), "method GET, name nobody");
+  assert.equal(typeof (await json(home, "call", "nobody-svc/x")), "string");
+  assert.deepEqual((await json(home, "whoami")).roles.includes("user-svc:admin"), true);
+  assert.equal((await json(host.home, "reload")).ok, true);
+  for (const line of (await moonbus(host.home, "logs", "--json")).stdout.trimEnd().split("\n"))
+    assert.equal(typeof JSON.parse(line).msg, "string");
+  const folder = scratch(t);
+  const uses =
+    'local store = require "store"\nit("works", function() store.collection("a", {}) end)\n';
+  fs.writeFileSync(path.join(folder, "a_spec.lua"), uses);
+  for (const words of [
+    ["test", folder, "--json"],
+    ["--json", "test", folder],
+  ]) {
+    const { failed, files } = JSON.parse((await moonbus(home, ...words)).stdout);
+    assert.deepEqual([failed, files[0].failures], [0, []]);
+  }
+});
+
+it("services are reloaded by host or folder, several at once", async () => {
+  const file = path.join(host.cwd, "services/deep/er/service.yaml");
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, "general:\n  host: deep.example\n");
+  fs.writeFileSync(
+    file.replace("yaml", "lua"),
+    'local svc = require "service" (...)\nreturn svc\n',
+  );
+  await moonbus(host.home, "reload");
+  for (const name of ["deep/er", "deep.example", "lab.example", "lab"]) {
+    const done = await moonbus(host.home, "reload", name);
+    assert.equal(done.status, 0, done.output);
+  }
+  const both = await moonbus(host.home, "reload", "lab", "no where", "deep/er");
+  assert.equal(both.status, 1);
+  assert.match(both.stdout, /^no where: no such service$/m);
+});
+
+it("call refuses what it could only lose", async (t) => {
+  const home = scratch(t);
+  misused(await moonbus(home, "call", "lab.example/add", "x=1", "-d", "{}"), /--data/);
+  misused(await moonbus(home, "call", "lab.example/add", "x=1", "x=2"), /twice/);
+  misused(await moonbus(home, "call", "lab.example/add", "-X", "BAD METHOD"), /method/);
+  misused(await moonbus(home, "call", `${host.url}/lab.example/add`), /--server/);
+  const blank = await moonbus(home, "call", "lab.example/page?name=Ada Lovelace");
+  assert.equal(blank.stdout, "method GET, name Ada Lovelace\n");
+});
+
+it("a switch with a value says how it is written", async () => {
+  for (const command of ["config", "run"])
+    misused(await runCommand([command, "--dev", "false"]), /--no-dev or --dev=false/);
+  const done = await runCommand(["config", "--dev=false", "--no-watch"]);
+  assert.equal(done.status, 0, done.output);
+});
+
 it("what cannot be written is a failure", async (t) => {
   const home = await loggedIn(t);
   const shell = (words) =>
@@ -380,6 +507,17 @@ it("what cannot be written is a failure", async (t) => {
   }
   const cut = await shell("config | true; exit ${PIPESTATUS[0]}");
   assert.deepEqual(cut, { status: 1, stderr: "" });
+});
+
+it("help shows short forms, and sentences that begin like sentences", async () => {
+  const { stdout } = await runCommand(["help", "call"]);
+  for (const flag of ["-X, --method METHOD", "-d, --data BODY", "-e, --server URL", "-h, --help"])
+    assert.ok(stdout.includes(flag), flag);
+  const { commands } = JSON.parse((await runCommand(["help", "--json"])).stdout);
+  for (const { name } of commands) {
+    const text = (await runCommand(["help", name])).stdout.split("\n")[2];
+    assert.match(text, /^[A-Z]/, name);
+  }
 });
 
 it("log lines of handlers and of the host name the request alike", async () => {
