@@ -1,7 +1,8 @@
-/* lib_cli: what only the command line needs: settings as a table of text, the terminal, private
- * files. */
+/* lib_cli: what only the command line needs: settings as a table of text, the home folder, the
+ * terminal, private files. */
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@
 #include "core/secure/seal.h"
 
 #define SECRET_MAX 4096 /* a terminal gives no longer line */
+
+/* ---- settings -------------------------------------------------------------------------------- */
 
 /* The text lies in userdata while it is pushed: that may throw. */
 static int push_and_free(lua_State *L, struct buf *text) {
@@ -56,6 +59,35 @@ static int l_markdown(lua_State *L) {
     conf_markdown(&out);
     return push_and_free(L, &out);
 }
+
+/* cli.home(folder?) -> the home folder; one that is given takes its place from here on */
+static int l_home(lua_State *L) {
+    struct err e = {0};
+    if (!lua_isnoneornil(L, 1)) {
+        lua_pushfstring(L, "--home=%s", luaL_checkstring(L, 1));
+        lua_replace(L, 1);
+        lua_settop(L, 1);
+        if (load(L, 1, &e) < 0) return op_fail(L, e.code, e.text);
+    }
+    lua_pushstring(L, conf.home);
+    return 1;
+}
+
+/* cli.self_url() -> where a host with these settings is reached; "" when only it can know */
+static int l_self_url(lua_State *L) {
+    lua_pushstring(L, conf.self_url);
+    return 1;
+}
+
+/* cli.alive(pid): whether there is such a process */
+static int l_alive(lua_State *L) {
+    lua_Integer pid = luaL_checkinteger(L, 1);
+    bool possible = pid > 0 && pid <= INT32_MAX;
+    lua_pushboolean(L, possible && (kill((pid_t)pid, 0) == 0 || errno == EPERM));
+    return 1;
+}
+
+/* ---- the terminal ---------------------------------------------------------------------------- */
 
 /* cli.ask_secret(prompt) -> line typed without echo; nil at the end of input */
 static int l_ask_secret(lua_State *L) {
@@ -130,6 +162,8 @@ static int l_is_terminal(lua_State *L) {
     return 1;
 }
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
 /* cli.write_private(path, text): folder 0700, file 0600, whole or not at all */
 static int l_write_private(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
@@ -167,6 +201,11 @@ const struct lib_doc lib_cli_docs[] = {
     {"config", "fun(json: boolean, ...: string): string?, string?, string?",
      "The settings in force, as text or JSON, with more flags applied."},
     {"markdown", "fun(): string", "The settings as Markdown tables."},
+    {"home", "fun(folder?: string): string?, string?, string?",
+     "The home folder in force; one that is given takes its place from here on."},
+    {"self_url", "fun(): string",
+     "Where a host with these settings is reached; empty when only it can know."},
+    {"alive", "fun(pid: integer): boolean", "Whether there is such a process."},
     {"ask_secret", "fun(prompt: string): string?, string?, string?",
      "A line from the terminal that is not shown while typed; nil alone at the end of input."},
     {"printable", "fun(text: string, lines?: boolean): string, integer",
@@ -181,11 +220,17 @@ const struct lib_doc lib_cli_docs[] = {
 };
 
 int lib_cli(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"config", l_config},           {"markdown", l_markdown},
-        {"ask_secret", l_ask_secret},   {"printable", l_printable},
-        {"is_terminal", l_is_terminal}, {"write_private", l_write_private},
-        {"version", l_version},         {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"config", l_config},
+                                         {"markdown", l_markdown},
+                                         {"home", l_home},
+                                         {"self_url", l_self_url},
+                                         {"alive", l_alive},
+                                         {"ask_secret", l_ask_secret},
+                                         {"printable", l_printable},
+                                         {"is_terminal", l_is_terminal},
+                                         {"write_private", l_write_private},
+                                         {"version", l_version},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

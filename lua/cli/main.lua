@@ -17,6 +17,7 @@ local COMMANDS = {
 -- Flags that commands share.
 local SHARED = {
   { name = "server", short = "e", value = "URL", text = "the host to talk to" },
+  { name = "home", value = "FOLDER", text = "the home folder, with credentials and the address of its host" },
   { name = "json", text = "print JSON for programs" },
   { name = "help", short = "h", text = "explain the command" },
 }
@@ -27,6 +28,8 @@ local LEADING = { { name = "version", short = "v", text = "print the version" },
 local function takes(command, name)
   if name == "server" then
     return command.talks == "server"
+  elseif name == "home" then
+    return command.talks ~= nil
   elseif name == "json" then
     return not command.raw
   end
@@ -224,6 +227,9 @@ local function run(words)
     return help(name, r.flags)
   end
   M.no_more(r.arguments, command.words or 0, name)
+  if r.flags.home then
+    require("cli.client").use_home(r.flags.home)
+  end
   return command.run(r.arguments, r.flags)
 end
 

@@ -468,6 +468,117 @@ it("services are reloaded by host or folder, several at once", async () => {
   assert.match(both.stdout, /^no where: no such service$/m);
 });
 
+it("the home folder is found the way the host finds it", async (t) => {
+  const other = await startHost(t, {
+    test: false,
+    env: { MOONBUS_HOME: "" },
+    files: { "moonbus.yaml": "home: data\n" },
+  });
+  const data = path.join(other.cwd, "data");
+  const here = { cwd: other.cwd, env: { MOONBUS_HOME: "" } };
+  const elsewhere = { env: { MOONBUS_HOME: "~/data", HOME: other.cwd } };
+  for (const [flags, options] of [
+    [[], here],
+    [[], elsewhere],
+    [["--home", data], {}],
+    [["--home=~/data"], { env: { HOME: other.cwd } }],
+  ]) {
+    for (const words of [["logs"], ["login", "1backend", "changeme"], ["whoami"], ["reload"]]) {
+      const done = await runCommand([...words, ...flags], options);
+      assert.equal(done.status, 0, `${words} ${flags}: ${done.output}`);
+    }
+  }
+  assert.ok(fs.existsSync(path.join(data, "credentials.json")));
+});
+
+it("what the first start says to type next works", async (t) => {
+  const fresh = await startHost(t, { test: false });
+  const next = fresh.lines.find((line) => line.includes("moonbus login"));
+  const words = next.slice(next.indexOf("moonbus login")).trim().split(" ").slice(1);
+  const done = await runCommand(words, { env: { MOONBUS_PASSWORD: "changeme" } });
+  assert.equal(done.status, 0, done.output);
+  assert.ok(done.stdout.includes(fresh.url));
+});
+
+it("a login outlives the port of its host", async (t) => {
+  const moved = await startHost(t, { test: false });
+  const env = { MOONBUS_HOME: moved.home };
+  assert.equal((await runCommand(["login", "1backend", "changeme"], { env })).status, 0);
+  const before = moved.url;
+  for (let i = 0; i < 5 && moved.url === before; i++) await moved.restart();
+  assert.notEqual(moved.url, before);
+  const who = await runCommand(["whoami"], { env });
+  assert.equal(who.status, 0, who.output);
+  assert.ok(who.stdout.includes(moved.url));
+
+  const other = `http://127.0.0.1:${await deadPort()}`;
+  fs.writeFileSync(
+    path.join(moved.home, "credentials.json"),
+    JSON.stringify({ current: other, servers: { [other]: { slug: "a", token: "b" } } }),
+  );
+  const lost = await runCommand(["whoami"], { env });
+  assert.equal(lost.status, 1);
+  assert.ok(lost.stderr.includes(other) && lost.stderr.includes(moved.url), lost.stderr);
+  const again = await runCommand(["login", "1backend", "changeme"], { env });
+  assert.equal(again.status, 0, again.output);
+  assert.ok(again.stdout.includes(moved.url));
+});
+
+it("a damaged file of the home folder is named", async (t) => {
+  const home = scratch(t);
+  const { url } = host;
+  for (const text of [
+    '{"servers":5}',
+    "no JSON",
+    "[1]",
+    '{"current":5}',
+    JSON.stringify({ servers: { [url]: {} } }),
+    JSON.stringify({ servers: { [url]: 5 } }),
+    JSON.stringify({ servers: { [url]: { token: "a\nb" } } }),
+  ]) {
+    fs.writeFileSync(path.join(home, "credentials.json"), text);
+    for (const words of [["whoami"], ["login", "1backend", "changeme"]]) {
+      const done = await moonbus(home, ...words);
+      assert.equal(done.status, 1, text);
+      assert.match(done.stderr, /^moonbus: .*credentials\.json is damaged: .+\n$/);
+    }
+  }
+  fs.rmSync(path.join(home, "credentials.json"));
+  fs.writeFileSync(path.join(home, "host.json"), '{"url":5}');
+  const logs = await moonbus(home, "logs");
+  assert.match(logs.stderr, /^moonbus: .*host\.json is damaged: .+\n$/);
+});
+
+it("a host that makes no sense is told apart from one that does not answer", async (t) => {
+  const home = scratch(t);
+  const who = (server) => moonbus(home, "whoami", "--server", server);
+  for (const server of ["", "http://", "http://a b", "ftp://a", "http://a?b"])
+    misused(await who(server), /--server/);
+  const unknown = await who("no..host");
+  assert.equal(unknown.status, 1);
+  assert.match(unknown.stderr, /unknown host no\.\.host/);
+  const other = await upstream(t, (request, response) => response.end("hello"));
+  const stranger = await who(other.url);
+  assert.equal(stranger.status, 1);
+  assert.match(stranger.stderr, /^moonbus: .*is it a Moonbus host\?\n$/);
+});
+
+it("an error says its status once", async (t) => {
+  const home = scratch(t);
+  for (const [answer, said] of [
+    ["422 Unprocessable Entity\n", "answered 422: Unprocessable Entity"],
+    ['{"error":"422 broken"}', "answered 422: broken"],
+    ["", "answered 422: no explanation"],
+  ]) {
+    const server = await upstream(t, (request, response) => {
+      response.statusCode = 422;
+      response.end(answer);
+    });
+    const done = await moonbus(home, "whoami", "--server", server.url);
+    assert.ok(done.stderr.includes(said), done.stderr);
+  }
+});
+
 it("call refuses what it could only lose", async (t) => {
   const home = scratch(t);
   misused(await moonbus(home, "call", "lab.example/add", "x=1", "-d", "{}"), /--data/);
@@ -483,6 +594,11 @@ it("a switch with a value says how it is written", async () => {
     misused(await runCommand([command, "--dev", "false"]), /--no-dev or --dev=false/);
   const done = await runCommand(["config", "--dev=false", "--no-watch"]);
   assert.equal(done.status, 0, done.output);
+});
+
+it("login without a terminal needs to be given all", async (t) => {
+  misused(await moonbus(scratch(t), "login"), /slug/);
+  misused(await moonbus(scratch(t), "login", "1backend"), /password/);
 });
 
 it("what cannot be written is a failure", async (t) => {

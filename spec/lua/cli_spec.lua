@@ -39,3 +39,12 @@ describe("cli.printable", function()
     assert.equal("a\tb\r\nc\\x0dd\n\\x1b", text)
   end)
 end)
+
+describe("cli.alive", function()
+  it("knows what is no process", function()
+    assert.is_true(cli.alive(1))
+    for _, pid in ipairs { 0, -1, 2 ^ 31 | 0, math.maxinteger } do
+      assert.is_false(cli.alive(pid))
+    end
+  end)
+end)
