@@ -2,6 +2,7 @@
  * main: the order in which the parts of a host start, and the reverse in which they stop, nothing
  * else. `moonbus run` is the host; every other word is a command of the CLI, which is Lua.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -219,6 +220,16 @@ static void on_change(struct watch *w, void *arg) {
 
 /* ---- starting ---- */
 
+/* What a command must be told to find this host: nothing when its home folder is the usual one. */
+static void print_home_flag(void) {
+    char usual[1024], here[PATH_MAX], there[PATH_MAX];
+    const char *user = getenv("HOME");
+    snprintf(usual, sizeof usual, "%s/.moonbus", user ? user : "");
+    if (!realpath(conf.home, here) || (realpath(usual, there) && strcmp(here, there) == 0)) return;
+    const char *quote = strpbrk(here, " \t\"$&'()*;<>?[\\]`|") ? "'" : "";
+    printf(" --home %s%s%s", quote, here, quote);
+}
+
 static void banner(void) {
     if (!run.fresh || conf.test) return;
     printf("\n  Moonbus %s is listening on %s\n\n", MOONBUS_VERSION, run.url);
@@ -227,7 +238,9 @@ static void banner(void) {
         printf("  password        the one you set (admin_password)\n");
     else
         printf("  password        in %s/admin-password\n", conf.home);
-    printf("  next            moonbus login 1backend\n\n");
+    printf("  next            moonbus login 1backend");
+    print_home_flag();
+    printf("\n\n");
     fflush(stdout);
 }
 
@@ -495,12 +508,18 @@ static int bad_usage(const struct err *e) {
     return 2;
 }
 
+static bool asks_for_help(char **words) {
+    for (; *words && strcmp(*words, "--") != 0; words++)
+        if (strcmp(*words, "--help") == 0 || strcmp(*words, "-h") == 0) return true;
+    return false;
+}
+
 int main(int argc, char **argv) {
     const char *command = argc > 1 ? argv[1] : "help";
     const char *rest[2];
     int n_rest = 2;
     struct err e = {0};
-    if (strcmp(command, "run") != 0) return cli_main(argc, argv);
+    if (strcmp(command, "run") != 0 || asks_for_help(argv + 1)) return cli_main(argc, argv);
     if (conf_load(argc - 2, argv + 2, rest, &n_rest, &e) < 0) return bad_usage(&e);
     if (n_rest > 0) {
         err_set(&e, -EINVAL, "run takes no argument \"%s\"; see moonbus help run", rest[0]);

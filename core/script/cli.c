@@ -5,6 +5,7 @@
  */
 #include "core/script/cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -87,8 +88,7 @@ static void stop_specs(void) {
 }
 
 static int start(struct err *e) {
-    int n_rest = 0;
-    if (conf_load(0, NULL, NULL, &n_rest, e) < 0) return -EINVAL;
+    if (conf_load(0, NULL, NULL, NULL, e) < 0) return -EINVAL;
     signal(SIGPIPE, SIG_IGN);
     int rc = seal_start(e);
     if (rc == 0 && cli.specs) rc = start_specs(e);
@@ -106,11 +106,37 @@ static int start(struct err *e) {
     return cli.vm ? 0 : e->code;
 }
 
+/* A descriptor that was closed by the caller would be given to the next socket, and what is printed
+ * to a stranger. What takes its place fails as a closed one does. */
+static void fill_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* What could not be written was not said: that is a failure, too. The command itself has told about
+ * what it noticed; a reader who left has seen enough and is told nothing. */
+static int flush_output(int code) {
+    if (fflush(stdout) == 0 || code != 0) return code;
+    if (errno != EPIPE) fprintf(stderr, "moonbus: cannot write the output: %s\n", strerror(errno));
+    return 1;
+}
+
+/* The word behind the flags that may stand in front of it; two of these take the next word. */
+static const char *command_of(char **word) {
+    for (word++; *word && **word == '-'; word++) {
+        bool takes = !strcmp(*word, "-e") || !strcmp(*word, "--server") || !strcmp(*word, "--home");
+        if (takes && word[1]) word++;
+    }
+    return *word ? *word : "";
+}
+
 int cli_main(int argc, char **argv) {
     struct err e = {0};
+    fill_descriptors();
     cli.argc = argc;
     cli.argv = argv;
-    cli.specs = argc > 1 && strcmp(argv[1], "test") == 0;
+    cli.specs = argc > 0 && strcmp(command_of(argv), "test") == 0;
     log_start(LOG_WARN, LOG_TEXT, STDERR_FILENO);
     if (start(&e) < 0) {
         fprintf(stderr, "moonbus: %s\n", e.text);
@@ -137,5 +163,5 @@ int cli_main(int argc, char **argv) {
     worker_free(&cli.worker); /* last: threads may still have sent it something */
     conf_free();
     log_stop();
-    return cli.code;
+    return flush_output(cli.code);
 }

@@ -1,10 +1,13 @@
 -- moonbus call PATH [name=value ...]: calls a service through the host.
 
 local client = require "cli.client"
+local errors = require "errors"
 local json = require "json"
 local main = require "cli.main"
 local output = require "cli.output"
 local url = require "url"
+
+local IN_QUERY = { GET = true, DELETE = true, HEAD = true } -- methods that put arguments there
 
 -- 1, true, [1,2] are JSON; anything else is a text.
 local function value_of(text)
@@ -21,6 +24,10 @@ local function arguments_of(words)
     local name, text = words[i]:match("^([%w_.-]+)=(.*)$")
     if not name then
       main.wrong_usage(("%q is no argument: write name=value"):format(words[i]))
+    elseif values[name] ~= nil then
+      main.wrong_usage(("%s is given twice"):format(name))
+    elseif not utf8.len(text) then
+      main.wrong_usage(("the value of %s is no UTF-8 text"):format(name))
     end
     values[name] = value_of(text)
     n = n + 1
@@ -38,12 +45,42 @@ local function query_of(values)
   return table.concat(parts, "&")
 end
 
-local function show(answer)
-  local value = (answer.headers["content-type"] or ""):find("json", 1, true) and json.decode(answer.body)
-  if type(value) == "table" then
-    output.json(value)
-  elseif answer.body ~= "" then
-    io.write(answer.body, answer.body:sub(-1) == "\n" and "" or "\n")
+-- What a URL cannot hold is escaped; the rest is as it was typed.
+local function path_of(word)
+  if word:find("^%a+://") then
+    main.wrong_usage(("%q is no path: name the host with --server"):format(word))
+  end
+  local path = word:gsub("[^\x21-\x7e]", url.encode)
+  return path:sub(1, 1) == "/" and path or "/" .. path
+end
+
+local function method_of(flags, default)
+  local method = (flags.method or default):upper()
+  if not method:find("^[A-Z]+$") then
+    main.wrong_usage(("%q is no HTTP method"):format(flags.method))
+  end
+  return method
+end
+
+local function show_json(value, body)
+  if value == nil and not utf8.len(body) then
+    errors.raise(502, "the answer is no text; without --json it is printed as it is")
+  elseif value == nil then
+    value = body ~= "" and body or json.null
+  end
+  output.json(value)
+end
+
+local function show(answer, as_json)
+  local is_json = (answer.headers["content-type"] or ""):find("json", 1, true)
+  local body, value = answer.body, nil
+  if is_json then
+    value = json.decode(body)
+  end
+  if as_json or type(value) == "table" then
+    show_json(value, body)
+  elseif body ~= "" then
+    output.text(body .. (body:sub(-1) == "\n" and "" or "\n"))
   end
 end
 
@@ -51,40 +88,42 @@ return {
   usage = "call PATH [NAME=VALUE ...]",
   summary = "call a service through the host",
   text = "Calls /PATH with your token: moonbus call hello.example/add x=1 y=2. Values that are JSON are sent as such,\n"
-    .. "others as texts. With arguments the method is POST and they are the JSON body; without it is GET.",
-  short = { X = "method", d = "data" },
+    .. "others as texts. With arguments or a body the method is POST and they are JSON; without it is GET. GET, HEAD and\n"
+    .. "DELETE put arguments into the query. The exit code is 1 when the answer has a status of 400 or more.",
+  talks = "server",
+  words = math.huge,
   flags = {
-    method = { value = "METHOD", text = "another method (-X); GET and DELETE put the arguments into the query" },
-    data = { value = "BODY", text = "a request body (-d) instead of arguments" },
+    { name = "method", short = "X", value = "METHOD", text = "another method than POST or GET" },
+    { name = "data", short = "d", value = "BODY", text = "the JSON body, instead of arguments" },
   },
   run = function(words, flags)
-    local path = words[1]
-    if not path then
+    if not words[1] then
       main.wrong_usage("call what? moonbus call PATH [NAME=VALUE ...]")
     end
+    local path = path_of(words[1])
     local values, n = arguments_of(words)
-    local method = (flags.method or ((n > 0 or flags.data) and "POST") or "GET"):upper()
-    local server = client.server(flags)
+    local method = method_of(flags, (n > 0 or flags.data) and "POST" or "GET")
     local headers, body = {}, flags.data
-    path = path:sub(1, 1) == "/" and path or "/" .. path
-    if n > 0 and (method == "GET" or method == "DELETE") then
+    if n > 0 and IN_QUERY[method] then
       path = path .. (path:find("?", 1, true) and "&" or "?") .. query_of(values)
+    elseif n > 0 and body then
+      main.wrong_usage("either arguments or --data: both are the body")
     elseif n > 0 then
       body = json.encode(values)
     end
     if body then
       headers["content-type"] = "application/json"
     end
+    local server = client.server(flags)
     local known = client.credentials(server)
     if known then
       headers.authorization = "Bearer " .. known.token
     end
     local answer = client.request(server, method, path, body, headers)
     if answer.status >= 400 then
-      io.stderr:write(("moonbus: %s answered %d\n"):format(path, answer.status))
-      show(answer)
-      return 1
+      main.complain(("%s answered %d"):format(path, answer.status))
     end
-    show(answer)
+    show(answer, flags.json)
+    return answer.status >= 400 and 1 or 0
   end,
 }

@@ -6,7 +6,8 @@ local main = require "cli.main"
 local output = require "cli.output"
 local url = require "url"
 
-local function list(_, flags)
+local function list(arguments, flags)
+  main.no_more(arguments, 1, "instance ls")
   local query = flags.slug and "?slug=" .. url.encode(flags.slug) or ""
   local instances = client.call(client.server(flags), "GET", "/registry-svc/instances" .. query).instances or {}
   if flags.json then
@@ -35,7 +36,7 @@ local function remove(arguments, flags)
   if flags.json then
     output.json { removed = id }
   else
-    io.write(("Removed %s.\n"):format(id))
+    output.write(("Removed %s.\n"):format(id))
   end
 end
 
@@ -44,7 +45,9 @@ local ACTIONS = { ls = list, list = list, rm = remove, remove = remove }
 return {
   usage = "instance ls | rm ID",
   summary = "list instances, or take one out of the registry",
-  flags = { slug = { value = "SLUG", text = "only instances of this owner" } },
+  talks = "server",
+  words = 2,
+  flags = { { name = "slug", value = "SLUG", text = "only instances of this owner" } },
   run = function(arguments, flags)
     local action = ACTIONS[arguments[1] or "ls"]
     if not action then

@@ -1,46 +1,67 @@
--- Prints results: tables that line up for people, JSON for programs.
+-- Prints results: tables that line up for people, JSON for programs. What strangers wrote reaches a terminal with its
+-- control characters made visible: they could rewrite the screen.
 
+local cli = require "cli"
+local errors = require "errors"
 local json = require "json"
 local time = require "time"
 
 local M = {}
 
 local GAP = 3 -- blanks between columns
+local BROKEN_PIPE = 32 -- EPIPE
 
--- Width in characters of a UTF-8 text.
-local function width(text)
-  return utf8.len(text) or #text
+-- A reader who left has seen enough: that is no success, and nothing to talk about.
+local function check(written, why, code)
+  if not written then
+    local e = errors.new(500, "cannot write the output: " .. why)
+    e.quiet = code == BROKEN_PIPE
+    error(e, 0)
+  end
 end
 
---- Prints a table. Cells are texts; the last column is not padded.
+--- Prints texts as they are. Raises when they cannot be written.
+---@param ... string
+function M.write(...)
+  check(io.write(...))
+end
+
+--- Makes sure that all of it is out, now. Raises when it cannot be written.
+function M.flush()
+  check(io.stdout:flush())
+end
+
+--- Prints a table, a line for each row. Cells are texts, nil is empty; the last column is not padded.
 ---@param header string[]
 ---@param rows string[][]
 function M.table(header, rows)
-  local widths = {}
-  for i, cell in ipairs(header) do
-    widths[i] = width(cell)
-  end
-  for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do
-      widths[i] = math.max(widths[i], width(cell))
+  local widths, lines = {}, {}
+  for n, row in ipairs(table.move(rows, 1, #rows, 2, { header })) do
+    lines[n] = {}
+    for i = 1, #header do
+      local text, columns = cli.printable(tostring(row[i] or ""))
+      lines[n][i] = { text = text, columns = columns }
+      widths[i] = math.max(widths[i] or 0, columns)
     end
   end
-  local function line(row)
+  for _, line in ipairs(lines) do
     local parts = {}
-    for i, cell in ipairs(row) do
-      parts[i] = i == #row and cell or cell .. (" "):rep(widths[i] - width(cell) + GAP)
+    for i, cell in ipairs(line) do
+      parts[i] = cell.text .. (" "):rep(i < #line and widths[i] - cell.columns + GAP or 0)
     end
-    io.write((table.concat(parts):gsub("%s+$", "")), "\n")
+    M.write((table.concat(parts):gsub(" +$", "")), "\n")
   end
-  line(header)
-  for _, row in ipairs(rows) do
-    line(row)
-  end
+end
+
+--- Prints a text as it is; on a terminal what would act on it is made visible.
+---@param text string
+function M.text(text)
+  M.write(cli.is_terminal(1) and cli.printable(text, true) or text)
 end
 
 --- Prints a value as indented JSON.
 function M.json(value)
-  io.write(json.encode(value, { indent = 2 }), "\n")
+  M.text(json.encode(value, { indent = 2 }) .. "\n")
 end
 
 local UNITS = { { 86400, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } }
@@ -48,7 +69,7 @@ local UNITS = { { 86400, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } }
 --- "12s ago", "never".
 ---@param text string? RFC 3339
 function M.ago(text)
-  local at = text and time.parse(text)
+  local at = type(text) == "string" and time.parse(text)
   if not at or at <= 0 then
     return "never"
   end

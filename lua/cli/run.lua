@@ -1,5 +1,7 @@
 -- moonbus run: told here for help; the host itself is started before any Lua runs.
 
+local main = require "cli.main"
+
 return {
   usage = "run [--SETTING VALUE ...]",
   summary = "start the host",
@@ -8,6 +10,6 @@ return {
     .. "moonbus.yaml (log_level: debug). SIGHUP reloads the services.",
   raw = true,
   run = function()
-    return 2
+    main.wrong_usage("settings stand behind run: moonbus run [--SETTING VALUE ...]")
   end,
 }

@@ -2,6 +2,7 @@
 
 local core = require "spec.core"
 local errors = require "errors"
+local json = require "json"
 local output = require "cli.output"
 
 local FOLDERS = { "lua", "services", "gen", "spec/lua" } -- where specs are looked for without a path
@@ -67,20 +68,20 @@ local function run_file(file, filter, timeout)
   if left then
     table.insert(result.failures, left)
   end
-  return { file = file, passed = result.passed, failures = result.failures }
+  return { file = file, passed = result.passed, failures = json.list(result.failures) }
 end
 
 local function print_file(result, width)
   local failed = #result.failures
   local counts = ("%d passed"):format(result.passed) .. (failed > 0 and (", %d failed"):format(failed) or "")
-  io.write(("%-4s %-" .. width .. "s  %s\n"):format(failed == 0 and "ok" or "FAIL", result.file, counts))
+  output.write(("%-4s %-" .. width .. "s  %s\n"):format(failed == 0 and "ok" or "FAIL", result.file, counts))
   for _, failure in ipairs(result.failures) do
-    io.write("     ", failure.name, "\n       ", failure.where, ": ", failure.lines[1], "\n")
+    output.write("     ", failure.name, "\n       ", failure.where, ": ", failure.lines[1], "\n")
     for i = 2, #failure.lines do
-      io.write("         ", failure.lines[i], "\n")
+      output.write("         ", failure.lines[i], "\n")
     end
   end
-  io.flush()
+  output.flush()
 end
 
 local function widest(files)
@@ -97,9 +98,10 @@ return {
   text = "Runs spec files (*_spec.lua): those named, those in the folders named, those of the services named, or all\n"
     .. "below lua/, services/, gen/ and spec/lua/ of this folder. Each file runs in a state of its own, with an empty\n"
     .. "store and shared map, and must leave nothing running. The exit code is 1 when a test failed.",
+  words = math.huge,
   flags = {
-    filter = { value = "TEXT", text = "only tests whose full name contains TEXT" },
-    timeout = { value = "SECONDS", text = "time for one test (30)" },
+    { name = "filter", value = "TEXT", text = "only tests whose full name contains TEXT" },
+    { name = "timeout", value = "SECONDS", text = "time for one test (30)" },
   },
   run = function(arguments, flags)
     local timeout = tonumber(flags.timeout or 30)
@@ -117,12 +119,12 @@ return {
       end
     end
     if flags.json then
-      output.json { passed = passed, failed = failed, files = results }
+      output.json { passed = passed, failed = failed, files = json.list(results) }
     elseif passed + failed == 0 then
       io.stderr:write("moonbus: there are no such tests\n")
     end
     if not flags.json then
-      io.write(("%d passed, %d failed\n"):format(passed, failed))
+      output.write(("%d passed, %d failed\n"):format(passed, failed))
     end
     return failed == 0 and passed > 0 and 0 or 1
   end,

@@ -10,7 +10,7 @@ return {
     if flags.json then
       output.json { version = cli.version() }
     else
-      io.write("moonbus ", cli.version(), "\n")
+      output.write("moonbus ", cli.version(), "\n")
     end
   end,
 }

@@ -14,6 +14,7 @@ import {
   it,
   login,
   proxied,
+  register,
   runCommand,
   scratch,
   startHost,
@@ -320,6 +321,319 @@ it("stopped at the password prompt and brought back, login asks again", async (t
   await terminal.expect("Logged in");
   await terminal.expect("end");
   assert.ok(!terminal.text.includes("changeme"));
+});
+
+it("what strangers wrote reaches no terminal as a command", async (t) => {
+  const home = await loggedIn(t);
+  const name = "\x1b[31mred\nrow\t\x7f\u009b1m\u202eback";
+  await register(host, "evil-svc", undefined, name);
+  const done = await moonbus(home, "user", "ls", "--search", "evil-svc");
+  assert.equal(done.status, 0, done.output);
+  assert.equal(done.stdout.split("\n").length, 3, "a line for the head, one for the account");
+  assert.doesNotMatch(done.stdout.replaceAll("\n", ""), /[\p{Cc}\u202e]/u);
+  assert.ok(done.stdout.includes("\\x1b[31mred\\x0arow\\x09\\x7f\\u009b1m\\u202eback"));
+  const json = await moonbus(home, "user", "ls", "--search", "evil-svc", "--json");
+  assert.equal(JSON.parse(json.stdout)[0].name, name);
+
+  const page = "lab.example/page?name=%1b%5b31mred";
+  assert.equal((await moonbus(home, "call", page)).stdout, "method GET, name \x1b[31mred\n");
+  const terminal = new Terminal(t, `moonbus call '${page}'`, { MOONBUS_SERVER: host.url });
+  assert.equal(await terminal.over, 0);
+  assert.equal(terminal.text, "method GET, name \\x1b[31mred\r\n");
+});
+
+it("columns line up whatever the script of a name", async (t) => {
+  const home = await loggedIn(t);
+  const names = { "wide-svc": "日本語", "accent-svc": "e\u0301te\u0301", "plain-svc": "plain" };
+  for (const [slug, name] of Object.entries(names)) await register(host, slug, undefined, name);
+  const done = await moonbus(home, "user", "ls");
+  // Each character that takes two columns or none stands for as many that take one.
+  const seen = done.stdout.replace("日本語", "kanji!").replaceAll("\u0301", "");
+  const [head, ...lines] = seen.trimEnd().split("\n");
+  const at = head.indexOf("CREATED");
+  for (const line of lines) {
+    assert.equal(line[at - 1], " ", line);
+    assert.match(line.slice(at), /^\d+[smhd] ago$/, seen);
+  }
+  for (const name of ["kanji!", "ete", "plain"]) assert.match(seen, new RegExp(` ${name} `));
+});
+
+it("short flags may stand together and have their value attached", async () => {
+  for (const flags of [["-n3"], ["-n", "3"], ["--lines=3"], ["--lines", "3"]]) {
+    const done = await moonbus(host.home, "logs", ...flags);
+    assert.equal(done.status, 0, done.output);
+    assert.equal(done.stdout.trimEnd().split("\n").length, 3, flags.join(" "));
+  }
+  const follower = spawn(binary, ["logs", "-fn1"], {
+    env: { ...host.env, MOONBUS_HOME: host.home },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  follower.stdout.setEncoding("utf8").on("data", (more) => (text += more));
+  try {
+    await waitFor(() => text.includes("\n"), "the last line");
+    assert.equal(text.trimEnd().split("\n").length, 1);
+    await call(host.url, "/nobody-svc/followed");
+    await waitFor(() => text.includes("/nobody-svc/followed"), "the next line");
+  } finally {
+    follower.kill("SIGKILL");
+  }
+});
+
+it("a word too many is refused, not swallowed", async (t) => {
+  const home = scratch(t);
+  for (const words of [
+    "whoami extra",
+    "version extra",
+    "logs extra",
+    "help run extra",
+    "login a b extra",
+    "instance ls extra",
+    "user ls extra",
+    "config extra",
+    "run extra",
+  ])
+    misused(await moonbus(home, ...words.split(" ")), /"extra"/);
+  for (const words of ["logs -nx", "logs -n", "logs -fx", "whoami --json=1", "logs --follow=no"])
+    misused(await moonbus(home, ...words.split(" ")));
+});
+
+it("flags may stand in front of the command", async (t) => {
+  const home = await loggedIn(t);
+  for (const words of [
+    ["--json", "whoami"],
+    ["-e", host.url, "--json", "whoami"],
+  ])
+    assert.equal(JSON.parse((await moonbus(home, ...words)).stdout).user.slug, "1backend");
+  assert.equal((await moonbus(home, "--version")).stdout, (await moonbus(home, "version")).stdout);
+  for (const words of ["run --help", "--help run", "run -h", "help run"])
+    assert.match((await moonbus(home, ...words.split(" "))).stdout, /^Usage: moonbus run /);
+  assert.match((await moonbus(home, "config", "--help")).stdout, /--markdown/);
+  misused(await moonbus(home, "--nonsense", "whoami"), /--nonsense/);
+});
+
+it("a flag that means nothing to a command is refused", async () => {
+  for (const words of ["reload", "logs"])
+    misused(await moonbus(host.home, words, "--server", "http://127.0.0.1:1"), /this machine/);
+  for (const words of ["version", "help"])
+    misused(await moonbus(host.home, words, "--server", "http://127.0.0.1:1"), /--server/);
+  misused(await moonbus(host.home, "--server", "http://127.0.0.1:1", "logs"), /this machine/);
+});
+
+it("--json is JSON everywhere", async (t) => {
+  const home = await loggedIn(t);
+  const json = async (home, ...words) =>
+    JSON.parse((await moonbus(home, ...words, "--json")).stdout);
+  const help = await json(home, "help");
+  const flags = help.commands.find(({ name }) => name === "call").flags;
+  assert.deepEqual(
+    flags.filter(({ short }) => short).map(({ short }) => short),
+    ["X", "d", "e", "h"],
+  );
+  assert.equal((await json(home, "help", "logs")).usage, "logs [-f] [-n N]");
+  assert.equal(await json(home, "call", "lab.example/page"), "method GET, name nobody");
+  assert.equal(typeof (await json(home, "call", "nobody-svc/x")), "string");
+  assert.deepEqual((await json(home, "whoami")).roles.includes("user-svc:admin"), true);
+  assert.equal((await json(host.home, "reload")).ok, true);
+  for (const line of (await moonbus(host.home, "logs", "--json")).stdout.trimEnd().split("\n"))
+    assert.equal(typeof JSON.parse(line).msg, "string");
+  const folder = scratch(t);
+  const uses =
+    'local store = require "store"\nit("works", function() store.collection("a", {}) end)\n';
+  fs.writeFileSync(path.join(folder, "a_spec.lua"), uses);
+  for (const words of [
+    ["test", folder, "--json"],
+    ["--json", "test", folder],
+  ]) {
+    const { failed, files } = JSON.parse((await moonbus(home, ...words)).stdout);
+    assert.deepEqual([failed, files[0].failures], [0, []]);
+  }
+});
+
+it("services are reloaded by host or folder, several at once", async () => {
+  const file = path.join(host.cwd, "services/deep/er/service.yaml");
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, "general:\n  host: deep.example\n");
+  fs.writeFileSync(
+    file.replace("yaml", "lua"),
+    'local svc = require "service" (...)\nreturn svc\n',
+  );
+  await moonbus(host.home, "reload");
+  for (const name of ["deep/er", "deep.example", "lab.example", "lab"]) {
+    const done = await moonbus(host.home, "reload", name);
+    assert.equal(done.status, 0, done.output);
+  }
+  const both = await moonbus(host.home, "reload", "lab", "no where", "deep/er");
+  assert.equal(both.status, 1);
+  assert.match(both.stdout, /^no where: no such service$/m);
+});
+
+it("the home folder is found the way the host finds it", async (t) => {
+  const other = await startHost(t, {
+    test: false,
+    env: { MOONBUS_HOME: "" },
+    files: { "moonbus.yaml": "home: data\n" },
+  });
+  const data = path.join(other.cwd, "data");
+  const here = { cwd: other.cwd, env: { MOONBUS_HOME: "" } };
+  const elsewhere = { env: { MOONBUS_HOME: "~/data", HOME: other.cwd } };
+  for (const [flags, options] of [
+    [[], here],
+    [[], elsewhere],
+    [["--home", data], {}],
+    [["--home=~/data"], { env: { HOME: other.cwd } }],
+  ]) {
+    for (const words of [["logs"], ["login", "1backend", "changeme"], ["whoami"], ["reload"]]) {
+      const done = await runCommand([...words, ...flags], options);
+      assert.equal(done.status, 0, `${words} ${flags}: ${done.output}`);
+    }
+  }
+  assert.ok(fs.existsSync(path.join(data, "credentials.json")));
+});
+
+it("what the first start says to type next works", async (t) => {
+  const fresh = await startHost(t, { test: false });
+  const next = fresh.lines.find((line) => line.includes("moonbus login"));
+  const words = next.slice(next.indexOf("moonbus login")).trim().split(" ").slice(1);
+  const done = await runCommand(words, { env: { MOONBUS_PASSWORD: "changeme" } });
+  assert.equal(done.status, 0, done.output);
+  assert.ok(done.stdout.includes(fresh.url));
+});
+
+it("a login outlives the port of its host", async (t) => {
+  const moved = await startHost(t, { test: false });
+  const env = { MOONBUS_HOME: moved.home };
+  assert.equal((await runCommand(["login", "1backend", "changeme"], { env })).status, 0);
+  const before = moved.url;
+  for (let i = 0; i < 5 && moved.url === before; i++) await moved.restart();
+  assert.notEqual(moved.url, before);
+  const who = await runCommand(["whoami"], { env });
+  assert.equal(who.status, 0, who.output);
+  assert.ok(who.stdout.includes(moved.url));
+
+  const other = `http://127.0.0.1:${await deadPort()}`;
+  fs.writeFileSync(
+    path.join(moved.home, "credentials.json"),
+    JSON.stringify({ current: other, servers: { [other]: { slug: "a", token: "b" } } }),
+  );
+  const lost = await runCommand(["whoami"], { env });
+  assert.equal(lost.status, 1);
+  assert.ok(lost.stderr.includes(other) && lost.stderr.includes(moved.url), lost.stderr);
+  const again = await runCommand(["login", "1backend", "changeme"], { env });
+  assert.equal(again.status, 0, again.output);
+  assert.ok(again.stdout.includes(moved.url));
+});
+
+it("a damaged file of the home folder is named", async (t) => {
+  const home = scratch(t);
+  const { url } = host;
+  for (const text of [
+    '{"servers":5}',
+    "no JSON",
+    "[1]",
+    '{"current":5}',
+    JSON.stringify({ servers: { [url]: {} } }),
+    JSON.stringify({ servers: { [url]: 5 } }),
+    JSON.stringify({ servers: { [url]: { token: "a\nb" } } }),
+  ]) {
+    fs.writeFileSync(path.join(home, "credentials.json"), text);
+    for (const words of [["whoami"], ["login", "1backend", "changeme"]]) {
+      const done = await moonbus(home, ...words);
+      assert.equal(done.status, 1, text);
+      assert.match(done.stderr, /^moonbus: .*credentials\.json is damaged: .+\n$/);
+    }
+  }
+  fs.rmSync(path.join(home, "credentials.json"));
+  fs.writeFileSync(path.join(home, "host.json"), '{"url":5}');
+  const logs = await moonbus(home, "logs");
+  assert.match(logs.stderr, /^moonbus: .*host\.json is damaged: .+\n$/);
+});
+
+it("a host that makes no sense is told apart from one that does not answer", async (t) => {
+  const home = scratch(t);
+  const who = (server) => moonbus(home, "whoami", "--server", server);
+  for (const server of ["", "http://", "http://a b", "ftp://a", "http://a?b"])
+    misused(await who(server), /--server/);
+  const unknown = await who("no..host");
+  assert.equal(unknown.status, 1);
+  assert.match(unknown.stderr, /unknown host no\.\.host/);
+  const other = await upstream(t, (request, response) => response.end("hello"));
+  const stranger = await who(other.url);
+  assert.equal(stranger.status, 1);
+  assert.match(stranger.stderr, /^moonbus: .*is it a Moonbus host\?\n$/);
+});
+
+it("an error says its status once", async (t) => {
+  const home = scratch(t);
+  for (const [answer, said] of [
+    ["422 Unprocessable Entity\n", "answered 422: Unprocessable Entity"],
+    ['{"error":"422 broken"}', "answered 422: broken"],
+    ["", "answered 422: no explanation"],
+  ]) {
+    const server = await upstream(t, (request, response) => {
+      response.statusCode = 422;
+      response.end(answer);
+    });
+    const done = await moonbus(home, "whoami", "--server", server.url);
+    assert.ok(done.stderr.includes(said), done.stderr);
+  }
+});
+
+it("call refuses what it could only lose", async (t) => {
+  const home = scratch(t);
+  misused(await moonbus(home, "call", "lab.example/add", "x=1", "-d", "{}"), /--data/);
+  misused(await moonbus(home, "call", "lab.example/add", "x=1", "x=2"), /twice/);
+  misused(await moonbus(home, "call", "lab.example/add", "-X", "BAD METHOD"), /method/);
+  misused(await moonbus(home, "call", `${host.url}/lab.example/add`), /--server/);
+  const blank = await moonbus(home, "call", "lab.example/page?name=Ada Lovelace");
+  assert.equal(blank.stdout, "method GET, name Ada Lovelace\n");
+});
+
+it("a switch with a value says how it is written", async () => {
+  for (const command of ["config", "run"])
+    misused(await runCommand([command, "--dev", "false"]), /--no-dev or --dev=false/);
+  const done = await runCommand(["config", "--dev=false", "--no-watch"]);
+  assert.equal(done.status, 0, done.output);
+});
+
+it("login without a terminal needs to be given all", async (t) => {
+  misused(await moonbus(scratch(t), "login"), /slug/);
+  misused(await moonbus(scratch(t), "login", "1backend"), /password/);
+});
+
+it("what cannot be written is a failure", async (t) => {
+  const home = await loggedIn(t);
+  const shell = (words) =>
+    new Promise((resolve) => {
+      const env = { ...host.env, MOONBUS_HOME: home, MOONBUS_SERVER: host.url };
+      const child = spawn("bash", ["-c", `"${binary}" ${words}`], { env });
+      let stderr = "";
+      child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+      child.once("close", (status) => resolve({ status, stderr }));
+    });
+  for (const command of ["config", "version", "help", "whoami"]) {
+    for (const [to, why] of [
+      ["> /dev/full", "No space left on device"],
+      [">&-", "Bad file descriptor"],
+    ]) {
+      const done = await shell(`${command} ${to}`);
+      assert.equal(done.status, 1, command);
+      assert.equal(done.stderr, `moonbus: cannot write the output: ${why}\n`);
+    }
+  }
+  const cut = await shell("config | true; exit ${PIPESTATUS[0]}");
+  assert.deepEqual(cut, { status: 1, stderr: "" });
+});
+
+it("help shows short forms, and sentences that begin like sentences", async () => {
+  const { stdout } = await runCommand(["help", "call"]);
+  for (const flag of ["-X, --method METHOD", "-d, --data BODY", "-e, --server URL", "-h, --help"])
+    assert.ok(stdout.includes(flag), flag);
+  const { commands } = JSON.parse((await runCommand(["help", "--json"])).stdout);
+  for (const { name } of commands) {
+    const text = (await runCommand(["help", name])).stdout.split("\n")[2];
+    assert.match(text, /^[A-Z]/, name);
+  }
 });
 
 it("log lines of handlers and of the host name the request alike", async () => {
