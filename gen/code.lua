@@ -204,21 +204,37 @@ function M.definitions(source, objects)
   return list
 end
 
---- Whether a file speaks of a handler: as a field, or at the beginning of a text. That is what makes a test one of it.
+--- What a file speaks of: names of fields, and the words that texts begin with. A spec that speaks of a handler tests it.
 ---@param source Source
----@param name string
-function M.mentions(source, name)
+---@param into table<string, boolean>
+function M.mentioned(source, into)
   for i, token in ipairs(source.tokens) do
-    if token.kind == "name" and token.text == name and i > 1 then
-      local before = source.tokens[i - 1]
-      if is(before, ".") or is(before, ":") then
-        return true
-      end
-    elseif token.kind == "string" and token.text:sub(1, #name) == name and not token.text:find("^%w", #name + 1) then
-      return true
+    local before = source.tokens[i - 1]
+    if token.kind == "name" and (is(before, ".") or is(before, ":")) then
+      into[token.text] = true
+    elseif token.kind == "string" then
+      into[token.text:match("^%w*")] = true
     end
   end
-  return false
+end
+
+--- A Lua file without the comments above its first line of code: what a licence says changes nothing. Annotations count as
+--- code.
+---@param text string
+---@return string
+function M.without_header(text)
+  local at = 1
+  while true do
+    at = text:find("%S", at)
+    if not at then
+      return ""
+    elseif text:sub(at, at + 1) ~= "--" or text:find("^%-%-%-[^-]", at) then
+      return text:sub(at)
+    end
+    local level = text:match("^%-%-%[(=*)%[", at)
+    local _, to = text:find(level and "]" .. level .. "]" or "\n", at, true)
+    at = (to or #text) + 1
+  end
 end
 
 --- Where the line of a byte begins.
@@ -238,13 +254,24 @@ function M.line_end(text)
   return text:find("^[^\n]*\r\n") and "\r\n" or "\n"
 end
 
+--- What has to be put behind a text so that the next thing stands after one blank line.
+---@param text string
+---@param eol string
+---@return string
+function M.gap(text, eol)
+  if text == "" or text:find("\n[ \t]*\r?\n$") then
+    return ""
+  end
+  return text:sub(-1) == "\n" and eol or eol .. eol
+end
+
 --- Applies changes that do not overlap.
 ---@param text string
 ---@param edits { from: integer, to: integer, text: string }[] from = to + 1 inserts before `from`
 ---@return string
 function M.apply(text, edits)
   table.sort(edits, function(a, b)
-    return a.from < b.from
+    return a.from < b.from or (a.from == b.from and a.to < b.to)
   end)
   local parts, at = {}, 1
   for _, edit in ipairs(edits) do

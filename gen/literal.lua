@@ -44,7 +44,7 @@ end
 -- The shortest text that reads back as the same number of the same kind.
 local function number_text(value)
   if math.type(value) == "integer" then
-    return tostring(value)
+    return value == math.mininteger and "math.mininteger" or tostring(value)
   elseif value ~= value or value == math.huge or value == -math.huge then
     return value ~= value and "0/0" or value > 0 and "math.huge" or "-math.huge"
   end

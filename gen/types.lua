@@ -6,6 +6,7 @@
 --
 -- Reads them, adds those that a declaration needs, and compiles them for the runtime. Pure.
 
+local code = require "gen.code"
 local luacats = require "gen.luacats"
 
 local M = {}
@@ -136,12 +137,9 @@ function M.extend(text, names, host, others)
   if #added == 0 then
     return text, added
   end
-  local eol = (text or ""):find("^[^\n]*\r\n") and "\r\n" or "\n"
   local base = text or HEADER:format(host)
-  if base ~= "" then
-    base = base:gsub("[ \t\r\n]*$", "") .. eol .. eol
-  end
-  return base .. table.concat(parts, "\n"):gsub("\n", eol), added
+  local eol = code.line_end(base)
+  return base .. code.gap(base, eol) .. table.concat(parts, "\n"):gsub("\n", eol), added
 end
 
 -- ---- compiling ----
