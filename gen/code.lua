@@ -17,6 +17,7 @@ local M = {}
 
 ---@class Definition of a handler
 ---@field name string
+---@field object string the local in front of it: svc
 ---@field form "function"|"value"|"method"|"other" function svc.X(), svc.X = function(), function svc:X(), svc.X = …
 ---@field token integer index of its first token
 ---@field from integer first byte
@@ -196,7 +197,7 @@ function M.definitions(source, objects)
       local definition = definition_at(source, i)
       if definition and definition.name:find("^%u") then
         local first = source.tokens[definition.token]
-        definition.from, definition.line = first.from, first.line
+        definition.object, definition.from, definition.line = token.text, first.from, first.line
         table.insert(list, definition)
       end
     end

@@ -48,6 +48,9 @@ local function number_text(value)
   elseif value ~= value or value == math.huge or value == -math.huge then
     return value ~= value and "0/0" or value > 0 and "math.huge" or "-math.huge"
   end
+  if math.abs(value) < 1e15 and value == math.floor(value) then
+    return ("%.1f"):format(value)
+  end
   local text
   for digits = 1, 17 do
     text = ("%." .. digits .. "g"):format(value)

@@ -115,7 +115,7 @@ local SECTIONS = {
 #   signature    Name(), without arguments
 #   description  what it does, in a sentence that begins with its name
 #   interval     from one beat to the next, such as 10s, 5m or 1h30m; required
-#   scope        replica = on every replica of the service; one = once in the whole deployment
+#   scope        all = on every replica of the service; one = once in the whole deployment; nothing = all
 ]], example = [[
   # - signature: CleanUp()
   #   description:
