@@ -19,6 +19,7 @@
     X("bus", bus, LIB_ALL) \
     X("cli", cli, LIB_TRUSTED) \
     X("files", files, LIB_ALL) \
+    X("folder", folder, LIB_TRUSTED) \
     X("host", host, LIB_PLATFORM) \
     X("http", http, LIB_ALL) \
     X("json", json, LIB_ALL) \

@@ -267,11 +267,59 @@ async function firstAnswer(port, server) {
   throw new Error(`the host ended:\n${server.output}`);
 }
 
+/** A declaration of n functions with an argument of each common kind. */
+function declarationOf(n) {
+  const functions = Array.from(
+    { length: n },
+    (_, i) =>
+      `  - signature: Handle${i}(id string, count int, item *Item${i % 10}) (items []Item${i % 10}, ok bool)\n` +
+      `    description: Handle${i} does what it is called for, and says so in a sentence.\n` +
+      `    path: /items/{id}/handle-${i}\n`,
+  );
+  return `general:\n  host: gen.example\n\nfunctions:\n${functions.join("")}`;
+}
+
+/** Milliseconds of one `moonbus gen`, from spawn to end. */
+async function generate(cwd) {
+  const began = process.hrtime.bigint();
+  await run(SERVER_CORE, binary, ["gen"], { cwd });
+  return Number(process.hrtime.bigint() - began) / 1e6;
+}
+
+async function generator() {
+  if (!"generator".includes(filter)) return false;
+  const rows = [];
+  for (const n of [10, 100, 1000]) {
+    const cwd = path.join(scratch, `gen-${n}`);
+    const service = path.join(cwd, "services/gen");
+    const times = { fresh: [], more: [], same: [] };
+    for (let round = 0; round < rounds; round++) {
+      fs.rmSync(service, { recursive: true, force: true });
+      fs.mkdirSync(service, { recursive: true });
+      fs.writeFileSync(path.join(service, "service.yaml"), declarationOf(n));
+      times.fresh.push(await generate(cwd));
+      fs.writeFileSync(path.join(service, "service.yaml"), declarationOf(n + 1));
+      times.more.push(await generate(cwd));
+      times.same.push(await generate(cwd));
+    }
+    rows.push([`${n} functions`, ...Object.values(times).map((list) => spread(list, 0))]);
+  }
+  console.log("Generator: milliseconds of `moonbus gen` on one core, from spawn to end.\n");
+  printTable(["generator", "fresh", "one more", "unchanged"], rows);
+  return true;
+}
+
 if (os.cpus().length < 2)
   throw new Error("the bench needs two cores: one for the server, one for the load");
 execFileSync("taskset", ["-p", "-c", LOAD_CORE, String(process.pid)], { stdio: "ignore" });
 console.log(
   `${os.cpus()[0].model.trim()}, ${os.cpus().length} cores; server on core ${SERVER_CORE}, load and upstream on core ${LOAD_CORE}`,
 );
-const done = [await compare(), await memoryUse(), await durableWrites(), await startUp()];
+const done = [
+  await compare(),
+  await memoryUse(),
+  await durableWrites(),
+  await startUp(),
+  await generator(),
+];
 if (!done.some(Boolean)) throw new Error(`nothing matches '${filter}'`);

@@ -1,0 +1,428 @@
+// moonbus new and moonbus gen: a declaration becomes files, and files stay their owner's.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+
+import { it, root, runCommand, scratch, writeFiles } from "./lib/spec.mjs";
+
+const SHOP = `general:
+  host: shop.example
+
+functions:
+  - signature: Add(x int, y int) (sum int)
+    description: Add adds two integers.
+  - signature: Buy(item *Item)
+
+webs:
+  - signature: Home()
+`;
+
+const FILES = [
+  "gen/api.lua",
+  "gen/plumbing.lua",
+  "gen/version.lua",
+  "service.lua",
+  "service.yaml",
+  "spec/service_spec.lua",
+  "types.lua",
+];
+
+/** A working folder with services: files by service, by path. */
+function workspace(t, services = {}) {
+  const cwd = scratch(t);
+  for (const [name, files] of Object.entries(services))
+    writeFiles(path.join(cwd, "services", name), files);
+  return {
+    cwd,
+    run: (...args) => runCommand(args, { cwd }),
+    read: (file) => fs.readFileSync(path.join(cwd, "services", file), "utf8"),
+    write: (file, text) => writeFiles(path.join(cwd, "services"), { [file]: text }),
+    exists: (file) => fs.existsSync(path.join(cwd, "services", file)),
+  };
+}
+
+/** All files below a folder with what is in them and when they were written. */
+function snapshot(cwd) {
+  return fs
+    .readdirSync(cwd, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+    .sort()
+    .map((file) => {
+      const { mtimeMs, ino, mode } = fs.statSync(file);
+      return [path.relative(cwd, file), fs.readFileSync(file, "utf8"), mtimeMs, ino, mode];
+    });
+}
+
+const succeeded = (done) => assert.equal(done.status, 0, done.output);
+
+it("a new service is declared, generated and tested in an empty folder", async (t) => {
+  const { run, read } = workspace(t);
+  const made = await run("new", "shop");
+  succeeded(made);
+  assert.match(made.stdout, /services\/shop\/service\.yaml/);
+  assert.match(made.stdout, /moonbus gen shop/);
+  assert.match(read("shop/service.yaml"), /host: shop\.example/);
+  const generated = await run("gen");
+  succeeded(generated);
+  assert.match(
+    generated.stdout,
+    /^services\/shop: version 1, wrote gen\/api\.lua, .*service\.lua.*\n$/,
+  );
+  assert.equal(generated.stderr, "");
+  const tested = await run("test", "shop");
+  succeeded(tested);
+  assert.match(tested.stdout, /1 passed, 0 failed/);
+});
+
+it("the walk-through of the README is as it says", async (t) => {
+  const { run, read, write } = workspace(t);
+  const readme = fs.readFileSync(path.join(root, "README.md"), "utf8");
+  const [, chapter] = /\n## Declaring and generating\n([^]*?)\n## /.exec(readme);
+  const [, section] = /```yaml\nfunctions:\n([^]*?)```/.exec(chapter);
+  const printed = /^ {4}(services\/shop: .*\n)/m.exec(chapter)[1];
+  succeeded(await run("new", "shop"));
+  write(
+    "shop/service.yaml",
+    read("shop/service.yaml").replace("\nfunctions:\n", `\nfunctions:\n${section}`),
+  );
+  const done = await run("gen", "shop");
+  succeeded(done);
+  assert.equal(done.stdout, printed);
+  assert.match(read("shop/service.lua"), /function svc\.Price\(ctx, item, count\)/);
+  succeeded(await run("test", "shop"));
+});
+
+it("new refuses what is no name, what is there and what is the platform's", async (t) => {
+  const { cwd, run } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const before = snapshot(cwd);
+  for (const name of ["Shop", "1shop", "../shop", "a b", "a//b", "", "x".repeat(64)]) {
+    const done = await run("new", name);
+    assert.equal(done.status, 2, `${name}: ${done.output}`);
+    assert.match(done.stderr, /no name for a service/);
+  }
+  for (const [name, why] of [
+    ["shop", /is there already/],
+    ["user", /service of the platform/],
+  ]) {
+    const done = await run("new", name);
+    assert.equal(done.status, 1);
+    assert.match(done.stderr, why);
+  }
+  assert.equal((await run("new")).status, 2);
+  assert.equal((await run("new", "a", "b")).status, 2);
+  assert.deepEqual(snapshot(cwd), before);
+  succeeded(await run("new", "team/inner"));
+});
+
+it("without services it says how to begin", async (t) => {
+  const { run } = workspace(t);
+  const done = await run("gen");
+  succeeded(done);
+  assert.match(done.stderr, /moonbus new NAME/);
+});
+
+it("an empty declaration becomes one to be filled in, and nothing else", async (t) => {
+  const { cwd, run, read } = workspace(t, { shop: { "service.yaml": "" } });
+  const done = await run("gen");
+  succeeded(done);
+  assert.match(done.stdout, /filled in/);
+  assert.match(read("shop/service.yaml"), /host: shop\.example/);
+  assert.deepEqual(fs.readdirSync(path.join(cwd, "services/shop")), ["service.yaml"]);
+});
+
+it("gen writes what is declared, and a second run touches no file", async (t) => {
+  const { cwd, run } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const done = await run("gen");
+  succeeded(done);
+  assert.match(done.stdout, /service\.lua \(Add, Buy, Home\)/);
+  assert.match(done.stdout, /types\.lua \(Item\)/);
+  const before = snapshot(path.join(cwd, "services/shop"));
+  assert.deepEqual(
+    before.map(([file]) => file),
+    FILES,
+  );
+  const again = await run("gen");
+  succeeded(again);
+  assert.equal(again.stdout, "services/shop: up to date, version 1\n");
+  assert.deepEqual(snapshot(path.join(cwd, "services/shop")), before);
+});
+
+it("generated code loads, passes its tests and pleases luacheck", async (t) => {
+  const { cwd, run } = workspace(t, { shop: { "service.yaml": SHOP } });
+  succeeded(await run("gen"));
+  const tested = await run("test", "shop");
+  succeeded(tested);
+  assert.match(tested.stdout, /4 passed, 0 failed/);
+  for (const options of [["--no-config"], ["--config", path.join(root, ".luacheckrc")]])
+    execFileSync("luacheck", ["-q", "--no-color", ...options, "services"], { cwd, stdio: "pipe" });
+});
+
+it("whatever is declared, luacheck finds nothing", async (t) => {
+  const many = Array.from({ length: 30 }, (_, i) => `argument${i} map[string][]*Item${i}`).join(
+    ", ",
+  );
+  const words = "word ".repeat(60);
+  const everything = `general:
+  host: everything.example
+  description: "Quotes \\" and \\\\ and ]] and --[[ and a\\rreturn"
+configs:
+  - signature: Limit() (n int)
+    description: ${words}
+    default: "12"
+    validation: int [0,${"9".repeat(17)}]
+    callback: true
+functions:
+  - signature: Many(${many}) (${many.replaceAll("argument", "result")})
+    description: ${words}
+    path: /${"long-".repeat(40)}path
+  - signature: Words(end int, function string, local bool, api int, client int, svc int, errors int)
+events:
+  - signature: OnMany(${many}) (ok bool)
+sinks:
+  - signature: OnOther(x any)
+    source: services/other
+webs:
+  - signature: Home()
+    description: "http://${"x".repeat(80)}"
+tickers:
+  - signature: Tick()
+    interval: 1h30m
+metrics:
+  - signature: Size(d Duration, end string)
+    kind: histogram
+    buckets: [0.001, 1e-7, 12345678.9, 100]
+    description: ${words}
+`;
+  const { cwd, run, write } = workspace(t, {
+    everything: { "service.yaml": everything },
+    older: {
+      "service.yaml": everything.replaceAll("everything.", "older."),
+      "service.lua": 'local app = require "service" (...)\n\nreturn app\n',
+      "spec/service_spec.lua":
+        '-- luacheck: std +busted\ndescribe("mine", function()\n  it("is", function() end)\nend)\n',
+    },
+  });
+  succeeded(await run("gen"));
+  for (const options of [["--no-config"], ["--config", path.join(root, ".luacheckrc")]])
+    execFileSync("luacheck", ["-q", "--no-color", ...options, "services"], { cwd, stdio: "pipe" });
+  succeeded(await run("gen", "--check"));
+  write("older/service.yaml", everything.replaceAll("everything.", "other."));
+  succeeded(await run("gen", "older"));
+});
+
+it("what is added later joins what was written", async (t) => {
+  const { run, read, write } = workspace(t, { shop: { "service.yaml": SHOP } });
+  succeeded(await run("gen"));
+  const mine = "  -- mine\n  return x + y\n";
+  write(
+    "shop/service.lua",
+    read("shop/service.lua").replace(/ {2}require "errors".*Add is not.*\n/, mine),
+  );
+  write(
+    "shop/service.yaml",
+    read("shop/service.yaml").replace(
+      "(sum int)",
+      "(sum int)\n  - signature: Sub(x int) (y float)",
+    ),
+  );
+  const done = await run("gen", "shop");
+  succeeded(done);
+  assert.match(done.stdout, /version 2, wrote .*service\.lua \(Sub\)/);
+  const text = read("shop/service.lua");
+  assert.ok(text.includes(mine));
+  assert.match(text, /function svc\.Sub\(ctx, x\)\n[^\n]*\nend\n\nreturn svc\n$/);
+  assert.match(read("shop/gen/api.lua"), /function api\.Sub/);
+});
+
+it("files keep their mode, and links lead where they led", async (t) => {
+  const { cwd, run, read } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const real = path.join(cwd, "handlers.lua");
+  fs.writeFileSync(real, 'local svc = require "service" (...)\n\nreturn svc\n', { mode: 0o640 });
+  fs.symlinkSync(real, path.join(cwd, "services/shop/service.lua"));
+  succeeded(await run("gen"));
+  assert.ok(fs.lstatSync(path.join(cwd, "services/shop/service.lua")).isSymbolicLink());
+  assert.equal(fs.statSync(real).mode & 0o777, 0o640);
+  assert.match(read("shop/service.lua"), /function svc\.Add/);
+});
+
+it("errors of all services are told with their places, and nothing is written", async (t) => {
+  const { cwd, run } = workspace(t, {
+    fine: { "service.yaml": SHOP.replaceAll("shop", "fine") },
+    broken: {
+      "service.yaml":
+        "general:\n  host: $\nfunctions:\n  - signature: add()\n    discription: Adds.\n",
+    },
+    code: { "service.yaml": SHOP, "service.lua": "local x =\nreturn\n" },
+  });
+  const before = snapshot(cwd);
+  for (const flags of [[], ["--check"], ["--diff"], ["--force"]]) {
+    const done = await run("gen", ...flags);
+    assert.equal(done.status, 2, done.output);
+    assert.equal(done.stdout, "");
+    assert.match(done.stderr, /^services\/broken\/service\.yaml:2:9: invalid hostname '\$'$/m);
+    assert.match(done.stderr, /^services\/broken\/service\.yaml:4:\d+: handler 'add' must start/m);
+    assert.match(
+      done.stderr,
+      /^services\/broken\/service\.yaml:5:5: .*did you mean 'description'/m,
+    );
+    assert.match(done.stderr, /^services\/code\/service\.lua:2:1: /m);
+    assert.match(done.stderr, /^moonbus: 4 errors; nothing was written$/m);
+  }
+  const { errors } = JSON.parse((await run("gen", "--json")).stdout);
+  assert.equal(errors.length, 4);
+  assert.deepEqual(Object.keys(errors[0]).sort(), ["column", "file", "line", "text"]);
+  assert.deepEqual(snapshot(cwd), before);
+});
+
+it("a folder in the place of a file stops all of them", async (t) => {
+  const { cwd, run } = workspace(t, {
+    ahead: { "service.yaml": SHOP.replaceAll("shop", "ahead") },
+    shop: { "service.yaml": SHOP },
+  });
+  fs.mkdirSync(path.join(cwd, "services/shop/types.lua"));
+  const before = snapshot(cwd);
+  const done = await run("gen");
+  assert.equal(done.status, 1, done.output);
+  assert.match(done.stderr, /types\.lua is no file; nothing was written/);
+  assert.deepEqual(snapshot(cwd), before);
+  assert.ok(!fs.existsSync(path.join(cwd, "services/ahead/gen")));
+});
+
+it("--check says whether anything would change", async (t) => {
+  const { cwd, run, read, write } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const fresh = await run("gen", "--check");
+  assert.equal(fresh.status, 1);
+  assert.match(fresh.stdout, /^services\/shop: version 1, would write .*gen\/api\.lua/);
+  assert.deepEqual(fs.readdirSync(path.join(cwd, "services/shop")), ["service.yaml"]);
+  succeeded(await run("gen"));
+  succeeded(await run("gen", "--check"));
+  write("shop/service.lua", read("shop/service.lua").replace("not written", "not yet written"));
+  const stale = await run("gen", "--check");
+  assert.equal(stale.status, 1);
+  assert.equal(stale.stdout, "services/shop: version 2, would write gen/version.lua\n");
+});
+
+it("--diff shows what would change, as patch understands it", async (t) => {
+  const { cwd, run, read, write } = workspace(t, { shop: { "service.yaml": SHOP } });
+  succeeded(await run("gen"));
+  write("shop/service.yaml", read("shop/service.yaml").replace("(sum int)", "(total float)"));
+  write("shop/types.lua", "---@class Item");
+  const before = snapshot(cwd);
+  const done = await run("gen", "--diff");
+  succeeded(done);
+  assert.deepEqual(snapshot(cwd), before);
+  assert.match(done.stdout, /^-{3} a\/services\/shop\/service\.lua$/m);
+  assert.match(done.stdout, /^\+---@return number total$/m);
+  assert.equal((await run("gen", "--diff", "--check")).status, 1);
+
+  execFileSync("patch", ["-p1", "-s"], { cwd, input: done.stdout });
+  const patched = snapshot(cwd).map(([file, text]) => [file, text.replace(/time = .*/, "")]);
+  for (const [file, text] of before) fs.writeFileSync(path.join(cwd, file), text);
+  succeeded(await run("gen"));
+  const written = snapshot(cwd).map(([file, text]) => [file, text.replace(/time = .*/, "")]);
+  assert.deepEqual(patched, written);
+});
+
+it("--force counts a version more, and -v names each file", async (t) => {
+  const { run, read } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const first = await run("gen", "-v");
+  succeeded(first);
+  for (const file of FILES.slice(0, 4))
+    assert.match(first.stdout, new RegExp(`^ {2}created ${file}, \\d+ bytes$`, "m"));
+  assert.match(first.stdout, /^ {2}changed service\.yaml, /m);
+  const forced = await run("gen", "-f");
+  assert.equal(forced.stdout, "services/shop: version 2, wrote gen/version.lua\n");
+  assert.match(read("shop/gen/version.lua"), /version = 2,/);
+});
+
+it("--json tells programs the same", async (t) => {
+  const { run } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const { services, changing } = JSON.parse((await run("gen", "--json")).stdout);
+  assert.equal(changing, 1);
+  assert.equal(services[0].service, "shop");
+  assert.equal(services[0].folder, "services/shop");
+  assert.deepEqual(services[0].added.handlers, ["Add", "Buy", "Home"]);
+  assert.deepEqual(
+    services[0].files.map((file) => file.path),
+    FILES,
+  );
+  const again = JSON.parse((await run("gen", "--json")).stdout);
+  assert.deepEqual(again.services[0].files, []);
+  assert.equal(again.changing, 0);
+});
+
+it("services are named by folder, by name, or by a folder around them", async (t) => {
+  const { cwd, run } = workspace(t, {
+    a: { "service.yaml": SHOP },
+    "team/b": { "service.yaml": SHOP.replaceAll("shop", "b") },
+    "team/c": { "service.yaml": SHOP.replaceAll("shop", "c") },
+  });
+  const named = async (...args) =>
+    JSON.parse((await run("gen", "--check", "--json", ...args)).stdout).services.map(
+      ({ service }) => service,
+    );
+  assert.deepEqual(await named(), ["a", "team/b", "team/c"]);
+  assert.deepEqual(await named("team"), ["team/b", "team/c"]);
+  for (const word of ["team/b", "services/team/b", "./services/team/b/", `${cwd}/services/team/b`])
+    assert.deepEqual(await named(word), ["team/b"], word);
+  assert.deepEqual(await named("a", "services/a", "team/c"), ["a", "team/c"]);
+  for (const word of ["nowhere", "services/nowhere"]) {
+    const done = await run("gen", word);
+    assert.equal(done.status, 1);
+    assert.match(done.stderr, /there is no folder or service/);
+  }
+  fs.mkdirSync(path.join(cwd, "services/empty"));
+  assert.match((await run("gen", "empty")).stderr, /no service\.yaml in empty; moonbus new/);
+});
+
+it("the folder of services is that of the settings", async (t) => {
+  const cwd = scratch(t);
+  const env = { MOONBUS_SERVICES: "mine" };
+  succeeded(await runCommand(["new", "shop"], { cwd, env }));
+  const done = await runCommand(["gen"], { cwd, env });
+  succeeded(done);
+  assert.match(done.stdout, /^mine\/shop: version 1/);
+});
+
+it("a sink's types come from its source, also when both are new", async (t) => {
+  const { run, read } = workspace(t, {
+    buyer: {
+      "service.yaml":
+        "general:\n  host: buyer.example\nsinks:\n" +
+        "  - signature: OnSold(item Item)\n    source: services/shop\n",
+    },
+    shop: {
+      "service.yaml": "general:\n  host: shop.example\nevents:\n  - signature: OnSold(item Item)\n",
+    },
+  });
+  const done = await run("gen");
+  succeeded(done);
+  assert.equal(done.stderr, "");
+  assert.match(read("shop/types.lua"), /\n---@class Item\n$/);
+  assert.match(
+    read("buyer/types.lua"),
+    /\n---@class Item\n---@source services\/shop\/types\.lua\n$/,
+  );
+  succeeded(await run("gen", "--check"));
+});
+
+it("warnings are told and stop nothing", async (t) => {
+  const { run } = workspace(t, {
+    shop: {
+      "service.yaml": "general:\n  host: shop.example\nstale:\n  x: 1\n",
+      "service.lua":
+        'local svc = require "service" (...)\nfunction svc.Gone(ctx) end\nreturn svc\n',
+    },
+  });
+  const done = await run("gen");
+  succeeded(done);
+  assert.match(done.stderr, /^warning: services\/shop\/service\.yaml:\d+:1: .*'stale'/m);
+  assert.match(done.stderr, /^warning: services\/shop\/service\.lua:2:1: Gone is not declared/m);
+});
+
+it("the examples are as they are generated", async () => {
+  const done = await runCommand(["gen", "--check", "services/examples"], { cwd: root });
+  succeeded(done);
+});

@@ -1,0 +1,60 @@
+-- lua/cli/workspace.lua: service folders on disk, found, generated for and written. What the commands say about it is in
+-- the host's specs.
+
+local scratch = require "scratch"
+local workspace = require "cli.workspace"
+
+local read, write = scratch.read, scratch.write
+
+local function shop()
+  write("services/shop/service.yaml", "general:\n  host: shop.example\nfunctions:\n  - signature: Add(x int)\n")
+  return workspace.find { scratch.path "services/shop" }
+end
+
+before_each(scratch.make)
+after_each(scratch.remove)
+
+describe("a service's folder", function()
+  it("is named by its path below the nearest services/", function()
+    write("services/team/shop/service.yaml", "")
+    write("elsewhere/shop/service.yaml", "")
+    local found = workspace.find { scratch.path "services/team/shop", scratch.path "elsewhere/shop" }
+    assert.equal("shop", found[1].name)
+    assert.equal(scratch.path "elsewhere", found[1].root)
+    assert.equal("team/shop", found[2].name)
+    assert.equal(scratch.path "services", found[2].root)
+  end)
+
+  it("is found once, whatever it is called", function()
+    shop()
+    assert.equal(1, #workspace.find { scratch.path "services/shop/", scratch.path "/services/shop", scratch.path "services" })
+  end)
+end)
+
+describe("writing", function()
+  it("puts everything in its place", function()
+    local results = assert(workspace.generate(shop()))
+    workspace.write(results)
+    assert.contains("function svc.Add(ctx, x)", read "services/shop/service.lua")
+    assert.same({}, workspace.generate(workspace.find { scratch.path "services" })[1].files)
+  end)
+
+  it("stops when a file was changed while it was being generated", function()
+    local results = assert(workspace.generate(shop()))
+    write("services/shop/service.yaml", "general:\n  host: other.example\n")
+    assert.error_matches(function()
+      workspace.write(results)
+    end, "service.yaml was changed meanwhile; nothing was written")
+    assert.is_nil(read "services/shop/service.lua")
+  end)
+
+  it("stops when a file was made while it was being generated", function()
+    local results = assert(workspace.generate(shop()))
+    write("services/shop/service.lua", "mine")
+    assert.error_matches(function()
+      workspace.write(results)
+    end, "service.lua was changed meanwhile")
+    assert.equal("mine", read "services/shop/service.lua")
+    assert.is_nil(read "services/shop/gen/api.lua")
+  end)
+end)
