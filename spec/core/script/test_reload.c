@@ -170,7 +170,7 @@ static void what_does_not_load_changes_nothing_and_says_why_and_where(void **sta
             "services/lab/service.yaml:4:16: handler 'who' must start with uppercase");
     refused("webs: [", "return require 'service' (...)", "services/lab/service.yaml:");
     refused("webs:\n  - signature: who()\n    method: 1\n", "return require 'service' (...)",
-            "'who()' (and 1 more: see the log)");
+            "'who()'\nservices/lab/service.yaml:5:13: invalid method '1'");
     refused("webs:\n  - signature: Who()\n    path: :8080/x\n", "return require 'service' (...)",
             "services/lab/service.yaml:4:16: port 8080 in path ':8080/x' is not served yet");
     refused("webs:\n  - signature: Who()\n    path: //other.host/x\n",

@@ -296,7 +296,7 @@ static void code_that_runs_protected_is_stopped_too(void **state) {
     open_watched(&s);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(vm_protect(s.vm, run_forever, NULL, &e), -EINVAL);
-        assert_string_equal(e.text, WATCHDOG_MESSAGE);
+        assert_true(str_ends(str_of(e.text), STR(": " WATCHDOG_MESSAGE)));
     }
     check(&s, "return 1", "1");
     close_watched(&s);
