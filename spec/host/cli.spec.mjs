@@ -398,6 +398,21 @@ it("a word too many is refused, not swallowed", async (t) => {
     misused(await moonbus(home, ...words.split(" ")));
 });
 
+it("instance rm takes several and says which of them are not there", async (t) => {
+  const home = await loggedIn(t);
+  const nobody = await moonbus(home, "instance", "rm", "inst-nope");
+  assert.equal(nobody.status, 1);
+  assert.equal(nobody.stderr, "moonbus: there is no instance inst-nope\n");
+  const [one, two] = [await upstream(t), await upstream(t)];
+  const { token } = await proxied(host, one.url, two.url);
+  const ids = (await instances(host, token)).map(({ id }) => id);
+  assert.equal(ids.length, 2);
+  const done = await moonbus(home, "instance", "rm", ids[0], "inst-nope", ids[1], "--json");
+  assert.equal(done.status, 1);
+  assert.deepEqual(JSON.parse(done.stdout), { removed: ids, missing: ["inst-nope"] });
+  assert.deepEqual(await instances(host, token), []);
+});
+
 it("flags may stand in front of the command", async (t) => {
   const home = await loggedIn(t);
   for (const words of [
