@@ -48,7 +48,7 @@ end
 local function print_details(result)
   for _, path in ipairs(generate.paths(result.files)) do
     local old, new = result.before[path], result.files[path]
-    io.write(("  %s %s, %d bytes\n"):format(old and "changed" or "created", path, #new))
+    output.write(("  %s %s, %d bytes\n"):format(old and "changed" or "created", path, #new))
   end
 end
 
@@ -90,9 +90,9 @@ end
 
 local function print_result(result, flags)
   if flags.diff then
-    io.write(diff_of(result))
+    output.write(diff_of(result))
   else
-    io.write(line_of(result, flags.check), "\n")
+    output.write(line_of(result, flags.check) .. "\n")
   end
   if flags.verbose and not flags.diff then
     print_details(result)
@@ -133,12 +133,12 @@ return {
     .. "and the code lacks: handlers to service.lua, types to types.lua, tests to spec/; keeps the annotations and parameters\n"
     .. "of handlers up to date; writes gen/ anew. What you wrote stays. A declaration that did not change is left alone.\n"
     .. "An error in any of them, and nothing at all is written: exit code 2.",
-  short = { v = "verbose", f = "force" },
+  words = math.huge,
   flags = {
-    check = { text = "write nothing; exit code 1 when something would change" },
-    diff = { text = "write nothing; show what would change" },
-    force = { text = "generate although nothing changed; tests taken out come back" },
-    verbose = { text = "name each file (-v)" },
+    { name = "check", text = "write nothing; exit code 1 when something would change" },
+    { name = "diff", text = "write nothing; show what would change" },
+    { name = "force", short = "f", text = "generate although nothing changed; tests taken out come back" },
+    { name = "verbose", short = "v", text = "name each file" },
   },
   run = function(arguments, flags)
     local services = workspace.find(arguments)

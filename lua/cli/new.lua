@@ -23,6 +23,7 @@ return {
   summary = "make the folder of a new service",
   text = "Makes services/NAME with a service.yaml that explains itself. Declare there what the service does; then moonbus gen\n"
     .. "writes everything but the business logic.",
+  words = 1,
   run = function(arguments, flags)
     local name = arguments[1]
     if not name or arguments[2] then
@@ -41,7 +42,7 @@ return {
     if flags.json then
       output.json { service = name, host = host, folder = place, files = { "service.yaml" } }
     else
-      io.write(("%s declares %s. Fill it in, then run:\n\n    moonbus gen %s\n"):format(path, host, name))
+      output.write(("%s declares %s. Fill it in, then run:\n\n    moonbus gen %s\n"):format(path, host, name))
     end
     return 0
   end,

@@ -158,8 +158,11 @@ it("edits under load: no failed request, no growth, nothing left behind", async 
   await waitFor(
     async () => {
       const now = await look();
-      for (const name of figures)
-        assert.ok(now[name] <= values.get(`moonbus_${name}`) + 2, `${name}: ${now[name]}`);
+      // A worker may have built a state that the fresh host did not need; each holds three references.
+      for (const name of figures) {
+        const most = values.get(`moonbus_${name}`) + (name === "refs_open" ? 6 : 2);
+        assert.ok(now[name] <= most, `${name}: ${now[name]}, not ${most}`);
+      }
       return true;
     },
     "tasks, waits and states to be as few as at the start",
