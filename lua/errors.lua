@@ -8,6 +8,9 @@ local M = {}
 ---@class Error
 ---@field status integer HTTP status, 400 to 599
 ---@field message string what callers are told
+---@field service string? the host of the called service that failed
+---@field trace string? where it failed there, and behind it
+---@field internal boolean? that service did not mean its message for strangers
 
 local Error = { __name = "error" }
 Error.__index = Error
@@ -25,6 +28,18 @@ function M.new(status, message)
     error(("the status of an error is an integer from 400 to 599, not %s"):format(tostring(status)), 2)
   end
   return setmetatable({ status = status, message = message }, Error)
+end
+
+--- The error of a called service, as its caller sees it. For the runtime.
+---@param status integer? nil: the service failed without choosing one, which is a 500 whose message is not passed on to strangers
+---@param message string
+---@param host string of the called service
+---@param trace string "" = none
+---@return Error
+function M.remote(status, message, host, trace)
+  return setmetatable({
+    status = status or 500, message = message, service = host, trace = trace ~= "" and trace or nil, internal = not status or nil,
+  }, Error)
 end
 
 --- Raises an error value.

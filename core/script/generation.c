@@ -38,7 +38,8 @@ static bool is_platform(struct str folder) {
     return n > 0 && (size_t)n < sizeof path && embed_find(str_make(path, (size_t)n)).p;
 }
 
-static struct generation *generation_new(struct str folder, bool embedded, struct err *e) {
+static struct generation *generation_new(const char *root, struct str folder, bool embedded,
+                                         struct err *e) {
     struct generation *g = mem_zalloc(sizeof *g);
     if (!g) {
         err_set(e, -ENOMEM, "out of memory");
@@ -46,12 +47,15 @@ static struct generation *generation_new(struct str folder, bool embedded, struc
     }
     atomic_init(&g->refs, 1);
     arena_init(&g->arena, 4096);
+    list_init(&g->imports);
+    g->topics = STR_NONE;
+    g->root = arena_dup(&g->arena, str_of(root));
     g->embedded = embedded;
     g->platform = embedded || is_platform(folder);
     char *name = arena_dup(&g->arena, folder);
     g->folder = str_of(name);
     g->loaded_at = (int64_t)time(NULL);
-    if (!g->folder.p) {
+    if (!g->folder.p || !g->root) {
         generation_give(g);
         err_set(e, -ENOMEM, "out of memory");
         return NULL;
@@ -195,7 +199,7 @@ static int seal_snapshot(struct generation *g, struct err *e) {
 }
 
 struct generation *generation_read(const char *root, struct str folder, struct err *e) {
-    struct generation *g = generation_new(folder, false, e);
+    struct generation *g = generation_new(root, folder, false, e);
     if (!g) return NULL;
     struct filling f = {.g = g, .e = e};
     char path[1300];
@@ -215,8 +219,8 @@ struct generation *generation_read(const char *root, struct str folder, struct e
     return g;
 }
 
-struct generation *generation_embedded(struct str folder, struct err *e) {
-    struct generation *g = generation_new(folder, true, e);
+struct generation *generation_embedded(const char *root, struct str folder, struct err *e) {
+    struct generation *g = generation_new(root, folder, true, e);
     if (!g) return NULL;
     struct filling f = {.g = g, .e = e};
     int rc = 0;
@@ -249,6 +253,74 @@ struct str generation_file(const struct generation *g, struct str path) {
     }
     return STR_NONE;
 }
+
+/* ---- files of other services ----------------------------------------------------------------- */
+
+/* The folders of the user's tree take the place of embedded ones as a whole. */
+static struct str read_other(struct generation *g, struct str path) {
+    char full[1400], yaml[1400];
+    struct str text = STR_NONE;
+    struct stat st;
+    ptrdiff_t folder = -1;
+    /* "calculator/gen/api.lua": the folder is what comes before the last part that is ours. */
+    static const char *const ends[] = {"/gen/api.lua", "/gen/plumbing.lua", "/service.yaml",
+                                       "/types.lua"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (str_ends(path, str_of(ends[i]))) folder = (ptrdiff_t)(path.n - strlen(ends[i]));
+    if (folder <= 0 || str_find(path, STR("..")) >= 0 || path.p[0] == '/') return text;
+    snprintf(yaml, sizeof yaml, "%s/%.*s/service.yaml", g->root, (int)folder, path.p);
+    if (access(yaml, F_OK) != 0) {
+        int n = snprintf(full, sizeof full, "services/%.*s", STR_FMT(path));
+        return n > 0 && (size_t)n < sizeof full ? embed_find(str_make(full, (size_t)n)) : text;
+    }
+    int n = snprintf(full, sizeof full, "%s/%.*s", g->root, STR_FMT(path));
+    if (n < 0 || (size_t)n >= sizeof full) return text;
+    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return text;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size <= MAX_BYTES) {
+        char *p = arena_alloc(&g->arena, (size_t)st.st_size + 1);
+        ssize_t got = p ? read(fd, p, (size_t)st.st_size) : -1;
+        if (got >= 0) text = str_make(p, (size_t)got);
+    }
+    close(fd);
+    return text;
+}
+
+static struct generation_import *find_import(const struct generation *g, struct str path) {
+    LIST_EACH(&g->imports, it) {
+        struct generation_import *in = LIST_ENTRY(it, struct generation_import, link);
+        if (str_eq(in->path, path)) return in;
+    }
+    return NULL;
+}
+
+struct str generation_import(struct generation *g, struct str path) {
+    struct generation_import *in = find_import(g, path);
+    if (in) return in->text;
+    if (g->sealed) return STR_NONE;
+    in = arena_zalloc(&g->arena, sizeof *in);
+    struct str name = arena_str(&g->arena, path);
+    if (!in || !name.p) return STR_NONE;
+    in->path = name;
+    in->text = read_other(g, path);
+    list_push(&g->imports, &in->link);
+    return in->text;
+}
+
+bool generation_outdated(struct generation *g) {
+    struct generation look = {.root = g->root};
+    bool other = false;
+    arena_init(&look.arena, 4096);
+    LIST_EACH(&g->imports, it) {
+        const struct generation_import *in = LIST_ENTRY(it, struct generation_import, link);
+        struct str now = read_other(&look, in->path);
+        other = other || !now.p != !in->text.p || !str_eq(now, in->text);
+    }
+    arena_free(&look.arena);
+    return other;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct generation *generation_take(struct generation *g) {
     atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);

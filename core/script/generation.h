@@ -7,6 +7,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/base/list.h"
 #include "core/base/str.h"
 
 struct generation_file {
@@ -14,27 +15,45 @@ struct generation_file {
     struct str text;
 };
 
+/* A file of another service that this one was built with: its client stub, or what a sink needs of
+ * the source of its event. */
+struct generation_import {
+    struct list link;
+    struct str path; /* "calculator/gen/api.lua": below services/ */
+    struct str text; /* p = NULL: there was none */
+};
+
 struct generation {
     _Atomic int refs;
-    struct arena arena;            /* names and texts; never written after the snapshot */
+    struct arena arena;            /* names and texts; never written once it is sealed */
     struct str folder;             /* "hello", "examples/hello": path below services/,
                                       NUL-terminated */
     struct generation_file *files; /* sorted by path */
     int n_files;
-    bool embedded;     /* the files come from the binary */
-    bool platform;     /* a platform service: embedded, or a user's folder in place of one */
-    char hash[65];     /* SHA-256 over paths and texts, hex */
-    uint64_t number;   /* grows with every generation of its service that went into service */
-    int64_t loaded_at; /* seconds since the epoch */
+    struct list imports; /* struct generation_import.link: read while it was tried */
+    struct str topics;   /* what it listens to besides its host, a line each; see routes.c */
+    const char *root;    /* folder of the user's services, for imports */
+    bool sealed;         /* it was tried: imports and topics are complete */
+    bool embedded;       /* the files come from the binary */
+    bool platform;       /* a platform service: embedded, or a user's folder in place of one */
+    char hash[65];       /* SHA-256 over paths and texts, hex */
+    uint64_t number;     /* grows with every generation of its service that went into service */
+    int64_t loaded_at;   /* seconds since the epoch */
 };
 
 /* Reads all files of <root>/<folder> (bounded: 1,000 files, 16 MB; dot files left out). refs = 1.
  */
 struct generation *generation_read(const char *root, struct str folder, struct err *e);
 /* The same from the files inside the binary. */
-struct generation *generation_embedded(struct str folder, struct err *e);
+struct generation *generation_embedded(const char *root, struct str folder, struct err *e);
 struct str generation_file(const struct generation *g,
                            struct str path); /* p = NULL when there is none */
+/* A file of another service, by its path below services/ ("calculator/gen/api.lua"); p = NULL when
+ * there is none. Until the generation is sealed it is read, from the user's tree or the binary, and
+ * kept; later only what is kept is found: all workers build with the same texts. */
+struct str generation_import(struct generation *g, struct str path);
+/* Whether a file that it was built with is another one by now. Control thread. */
+bool generation_outdated(struct generation *g);
 struct generation *generation_take(struct generation *g);
 void generation_give(struct generation *g); /* any thread */
 

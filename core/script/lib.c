@@ -16,7 +16,7 @@
 
 /* X("module", symbol, trust): lib_<symbol>.c. Sorted, please. */
 #define LIBS(X) \
-    X("bus", bus, LIB_ALL) \
+    X("bus.core", bus, LIB_ALL) \
     X("cli", cli, LIB_TRUSTED) \
     X("files", files, LIB_ALL) \
     X("folder", folder, LIB_TRUSTED) \

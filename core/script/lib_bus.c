@@ -1,21 +1,22 @@
 /*
  * lib_bus: calls between services on this host. The message is copied once into the callee's state
- * on the same worker; no socket, no JSON. The callee runs as a task of its own with a deadline not
- * later than the caller's. Errors come back with their status. Used by lua/auth.lua and client
- * stubs.
+ * on the same worker; no socket, no JSON. The callee runs as a task of its own that ends before its
+ * caller's time is up. Errors come back with their status and the way they went. What goes over it,
+ * and what a call means, is lua/bus.lua's business; this is the transport.
  */
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/script/lib.h"
 #include "core/script/pack.h"
+#include "core/script/routes.h"
 #include "core/script/serve.h"
 #include "core/script/service.h"
 
-#define MAX_DEPTH 32 /* calls inside calls */
-#define INTERNAL \
-    -1 /* the callee failed without saying how: the text is for the log and the code \
-        */
+#define MAX_DEPTH 64    /* calls inside calls */
+#define HOP_MS    25    /* of a caller's time that its callee does not get: to answer in */
+#define INTERNAL  -1    /* the callee failed without saying how: its text is not for strangers */
+#define TRACE_MAX 16384 /* bytes of the way that an error went */
 
 /* One call, seen from the caller. */
 struct bus_call {
@@ -23,8 +24,10 @@ struct bus_call {
     struct resident *to;
     const char *from;   /* host name of the caller; alive as long as the caller's task */
     bool platform;      /* the caller is a platform service */
+    bool known;         /* it calls for whom its own request came from */
     struct task *task;  /* the callee; NULL once it ended */
     struct buf message; /* packed arguments, then packed results */
+    struct buf trace;   /* of an error */
     int values;         /* packed */
     int status;         /* 0 = results, else an error with this HTTP status, or INTERNAL */
 };
@@ -49,17 +52,11 @@ static void pack_results(struct bus_call *c, lua_State *co, int n) {
 }
 
 static void pack_error(struct bus_call *c, struct task *t) {
-    struct buf trace, message;
-    buf_init(&trace);
+    struct buf message;
     buf_init(&message);
-    int status = task_error(t, &trace, &message);
+    int status = task_error(t, &c->trace, &message);
     if (status < 100 || status > 599) status = INTERNAL;
-    if (status >= 500 || status == INTERNAL)
-        log_error("call failed", LOGS("request_id", t->request_id), LOGZ("service", c->to->host),
-                  LOGZ("what", t->what), LOGS("error", buf_view(&message)),
-                  LOGS("traceback", buf_view(&trace)));
     fail(c, status, buf_view(&message));
-    buf_free(&trace);
     buf_free(&message);
 }
 
@@ -81,19 +78,38 @@ static void ended(struct task *t, enum task_end end, int nresults) {
         fail(c, 503, STR("the called service ran too long"));
         break;
     case TASK_CANCELED:
-        fail(c, 504, STR("the called service took too long"));
+        fail(c, t->timed_out ? 408 : 503,
+             t->timed_out ? STR("timeout") : STR("the called service is going out of service"));
         break;
     }
     op_finish(&c->op);
 }
 
+static void push_buf(lua_State *L, const struct buf *b) {
+    lua_pushlstring(L, b->p ? b->p : "", b->n < TRACE_MAX ? b->n : TRACE_MAX);
+}
+
+/* errors.remote(status, message, host, trace): status nil = the callee's own fault. */
+static int raise_remote(lua_State *L, struct bus_call *c) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "errors");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "remote");
+    if (c->status == INTERNAL)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, c->status);
+    push_buf(L, &c->message);
+    lua_pushstring(L, c->to->host);
+    push_buf(L, &c->trace);
+    lua_call(L, 4, 1);
+    return lua_error(L);
+}
+
 static int done(lua_State *L, struct op *op) {
     struct bus_call *c = (struct bus_call *)op;
-    if (c->status == INTERNAL) {
-        lua_pushlstring(L, c->message.p ? c->message.p : "", c->message.n);
-        return lua_error(L);
-    }
-    if (c->status) return serve_raise(L, c->status, buf_view(&c->message));
+    if (!buf_ok(&c->message)) vm_throw_memory(L);
+    if (c->status) return raise_remote(L, c);
     struct str in = buf_view(&c->message);
     luaL_checkstack(L, c->values + 4, "results");
     for (int i = 0; i < c->values; i++)
@@ -106,13 +122,16 @@ static bool cancel(struct op *op) {
     struct task *t = c->task;
     if (t) {
         t->data = NULL;
+        t->context = NULL;
         task_cancel(t);
     }
     return true;
 }
 
 static void drop(struct op *op) {
-    buf_free(&((struct bus_call *)op)->message);
+    struct bus_call *c = (struct bus_call *)op;
+    buf_free(&c->message);
+    buf_free(&c->trace);
 }
 
 static const struct op_kind call_kind = {
@@ -123,21 +142,19 @@ static const struct op_kind call_kind = {
     .drop = drop,
 };
 
-/* [callee's state] call({host, platform}, name, ...): who calls is the host's word, not the
- * caller's. */
+/* [callee's state] call(host, platform, known, frame, name, ...): who calls is the host's word, not
+ * the caller's. */
 static int push_call(lua_State *co, void *arg) {
     struct bus_call *c = arg;
     struct str in = buf_view(&c->message);
-    luaL_checkstack(co, c->values + 4, "arguments");
+    luaL_checkstack(co, c->values + 8, "arguments");
     ref_push(co, c->to->vm, c->to->call);
-    lua_createtable(co, 0, 2);
     lua_pushstring(co, c->from);
-    lua_setfield(co, -2, "host");
     lua_pushboolean(co, c->platform);
-    lua_setfield(co, -2, "platform");
+    lua_pushboolean(co, c->known);
     for (int i = 0; i < c->values; i++)
         pack_push(co, &in);
-    return c->values + 1;
+    return c->values + 3;
 }
 
 static int start_failed(lua_State *L, struct bus_call *c, int status, const char *text) {
@@ -147,35 +164,76 @@ static int start_failed(lua_State *L, struct bus_call *c, int status, const char
     return serve_raise(L, status, str_of(copy));
 }
 
+/* The call that a task, or whoever it belongs to, answers. */
+static struct bus_call *call_of(const struct task *t) {
+    while (t->parent)
+        t = t->parent;
+    return t->context;
+}
+
 static int call_depth(const struct task *t) {
     int depth = 0;
-    for (; t && t->context; depth++)
-        t = ((struct bus_call *)t->context)->op.task;
+    for (; t && call_of(t); depth++)
+        t = call_of(t)->op.task;
     return depth;
 }
 
-/* bus.call(host, name, ...): calls a function of another service by its declared name. */
+const struct exchange *serve_origin(const struct task *t) {
+    while (t) {
+        for (const struct task *p = t; p; p = p->parent)
+            if (p->exchange) return p->exchange;
+        const struct bus_call *c = call_of(t);
+        t = c && c->known ? c->op.task : NULL;
+    }
+    return NULL;
+}
+
+/* The time that a callee gets, in ms; 0 = there is not enough left. `seconds` is what the caller
+ * wants at most; 0 = no matter. */
+static uint64_t budget(const struct task *caller, lua_Number seconds) {
+    uint64_t ms = conf.lua_deadline / 1000000;
+    if (seconds > 0 && seconds * 1000 < (lua_Number)ms) ms = (uint64_t)(seconds * 1000);
+    uint64_t own = task_left(caller);
+    if (own != UINT64_MAX) {
+        if (own <= HOP_MS) return 0;
+        if (own - HOP_MS < ms) ms = own - HOP_MS;
+    }
+    return ms;
+}
+
+/* bus.call(host, known, seconds, frame, name, ...) */
 static int l_call(lua_State *L) {
     struct str host = lib_str(L, 1);
-    luaL_checkstring(L, 2);
-    int values = lua_gettop(L) - 1;
-    struct worker *w = vm_of(L)->worker;
+    bool known = lua_toboolean(L, 2);
+    lua_Number seconds = luaL_optnumber(L, 3, 0);
+    luaL_checkstring(L, 5);
+    int values = lua_gettop(L) - 3;
+    struct vm *vm = vm_of(L);
+    struct worker *w = vm->worker;
     struct task *caller = task_running(L);
     struct service *s = service_find(w, host);
     struct bus_call *c = op_new(L, &call_kind);
     struct err e = {0};
     const char *why = NULL;
 
-    struct vm *vm = vm_of(L);
     struct resident *from = vm->owner;
     buf_init(&c->message);
+    buf_init(&c->trace);
     c->from = from && from->host[0] ? from->host : vm->options.name;
     c->platform = vm->options.platform;
+    c->known = known;
     c->values = values;
-    for (int i = 2; i <= values + 1; i++)
+    for (int i = 4; i <= values + 3; i++)
         if (pack_value(L, i, &c->message, &why) < 0) return start_failed(L, c, 500, why);
-    if (!s) return start_failed(L, c, 404, "no such service");
-    if (call_depth(caller) >= MAX_DEPTH) return start_failed(L, c, 508, "calls nested too deeply");
+    uint64_t ms = budget(caller, seconds);
+    if (ms == 0) return start_failed(L, c, 408, "timeout");
+    if (call_depth(caller) >= MAX_DEPTH) return start_failed(L, c, 508, "call depth overflow");
+    if (!s) {
+        char text[300];
+        snprintf(text, sizeof text, "there is no service %.*s", (int)(host.n < 250 ? host.n : 250),
+                 host.p);
+        return start_failed(L, c, 404, text);
+    }
     c->to = service_here(s, w, &e);
     struct task *t = c->to ? resident_task(c->to, push_call, c, &e) : NULL;
     if (!t) return start_failed(L, c, 503, e.text);
@@ -184,26 +242,56 @@ static int l_call(lua_State *L) {
     t->context = c;
     t->ended = ended;
     t->request_id = arena_str(&t->arena, caller->request_id);
-    uint64_t left = conf.lua_deadline / 1000000;
-    if (caller->deadline) {
-        uint64_t now = w->now_ms;
-        uint64_t own = caller->deadline > now ? caller->deadline - now : 1;
-        if (own < left) left = own;
-    }
-    task_deadline(t, left);
+    task_deadline(t, ms);
     task_start(t);
     return op_await(L, &c->op);
 }
 
+/* bus.listeners([topic]) -> host names, sorted */
+static int l_listeners(lua_State *L) {
+    static _Thread_local struct buf names;
+    struct buf *out = lib_buf(&names);
+    routes_listeners(vm_of(L)->worker, lib_opt_str(L, 1, STR("")), out);
+    if (!buf_ok(out)) vm_throw_memory(L);
+    struct str rest = buf_view(out), name;
+    lua_newtable(L);
+    for (lua_Integer i = 1; rest.n; i++) {
+        str_cut(rest, '\n', &name, &rest);
+        lua_pushlstring(L, name.p, name.n);
+        lua_rawseti(L, -2, i);
+    }
+    return 1;
+}
+
+/* bus.self() -> host, id */
+static int l_self(lua_State *L) {
+    struct vm *vm = vm_of(L);
+    struct resident *r = vm->owner;
+    lua_pushstring(L, r && r->host[0] ? r->host : vm->options.name);
+    lua_pushstring(L, r && r->service ? service_id(r->service) : "0000000000");
+    return 2;
+}
+
 const struct lib_doc lib_bus_docs[] = {
-    {"call", "fun(host: string, name: string, ...: any): any",
-     "Calls a declared function of another service on this host. Arguments and results are copied. "
-     "Raises what it raised, with its status."},
+    {"call",
+     "fun(host: string, known: boolean, seconds: number?, frame: table?, name: string, ...: any): "
+     "any",
+     "Calls a service on this host by its host name or <id>.<host>. Frame, arguments and results "
+     "are "
+     "copied. `known`: for whom the caller's own request came from. Raises what it raised, with "
+     "its "
+     "status; 404 when there is no such service, 408 when the time is up, 508 above 64 calls "
+     "inside "
+     "each other."},
+    {"listeners", "fun(topic?: string): string[]",
+     "The hosts of the services that listen to a topic, sorted; of all services without one."},
+    {"self", "fun(): string, string", "The host name of this service, and the id of this replica."},
     {NULL, NULL, NULL},
 };
 
 int lib_bus(lua_State *L) {
-    static const luaL_Reg functions[] = {{"call", l_call}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"call", l_call}, {"listeners", l_listeners}, {"self", l_self}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

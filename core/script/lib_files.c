@@ -16,13 +16,34 @@ static int l_read(lua_State *L) {
     return 1;
 }
 
+/* files.other(path) -> text of a file of another service, or nil */
+static int l_other(lua_State *L) {
+    const struct vm_files *files = &vm_of(L)->options.files;
+    struct str path = lib_str(L, 1);
+    struct str text = files->other ? files->other(files->arg, path) : STR_NONE;
+    if (!text.p) return 0;
+    lua_pushlstring(L, text.p, text.n);
+    return 1;
+}
+
+/* files.trial() -> whether this state is made to see whether the files load, and serves nobody */
+static int l_trial(lua_State *L) {
+    lua_pushboolean(L, vm_of(L)->worker->index < 0);
+    return 1;
+}
+
 const struct lib_doc lib_files_docs[] = {
     {"read", "fun(path: string): string?", "A file of this service, by its path in the folder."},
+    {"other", "fun(path: string): string?",
+     "A file of another service by its path below services/: gen/api.lua, gen/plumbing.lua, "
+     "service.yaml and types.lua, as they were when this generation was read."},
+    {"trial", "fun(): boolean", "Whether this state only tries the files and serves nobody."},
     {NULL, NULL, NULL},
 };
 
 int lib_files(lua_State *L) {
-    static const luaL_Reg functions[] = {{"read", l_read}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"read", l_read}, {"other", l_other}, {"trial", l_trial}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

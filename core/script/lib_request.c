@@ -231,11 +231,11 @@ static int l_current(lua_State *L) {
 }
 
 /* The fields that do not know a request: [platform runtime] the caller as a table without making a
- * request object. */
+ * request object, over calls between services, too. */
 static int l_account(lua_State *L) {
-    struct task *t = task_running(L);
-    if (!t || !t->exchange) return 0;
-    push_account(L, t->exchange);
+    const struct exchange *x = serve_origin(task_running(L));
+    if (!x) return 0;
+    push_account(L, x);
     return 1;
 }
 
@@ -254,9 +254,42 @@ static int l_has_body(lua_State *L) {
 }
 
 static int l_token(lua_State *L) {
+    const struct exchange *x = serve_origin(task_running(L));
+    if (!x || !x->token.n) return 0;
+    push_str(L, x->token);
+    return 1;
+}
+
+/* request.id() -> of the request that the running task works for, or the task's own. */
+static int l_id(lua_State *L) {
     struct task *t = task_running(L);
-    if (!t || !t->exchange || !t->exchange->token.n) return 0;
-    push_str(L, t->exchange->token);
+    if (!t || !t->request_id.n) return 0;
+    push_str(L, t->request_id);
+    return 1;
+}
+
+/* request.left() -> seconds that the running task has left, or nil */
+static int l_left(lua_State *L) {
+    uint64_t left = task_left(task_running(L));
+    if (left == UINT64_MAX) return 0;
+    lua_pushnumber(L, (lua_Number)left / 1000);
+    return 1;
+}
+
+/* request.field(name) -> the first header field of the request that the running task works for */
+static int l_field(lua_State *L) {
+    struct str name = lib_str(L, 1);
+    const struct exchange *x = serve_origin(task_running(L));
+    if (!x) return 0;
+    push_str(L, head_find(&x->h1.head, name));
+    return 1;
+}
+
+/* request.query_string() -> of the running task's request, as it came, or nil */
+static int l_query_string(lua_State *L) {
+    struct task *t = task_running(L);
+    if (!t || !t->exchange || !t->exchange->h1.head.query.n) return 0;
+    push_str(L, t->exchange->h1.head.query);
     return 1;
 }
 
@@ -306,6 +339,11 @@ const struct lib_doc lib_request_docs[] = {
      "expires; nil when anonymous."},
     {"token", "fun(): string?",
      "The bearer token of the running task's request, after a refresh the new one."},
+    {"id", "fun(): string?", "The id of the request that the running task works for."},
+    {"field", "fun(name: string): string?",
+     "The first header field of that name, of the request that the running task works for."},
+    {"query_string", "fun(): string?", "The query of the running task's request, as it came."},
+    {"left", "fun(): number?", "Seconds until the running task's deadline; nil when it has none."},
     {"query", "fun(): table<string, string>?", "The names and values of the running task's query."},
     {"has_body", "fun(): boolean", "Whether the running task's request has, or may have, a body."},
     {"json", "fun(value: any, status?: integer)",
@@ -325,10 +363,18 @@ const struct lib_doc lib_request_docs[] = {
 };
 
 int lib_request(lua_State *L) {
-    static const luaL_Reg functions[] = {{"current", l_current},   {"account", l_account},
-                                         {"token", l_token},       {"set_args", l_set_args},
-                                         {"extend", l_extend},     {"query", l_query},
-                                         {"has_body", l_has_body}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"current", l_current},
+                                         {"account", l_account},
+                                         {"token", l_token},
+                                         {"set_args", l_set_args},
+                                         {"extend", l_extend},
+                                         {"query", l_query},
+                                         {"has_body", l_has_body},
+                                         {"id", l_id},
+                                         {"left", l_left},
+                                         {"field", l_field},
+                                         {"query_string", l_query_string},
+                                         {NULL, NULL}};
     open_class(L);
     response_open(L);
     luaL_newlib(L, functions);

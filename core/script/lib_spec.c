@@ -286,7 +286,7 @@ static int open_state(struct spec_run *r, struct worker *w, struct err *e) {
     if (rc < 0) return rc;
     struct vm_options o = {
         .name = r->folder,
-        .files = {read_file, r},
+        .files = {.read = read_file, .arg = r},
         .memory = SPEC_MEMORY,
         .max_tasks = SPEC_TASKS,
         .trusted = true,

@@ -20,18 +20,17 @@ struct refresh {
     struct str token; /* the expired one; in x's arena */
 };
 
-/* call({host, platform}, "Refresh", token) */
+/* call(host, platform, known, frame, "Refresh", token) */
 static int push(lua_State *co, void *arg) {
     struct refresh *r = arg;
     ref_push(co, r->resident->vm, r->resident->call);
-    lua_createtable(co, 0, 2);
     lua_pushliteral(co, "proxy-svc");
-    lua_setfield(co, -2, "host");
     lua_pushboolean(co, 1);
-    lua_setfield(co, -2, "platform");
+    lua_pushboolean(co, 0);
+    lua_pushnil(co);
     lua_pushliteral(co, "Refresh");
     lua_pushlstring(co, r->token.p, r->token.n);
-    return 3;
+    return 6;
 }
 
 static void refused(struct refresh *r, struct task *t, enum task_end end) {

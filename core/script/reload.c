@@ -187,8 +187,8 @@ static void restarted(struct starting *st) {
 /* All workers have switched. */
 static void committed(struct change *c) {
     struct service *s = c->service;
+    if (s->removed || !str_eq(s->current->topics, c->gen->topics)) c->reload->routes = true;
     service_adopt(s, c->gen);
-    if (s->removed) c->reload->routes = true;
     s->removed = false;
     if (!service_stopping) service_start(s, restarted, NULL);
 }
@@ -228,6 +228,7 @@ static int trial(struct reload *r, struct generation *g, char host[256], struct 
     struct resident *on_trial = resident_new(g, service_control, e);
     if (!on_trial) return e->code;
     snprintf(host, 256, "%s", on_trial->host);
+    g->sealed = true;
     struct str warnings = buf_view(&on_trial->warnings), line;
     while (str_cut(warnings, '\n', &line, &warnings)) {
         log_warn("service is odd", LOGZ("service", host), LOGS("warning", line));
@@ -342,7 +343,8 @@ static void compare(struct reload *r, struct generation *g) {
     struct service *s = service_by_folder(g->folder);
     if (!s)
         add_service(r, g);
-    else if (s->removed || strcmp(s->current->hash, g->hash) != 0)
+    else if (s->removed || strcmp(s->current->hash, g->hash) != 0 ||
+             generation_outdated(s->current))
         add_change(r, s, g);
 }
 
@@ -354,7 +356,7 @@ static int found(struct reload *r, struct str folder, bool embedded) {
     /* The embedded one serves when the user's tree has no folder of that name. */
     if (!wanted(r, name, s ? s->host : NULL) || (embedded && has_folder(name))) return 0;
     struct generation *g =
-        embedded ? generation_embedded(folder, &e) : generation_read(service_root, folder, &e);
+        embedded ? generation_embedded(service_root, folder, &e) : generation_read(service_root, folder, &e);
     if (g)
         compare(r, g);
     else

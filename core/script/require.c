@@ -137,13 +137,32 @@ static bool from_embedded(lua_State *L, const char *path) {
     return true;
 }
 
+/* Pushes the compiled client stub of another service, for a module name such as
+ * services.calculator.api, and its path. */
+static bool from_other(lua_State *L, struct vm *vm, const char *path) {
+    const struct vm_files *files = &vm->options.files;
+    struct str name = str_of(path);
+    if (!files->other || !str_starts(name, STR("services/")) || !str_ends(name, STR("/api.lua")))
+        return false;
+    struct str folder = str_from(str_first(name, name.n - (sizeof "/api.lua" - 1)), 9);
+    lua_pushlstring(L, folder.p, folder.n);
+    lua_pushfstring(L, "services/%s/gen/api.lua", lua_tostring(L, -1));
+    struct str place = lib_str(L, -1), source = files->other(files->arg, str_from(place, 9));
+    if (!source.p)
+        luaL_error(L, "there is no %s: moonbus gen makes it, or there is no such service", place.p);
+    if (vm_load_named(L, place, source) != LUA_OK) lua_error(L);
+    lua_insert(L, -3);
+    lua_remove(L, -2);
+    return true;
+}
+
 /* Pushes the module. The host goes first: a service cannot put a file of its own in place of
  * `service` or `errors`. */
 static void load(lua_State *L, struct vm *vm, const char *name) {
     if (from_lib(L, vm, name)) return;
     lua_pushfstring(L, "%s.lua", luaL_gsub(L, name, ".", "/"));
     const char *path = lua_tostring(L, -1);
-    if (!from_embedded(L, path) && !from_files(L, vm, path))
+    if (!from_embedded(L, path) && !from_files(L, vm, path) && !from_other(L, vm, path))
         luaL_error(L, "module '%s' not found: no library, no file %s of the service or of the host",
                    name, path);
     lua_pushstring(L, name);

@@ -19,6 +19,10 @@ static struct str read_file(void *arg, struct str path) {
     return generation_file(arg, path);
 }
 
+static struct str read_other(void *arg, struct str path) {
+    return generation_import(arg, path);
+}
+
 static int entry_ref(lua_State *L, const char *name) {
     if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
         return luaL_error(
@@ -37,6 +41,27 @@ static void keep_warnings(lua_State *L, struct resident *r) {
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
+}
+
+/* Of the first state, which is a trial's: what the service listens to besides its host, a line
+ * each; later ones say the same. */
+static void keep_topics(lua_State *L, struct resident *r) {
+    struct buf all;
+    buf_init(&all);
+    lua_getfield(L, -1, "topics");
+    lua_Integer n = luaL_len(L, -1);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, -1, i);
+        buf_str(&all, lib_str(L, -1));
+        buf_char(&all, '\n');
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    struct str text = all.n && buf_ok(&all) ? arena_str(&r->gen->arena, buf_view(&all)) : STR_NONE;
+    bool lost = (n > 0) != (text.p != NULL);
+    buf_free(&all);
+    if (lost) vm_throw_memory(L);
+    r->gen->topics = text;
 }
 
 /* [protected] Runs service.lua and keeps what the host needs of it. */
@@ -59,11 +84,13 @@ static int load(lua_State *L) {
     if (!lua_istable(L, -1)) return luaL_error(L, "service.lua must end with `return svc`");
     r->dispatch = entry_ref(L, "dispatch");
     r->start = entry_ref(L, "start");
+    r->stop = entry_ref(L, "stop");
     r->call = entry_ref(L, "call");
     lua_getfield(L, -1, "host");
     snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
     lua_pop(L, 1);
     if (r->worker->index < 0) keep_warnings(L, r);
+    if (!r->gen->sealed) keep_topics(L, r);
     lua_getfield(L, -1, "api");
     r->api = lua_toboolean(L, -1);
     vm_freeze(L);
@@ -77,13 +104,13 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
         return NULL;
     }
     list_init(&r->link);
-    r->dispatch = r->start = r->call = LUA_NOREF;
+    r->dispatch = r->start = r->stop = r->call = LUA_NOREF;
     buf_init(&r->warnings);
     r->gen = generation_take(g);
     r->worker = w;
     struct vm_options o = {
         .name = g->folder.p,
-        .files = {read_file, g},
+        .files = {.read = read_file, .other = read_other, .arg = g},
         .memory = conf.lua_memory,
         .max_tasks = (int)conf.lua_tasks,
         .platform = g->platform,
@@ -117,6 +144,7 @@ void resident_free(struct resident *r) {
     timer_remove(r->worker, &r->timer);
     ref_drop(r->vm, r->dispatch);
     ref_drop(r->vm, r->start);
+    ref_drop(r->vm, r->stop);
     ref_drop(r->vm, r->call);
     vm_free(r->vm);
     buf_free(&r->warnings);

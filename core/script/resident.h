@@ -16,9 +16,10 @@ struct resident {
     struct generation *gen;
     struct worker *worker;
     struct vm *vm;
-    int dispatch;        /* fn(request): answers an HTTP request */
-    int start;           /* fn(): runs on_start and starts the tickers */
-    int call;            /* fn(name, context, packed arguments): a call over the bus */
+    int dispatch;        /* fn(method, path, host, port): answers an HTTP request */
+    int start;           /* fn(): fetches configs, runs on_start and starts the tickers */
+    int stop;            /* fn(): runs on_stop */
+    int call;            /* fn(host, platform, known, frame, name, ...): a call over the bus */
     char host[256];      /* declared hostname */
     struct buf warnings; /* of a trial: what is odd and does not stop it, a line each */
     bool api;            /* answers carry CORS fields */

@@ -122,9 +122,91 @@ int routes_set_instances(struct routes_update *u, const struct routes_instance *
     return 0;
 }
 
-static int add_service(void *arg, struct service *s, unsigned flags) {
-    return route_table_add(arg, service_host(s), &service_handler, s, flags);
+/* ---- who listens to what --------------------------------------------------------------------- */
+
+/* Of one route table, which owns it. */
+struct directory {
+    struct map topics;    /* topic -> struct listener, the first one */
+    struct listener *all; /* every service */
+};
+
+struct listener {
+    struct listener *next; /* by host name */
+    struct service *service;
+};
+
+static int add_listener(struct route_table *t, struct listener **first, struct service *s) {
+    struct listener *l = arena_zalloc(&t->arena, sizeof *l);
+    if (!l) return -ENOMEM;
+    while (*first && str_cmp(service_host((*first)->service), service_host(s)) < 0)
+        first = &(*first)->next;
+    l->service = s;
+    l->next = *first;
+    *first = l;
+    return 0;
 }
+
+static int add_topic(struct route_table *t, struct service *s, struct str topic) {
+    struct directory *d = t->data;
+    struct listener *first = map_get(&d->topics, topic), *before = first;
+    int rc = add_listener(t, &first, s);
+    if (rc == 0 && first != before) rc = map_put(&d->topics, topic, first);
+    return rc;
+}
+
+/* Another host that it answers for. Of several services the first one is asked, which passes on
+ * what is not for it; a service's own host is never taken from it. */
+static int add_host(struct route_table *t, struct service *s, unsigned flags, struct str host) {
+    int rc = route_table_add(t, host, &service_handler, s, flags);
+    return rc == -EEXIST ? 0 : rc;
+}
+
+static int add_topics(void *arg, struct service *s, unsigned flags, struct str topics) {
+    struct route_table *t = arg;
+    int rc = 0;
+    for (struct str topic; rc == 0 && topics.n;) {
+        str_cut(topics, '\n', &topic, &topics);
+        rc = add_topic(t, s, topic);
+        if (rc == 0 && str_starts(topic, STR("//"))) rc = add_host(t, s, flags, str_from(topic, 2));
+    }
+    return rc;
+}
+
+static int add_service(void *arg, struct service *s, unsigned flags, struct str topics) {
+    struct route_table *t = arg;
+    struct directory *d = t->data;
+    (void)topics;
+    int rc = add_listener(t, &d->all, s);
+    return rc < 0 ? rc : route_table_add(t, service_host(s), &service_handler, s, flags);
+}
+
+static void drop_directory(struct route_table *t) {
+    map_free(&((struct directory *)t->data)->topics);
+}
+
+static int add_services(struct route_table *t) {
+    struct directory *d = arena_zalloc(&t->arena, sizeof *d);
+    if (!d) return -ENOMEM;
+    map_init(&d->topics, 0);
+    t->data = d;
+    t->drop = drop_directory;
+    int rc = service_each(add_service, t);
+    return rc < 0 ? rc : service_each(add_topics, t);
+}
+
+void routes_listeners(struct worker *w, struct str topic, struct buf *out) {
+    struct route_view *v = route_view_take(w);
+    if (!v) return;
+    const struct directory *d = v->table->data;
+    const struct listener *l = !d ? NULL : topic.n ? map_get(&d->topics, topic) : d->all;
+    for (; l; l = l->next) {
+        buf_str(out, service_host(l->service));
+        buf_char(out, '\n');
+    }
+    route_view_give(v);
+}
+
+/* ---- instances ------------------------------------------------------------------------------- */
 
 static struct str copy(struct route_table *t, struct str s, bool *ok) {
     struct str c = s.n ? arena_str(&t->arena, s) : STR("");
@@ -173,7 +255,7 @@ static int add_slug(struct route_table *t, int first) {
 int routes_rebuild(void) {
     struct route_table *t = route_table_new();
     if (!t) return -ENOMEM;
-    int rc = service_each(add_service, t);
+    int rc = add_services(t);
     for (int i = 0; rc == 0 && current && i < current->n; i++)
         if (current->list[i].slug.n && !map_get(&t->names, current->list[i].slug))
             rc = add_slug(t, i);

@@ -8,6 +8,7 @@
 #ifndef ROUTES_H
 #define ROUTES_H
 
+#include "core/base/buf.h"
 #include "core/base/str.h"
 #include "core/loop/worker.h"
 
@@ -30,6 +31,11 @@ int routes_set_instances(struct routes_update *u, const struct routes_instance *
                          uint64_t generation);
 /* Control thread: publish a table of services and instances. 0 or negative. */
 int routes_rebuild(void);
+/* Any worker: appends the hosts of the services that listen to a topic, in the order of their
+ * names, each with a line feed behind it; of all services when the topic is empty. By the routes in
+ * force there. A topic is a line of struct generation's `topics`: "//HOST" for a further host that
+ * it answers for (which is routed, too), or what the runtime calls an event. */
+void routes_listeners(struct worker *w, struct str topic, struct buf *out);
 /* Control thread, once, before the first rebuild. */
 void routes_open(struct worker *control);
 void routes_close(void);

@@ -35,6 +35,10 @@ struct serving {
 struct serving *serve_check(lua_State *L, const char *name);
 /* The same, NULL when it is over. */
 struct serving *serve_find(lua_State *L, const char *name);
+/* [lib_bus.c] The request that a task works for: its own, that of the task it belongs to, or the
+ * one behind the call that it answers when it is called for whom that came from. NULL = nobody's.
+ */
+const struct exchange *serve_origin(const struct task *t);
 /* Takes the exchange away from the task: nothing of it may be touched through `s` any more. */
 struct exchange *serve_part(struct serving *s);
 /* Userdata for the request (or response) of `s`. Protected context. */

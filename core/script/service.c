@@ -13,6 +13,7 @@
 #include "core/base/mem.h"
 #include "core/script/routes.h"
 #include "core/script/service_list.h"
+#include "core/secure/seal.h"
 
 struct list service_list = {&service_list, &service_list};
 struct worker *service_control;
@@ -31,11 +32,24 @@ bool service_is_platform(const struct service *s) {
     return s->platform;
 }
 
+const char *service_id(const struct service *s) {
+    return s->id;
+}
+
+static struct service *find(const struct route_view *v, struct str host) {
+    struct route *r = map_get(&v->table->names, host);
+    return r && r->handler == &service_handler ? r->data : NULL;
+}
+
 struct service *service_find(struct worker *w, struct str host) {
     struct route_view *v = route_view_take(w);
     if (!v) return NULL;
-    struct route *r = map_get(&v->table->names, host);
-    struct service *s = r && r->handler == &service_handler ? r->data : NULL;
+    struct service *s = find(v, host);
+    struct str id, rest;
+    if (!s && str_cut(host, '.', &id, &rest)) {
+        s = find(v, rest);
+        if (s && !str_eq(id, str_of(s->id))) s = NULL;
+    }
     route_view_give(v);
     return s;
 }
@@ -55,11 +69,13 @@ struct resident *service_here(struct service *s, struct worker *w, struct err *e
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-int service_each(int (*each)(void *arg, struct service *s, unsigned flags), void *arg) {
+int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struct str topics),
+                 void *arg) {
     LIST_EACH(&service_list, it) {
         struct service *s = LIST_ENTRY(it, struct service, link);
         if (s->removed) continue;
-        int rc = each(arg, s, ROUTE_TOKEN | (s->platform ? ROUTE_CORS : 0u));
+        unsigned flags = ROUTE_TOKEN | (s->platform ? ROUTE_CORS : 0u);
+        int rc = each(arg, s, flags, s->current->topics);
         if (rc < 0) return rc;
     }
     return 0;
@@ -90,6 +106,15 @@ void service_adopt(struct service *s, struct generation *g) {
     s->current = generation_take(g);
 }
 
+/* Ten characters of base 32, as replicas are called on the bus. */
+static void make_id(char id[11]) {
+    unsigned char bytes[10];
+    seal_random(bytes, sizeof bytes);
+    for (int i = 0; i < 10; i++)
+        id[i] = "0123456789abcdefghijklmnopqrstuv"[bytes[i] % 32];
+    id[10] = 0;
+}
+
 struct service *service_new(struct generation *g, const char *host, struct err *e) {
     if (n_services == SERVICES_MAX) {
         err_set(e, ERR_LIMIT, "more than %d services", SERVICES_MAX);
@@ -104,6 +129,7 @@ struct service *service_new(struct generation *g, const char *host, struct err *
     }
     snprintf(s->host, sizeof s->host, "%s", host);
     snprintf(s->folder, sizeof s->folder, "%s", g->folder.p);
+    make_id(s->id);
     s->platform = g->platform;
     s->home = (int)(map_hash(str_of(s->host)) % (uint64_t)worker_count);
     for (int i = 0; i < worker_count; i++) {

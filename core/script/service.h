@@ -49,15 +49,19 @@ void service_report(struct buf *out);
 
 /* Any worker: the state of the generation in force here, built on first use. NULL + *e. */
 struct resident *service_here(struct service *s, struct worker *w, struct err *e);
-/* Any worker: by host name, from the routes in force there; NULL when there is none. */
+/* Any worker: by host name, or by <id>.<host>, from the routes in force there; NULL when there is
+ * none. */
 struct service *service_find(struct worker *w, struct str host);
 /* Any thread: lower-case host name. */
 struct str service_host(const struct service *s);
+/* Any thread: the id of this replica, ten of 0-9 and a-v. */
+const char *service_id(const struct service *s);
 /* Any thread: a service from the binary. */
 bool service_is_platform(const struct service *s);
 
-/* Calls each(arg, service, flags) for every service in service; for whoever builds the route table.
- */
-int service_each(int (*each)(void *arg, struct service *s, unsigned flags), void *arg);
+/* Calls each(arg, service, flags, topics) for every service in service; for whoever builds the
+ * route table. `topics` is what it listens to besides its host, a line each. */
+int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struct str topics),
+                 void *arg);
 
 #endif

@@ -23,6 +23,7 @@ struct service {
     struct list link;              /* in service_list */
     char host[256];                /* declared host name; never changes */
     char folder[256];              /* below services/ */
+    char id[11];                   /* of this replica: <id>.<host> addresses it alone */
     bool platform;                 /* a platform service; never changes */
     bool removed;                  /* its folder is gone: not routed any more */
     int home;                      /* index of the worker that runs its tickers */

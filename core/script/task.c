@@ -110,6 +110,7 @@ static struct task *make(struct vm *vm, struct err *e) {
     arena_init(&t->arena, ARENA_FIRST);
     timer_init(&t->timer, deadline_passed);
     buf_init(&t->trace);
+    buf_init(&t->remote);
     if (vm_protect(vm, new_coroutine, t, e) < 0) {
         give_slot(s, t);
         mem_free(t);
@@ -125,6 +126,7 @@ static void destroy(struct task *t) {
         luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
     arena_free(&t->arena);
     buf_free(&t->trace);
+    buf_free(&t->remote);
     mem_free(t->nest);
     give_slot(sched_of(vm->worker), t);
     mem_free(t);
@@ -151,6 +153,7 @@ static void recycle(struct task *t, bool usable) {
     }
     arena_reset(&t->arena);
     buf_free(&t->trace);
+    buf_free(&t->remote);
     next_generation(sched_of(vm->worker), t);
     t->state = TASK_FREE;
     list_push_front(&vm->idle, &t->link);
@@ -431,6 +434,9 @@ static int asked_status(lua_State *L) {
     lua_getfield(L, -1, "status");
     lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
     lua_pop(L, 1);
+    lua_getfield(L, -1, "internal"); /* the fault of a called service: not for strangers */
+    if (lua_toboolean(L, -1)) status = 0;
+    lua_pop(L, 1);
     return status >= 300 && status <= 599 ? (int)status : 0;
 }
 
@@ -614,6 +620,16 @@ int task_deadline(struct task *t, uint64_t ms) {
     return 0;
 }
 
+uint64_t task_left(const struct task *t) {
+    uint64_t left = UINT64_MAX;
+    for (; t; t = t->parent) {
+        uint64_t now = t->vm->worker->now_ms;
+        uint64_t own = t->deadline > now ? t->deadline - now : 0;
+        if (t->deadline && own < left) left = own;
+    }
+    return left;
+}
+
 /* ---- why ------------------------------------------------------------------------------------- */
 
 static int explain(lua_State *L) {
@@ -621,6 +637,12 @@ static int explain(lua_State *L) {
     push_error(L, v->task);
     v->status = asked_status(L);
     if (lua_istable(L, -1)) {
+        lua_getfield(L, -1, "trace"); /* errors.remote: how it went in the called service */
+        size_t n = 0;
+        const char *trace = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
+        buf_clear(&v->task->remote);
+        if (trace) buf_add(&v->task->remote, trace, n);
+        lua_pop(L, 1);
         lua_getfield(L, -1, "message");
         if (lua_type(L, -1) != LUA_TSTRING) lua_pop(L, 1);
     }
@@ -667,6 +689,8 @@ int task_error(struct task *t, struct buf *traceback, struct buf *message) {
         buf_str(traceback, buf_view(&text));
         if (t->trace.n) buf_char(traceback, '\n');
         buf_str(traceback, buf_view(&t->trace));
+        if (t->remote.n) buf_str(traceback, STR("\nbecause of:\n"));
+        buf_str(traceback, buf_view(&t->remote));
     }
     buf_free(&text);
     return status;

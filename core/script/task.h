@@ -126,6 +126,7 @@ struct task {
     void *context;             /* verified caller, trace ...: owned by the starter */
     enum task_end end;         /* how it ended; from TASK_DONE on */
     struct buf trace;          /* where it failed, taken before the coroutine was closed */
+    struct buf remote;         /* that of the service whose failure it passed on */
 };
 
 /* Makes a task. `push` runs protected with the coroutine's stack: it pushes the function and its
@@ -147,6 +148,9 @@ void task_start(struct task *t);
 void task_cancel(struct task *t);
 /* From now; 0 = none. 0 or -ENOMEM (then there is none). */
 int task_deadline(struct task *t, uint64_t ms);
+/* Milliseconds until its deadline, or that of the task it belongs to; UINT64_MAX = there is none.
+ */
+uint64_t task_left(const struct task *t);
 struct task *task_find(struct worker *w, struct task_id id); /* NULL when it is over */
 struct task *task_running(lua_State *L);                     /* NULL outside a task */
 /* Gives the turn to others (also what a forced yield does); nothing where one may not wait. Use as

@@ -25,6 +25,9 @@ struct task;
  * "gen/api.lua"), p = NULL when there is none. */
 struct vm_files {
     struct str (*read)(void *arg, struct str path);
+    /* Files of other services, by their path below services/: what generation_import gives. May be
+     * NULL. */
+    struct str (*other)(void *arg, struct str path);
     void *arg;
 };
 
