@@ -46,6 +46,7 @@ end
 ---@field files table<string, string> its files: texts by path in the folder
 ---@field others? table<string, string> types.lua of the other services, by folder
 ---@field services? table<string, any> something for each service there is, by folder: what sinks may name as a source
+---@field hosts? table<string, string> who has which host: the place of the service's folder, by host
 ---@field force? boolean generate although nothing changed
 ---@field time string RFC 3339, for gen/version.lua
 
@@ -205,7 +206,23 @@ local function check_callbacks(run, declaration)
   end
 end
 
-local function read_declaration(run)
+-- A host belongs to one service; a path cannot be at that of another one either.
+local function check_hosts(run, declaration, hosts)
+  local function check(host, at)
+    local owner = hosts and host and hosts[host]
+    if owner and owner ~= run.place then
+      run:fail("service.yaml", at.line, at.column, ("host '%s' is that of %s"):format(host, owner))
+    end
+  end
+  check(declaration.host, declaration)
+  for _, section in ipairs { "functions", "webs", "events" } do
+    for _, item in ipairs(declaration[section]) do
+      check(item.url.host, item)
+    end
+  end
+end
+
+local function read_declaration(run, hosts)
   local text = run.files["service.yaml"]
   local file = run.place .. "/service.yaml"
   local declaration, problems = model.parse(text, file, { folder = run.folder })
@@ -214,6 +231,7 @@ local function read_declaration(run)
     return
   end
   check_callbacks(run, declaration)
+  check_hosts(run, declaration, hosts)
   local fresh = template.refresh(text)
   if fresh ~= text then -- the places of warnings are those of the text that will be there
     run.files["service.yaml"] = fresh
@@ -225,7 +243,7 @@ end
 
 local function generate(run, input)
   local added = {}
-  read_declaration(run)
+  read_declaration(run, input.hosts)
   local recorded = recorded_version(run)
   if #run.errors > 0 then
     return nil, run.errors

@@ -68,6 +68,8 @@ local function read_general(found, key)
   else
     out.host = found:text(keys.host)
   end
+  local at = host or keys.host or key or START
+  out.line, out.column = at.line, at.column
   out.description = handler.description(found:text(keys.description), ('The "%s" microservice.'):format(out.host))
   out.integrationTests = found:bool(keys.integrationTests, true)
   out.openApi = found:bool(keys.openApi, true)
@@ -194,6 +196,20 @@ function M.parse(text, file, options)
     return nil, errors
   end
   return declaration, warnings
+end
+
+--- The host that a declaration names, in lower case, without looking at anything else; nil when it names none.
+---@param text string
+---@return string?
+function M.host(text)
+  local root = yaml.parse(text)
+  for _, key in ipairs(root and root.keys or {}) do
+    for _, field in ipairs(key.name == "general" and key.value.keys or {}) do
+      if field.name == "host" and field.value.kind == "scalar" then
+        return names.hostname(field.value.value)
+      end
+    end
+  end
 end
 
 --- Problems as text, "file:line:column: text" each.

@@ -1,11 +1,9 @@
 -- auth: who calls, and what may they do. Asks the account service, on this host without a socket.
 
-local bus = require "bus"
 local errors = require "errors"
+local users = require "services.user.api"
 
 local M = {}
-
-local USERS = "user-svc"
 
 --- The account behind a request; raises 422 when it carries no token and 401 when the token does not count.
 ---@param ctx Context
@@ -24,8 +22,8 @@ function M.check(ctx, permission)
   if not ctx.token then
     errors.raise(422, "422 Unprocessable Entity")
   end
-  local authorized, till, account = bus.call(USERS, "Check", ctx.token, permission)
-  if authorized == nil then
+  local valid, authorized, till, account = users.Check(ctx, ctx.token, permission)
+  if not valid then
     errors.raise(401, "Unauthorized")
   end
   return authorized, till, account
@@ -56,7 +54,7 @@ end
 ---@param name string
 ---@param permits table<string, string|{ who: string, slugs: string[] }>
 function M.introduce(name, permits)
-  bus.call(USERS, "Introduce", name, permits)
+  users.Introduce({}, name, permits)
 end
 
 return M

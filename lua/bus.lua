@@ -7,9 +7,12 @@ local context = require "service.context"
 local core = require "bus.core"
 local errors = require "errors"
 local gen_url = require "gen.url"
+local message_of = require "service.message"
 local task = require "task"
 
 local M = {}
+
+local EVENTS = 417 -- the port of events: who answers there are the sinks, not the source
 
 local transport = core -- specs have one of their own
 
@@ -55,22 +58,8 @@ local function target(message)
   return parts
 end
 
-local function escape(text)
-  return (tostring(text):gsub("[^%w%-._~]", function(c)
-    return ("%%%02X"):format(c:byte())
-  end))
-end
-
 local function query_text(query)
-  if type(query) ~= "table" then
-    return query or ""
-  end
-  local pairs_of = {}
-  for name, value in pairs(query) do
-    table.insert(pairs_of, escape(name) .. "=" .. escape(value))
-  end
-  table.sort(pairs_of)
-  return table.concat(pairs_of, "&")
+  return type(query) == "table" and message_of.query(query) or query or ""
 end
 
 local function packed(message, parts)
@@ -91,9 +80,11 @@ local function packed(message, parts)
 end
 
 -- The services that answer for a host: the one that it belongs to, and those that listen there as well.
-local function audience(host)
+local function audience(host, port)
   if host == "all" then
     return transport.listeners()
+  elseif port == EVENTS then
+    return transport.listeners("events " .. host)
   end
   local hosts = transport.listeners("//" .. host)
   local id = host:match("^[0-9a-v]+%.(.+)$")
@@ -119,7 +110,7 @@ function M.request(ctx, message)
   local parts = target(message)
   local wire = packed(message, parts)
   local status, why = 404, ("nobody listens at %s"):format(parts.host)
-  for _, host in ipairs(audience(parts.host)) do
+  for _, host in ipairs(audience(parts.host, parts.port)) do
     local answer, other, text = send(ctx, host, wire)
     if answer then
       return answer
@@ -194,7 +185,7 @@ end
 function M.publish(ctx, message)
   local parts = target(message)
   local wire = packed(message, parts)
-  local answers = M.gather(audience(parts.host), function(host)
+  local answers = M.gather(audience(parts.host, parts.port), function(host)
     return send(ctx, host, wire)
   end)
   local heard = {}

@@ -1,6 +1,8 @@
 -- client: what gen/api.lua is made of: a service as those see it who call it. Used by generated code.
 
 local bus = require "bus"
+local gen_url = require "gen.url"
+local message = require "service.message"
 
 local M = {}
 
@@ -20,14 +22,30 @@ local function wire_name(item)
   return item.port == CONTROL and ":control." .. item.name or item.name
 end
 
-local function web_message(data, item, sent)
-  local web = require "service.web_url"
-  return web.message(data.host, item, sent or {})
+-- The message that a call of a web handler is. Values of the query whose names are arguments of the path go into the path.
+local function web_message(host, item, sent)
+  sent = sent or {}
+  local base = ("https://%s:%d%s"):format(item.host or host, item.port == 0 and 443 or item.port, item.path)
+  local where, why = gen_url.resolve(base, sent.url or "")
+  if not where then
+    error(("the URL %q leads nowhere: %s"):format(tostring(sent.url), why), 3)
+  end
+  local query = type(sent.query) == "table" and message.query(sent.query) or sent.query or ""
+  if query ~= "" then
+    where = where .. (where:find("?", 1, true) and "&" or "?") .. query
+  end
+  local method = sent.method or item.method
+  return {
+    method = method == "ANY" and (sent.body and "POST" or "GET") or method,
+    url = gen_url.fill(where),
+    headers = sent.headers,
+    body = sent.body,
+  }
 end
 
 local function web_caller(host, item)
   return function(ctx, sent)
-    return bus.request(ctx, web_message({ host = host }, item, sent))
+    return bus.request(ctx, web_message(host, item, sent))
   end
 end
 
@@ -52,7 +70,7 @@ end
 
 local function all_web_caller(host, item)
   return function(ctx, sent)
-    return bus.each(bus.publish(ctx, web_message({ host = host }, item, sent)))
+    return bus.each(bus.publish(ctx, web_message(host, item, sent)))
   end
 end
 

@@ -4,401 +4,71 @@
 --     function svc.Add(ctx, x, y) return x + y end
 --     return svc
 --
--- Reads service.yaml from the service's own files, collects the handlers as they are assigned, and gives the host the
--- entry points that it calls: dispatch (an HTTP request), call (over the bus), start (on_start and tickers). Loading
--- declares and does nothing else.
+-- Reads what is declared, collects the handlers as they are assigned, and gives the host the entry points that it calls:
+-- dispatch (an HTTP request), call (over the bus), start and stop. Loading declares and does nothing else.
 
-local duration = require "gen.duration"
+local bus = require "bus"
+local cache = require "service.cache"
+local client = require "client"
+local config = require "service.config"
+local context = require "service.context"
+local control = require "service.control"
+local declared = require "service.declared"
+local endpoint = require "service.endpoint"
 local errors = require "errors"
-local files = require "files"
-local gen_url = require "gen.url"
-local json = require "json"
-local log = require "log"
-local model = require "gen.model"
+local message = require "service.message"
+local metrics = require "service.metrics"
 local request = require "request"
-local scalar = require "gen.scalar"
-local task = require "task"
-local time = require "time"
-local url = require "url"
-local wire = require "wire"
+local resources = require "service.resources"
+local routes = require "service.routes"
+local tickers = require "service.tickers"
 
 local M = {}
 
--- ---- the context of a call ----
-
----@class Context
----@field account { id: string, app: string, slug: string, device: string, roles: string[] }? the verified caller
----@field roles string[]? of the caller
----@field token string? the caller's bearer token
----@field request Request? when it came over HTTP
----@field id string? request id
-
-local LAZY = {
-  account = function()
-    return (request.account())
-  end,
-  token = function()
-    return (request.token())
-  end,
-  request = function()
-    return (request.current())
-  end,
-  roles = function(ctx)
-    return ctx.account and ctx.account.roles
-  end,
-  id = function(ctx)
-    return ctx.request.id
-  end,
-}
-
-local HttpContext = {}
-
-function HttpContext.__index(ctx, key)
-  local make = LAZY[key]
-  if not make then
-    return nil
-  end
-  local value = make(ctx)
-  rawset(ctx, key, value)
-  return value
-end
-
--- ---- request to arguments ----
-
-local function content_type(req)
-  local value = req:header("content-type") or ""
-  return value:match("^%s*([^;%s]*)"):lower()
-end
-
-local FIRST = { first = true } -- what follows the first JSON value is ignored
-
--- The body as a JSON value. `lenient`: nothing at all counts as {}.
-local function json_body(req, lenient)
-  local text = req:body()
-  if text == "" and lenient then
-    return {}
-  end
-  local value, message = json.decode(text, FIRST)
-  if value == nil then
-    return nil, message
-  end
-  if value == json.null then
-    return {}
-  end
-  return value
-end
-
-local HAS_BODY = { POST = true, PUT = true, PATCH = true, DELETE = true }
-
--- Values by argument name, from the body of the request: JSON object, or form.
-local function body_arguments(req)
-  if req.length == 0 then
-    return {}, false
-  end
-  if content_type(req) == "application/x-www-form-urlencoded" then
-    local text = req:body()
-    -- No form begins like that, but many a client calls its JSON a form: curl -d does.
-    if not text:find("^%s*{") then
-      return url.parse_query(text), true
-    end
-    local value = json.decode(text, FIRST)
-    if type(value) ~= "table" then
-      errors.raise(400, "Invalid JSON")
-    end
-    return value, false
-  end
-  local value = json_body(req, true)
-  if type(value) ~= "table" or json.is_list(value) then
-    errors.raise(400, "Invalid JSON")
-  end
-  return value, false
-end
-
-local function find_ignoring_case(values, name)
-  local value = values[name]
-  if value ~= nil then
-    return value
-  end
-  local lower = name:lower()
-  for k, v in pairs(values) do
-    if type(k) == "string" and k:lower() == lower then
-      return v
-    end
-  end
-end
-
--- Body, then query, then path: the later one wins.
-local function argument(arg, body, is_form, query, params, classes)
-  local value = params and params[arg.name]
-  if value ~= nil then
-    return wire.from_text(arg.type, value, classes, arg.name)
-  end
-  value = query and find_ignoring_case(query, arg.name)
-  if value ~= nil then
-    return wire.from_text(arg.type, value, classes, arg.name)
-  end
-  value = body and find_ignoring_case(body, arg.name)
-  if value == nil or value == json.null then
-    return wire.zero(arg.type)
-  elseif is_form then
-    return wire.from_text(arg.type, value, classes, arg.name)
-  end
-  return wire.decode(arg.type, value, classes, arg.name)
-end
-
-local function whole_body(svc, arg, ep, req)
-  local value = json_body(req, svc.optional_body[ep.name])
-  if value == nil then
-    errors.raise(400, "Invalid JSON")
-  end
-  local ok, result = pcall(wire.decode, arg.type, value, svc.classes, arg.name)
-  if not ok then
-    errors.raise(400, svc.platform and "Invalid JSON" or result.message or tostring(result))
-  end
-  return result
-end
-
--- `method` is that of the request.
-local function arguments(svc, ep, method, params)
-  local query = request.query()
-  local body, is_form, req
-  if ep.magic_body or (ep.reads_body and request.has_body()) then
-    req = request.current()
-    if not ep.magic_body and HAS_BODY[method] then
-      body, is_form = body_arguments(req)
-    end
-  end
-  local values = {}
-  for i, arg in ipairs(ep.inputs) do
-    if arg.name == "httpRequestBody" then
-      values[i] = whole_body(svc, arg, ep, req)
-    else
-      values[i] = argument(arg, body, is_form, query, params, svc.classes)
-    end
-  end
-  return values
-end
-
--- ---- results to response ----
-
-local function send_results(svc, ep, results)
-  local status, body, plain = 200, nil, nil
-  for i, out in ipairs(ep.outputs) do
-    local value = results[i]
-    if out.name == "httpStatusCode" then
-      status = value or 200
-    elseif out.name == "httpResponseBody" then
-      plain = true
-      body = wire.encode(out.type, value, svc.classes)
-    else
-      body = body or {}
-      body[out.name] = wire.encode(out.type, value, svc.classes)
-    end
-  end
-  if body == nil and (status == 204 or status == 304) then
-    request.answer(status)
-  elseif body == nil or (plain and body == json.null) then
-    request.json({}, status)
-  else
-    request.json(body, status)
-  end
-end
-
--- ---- endpoints ----
-
--- No fault that needs a traceback: the log has told at load.
-local function no_code(ep)
-  local _, res = request.current()
-  res:json({ error = ("%s is declared but has no code"):format(ep.name) }, 501)
-end
-
-local function run_function(svc, ep, method, params)
-  local handler = svc.handlers[ep.name]
-  if not handler then
-    return no_code(ep)
-  end
-  local ctx = setmetatable({}, HttpContext)
-  local n = #ep.inputs
-  if ep.single then -- one plain result: the common case
-    local value
-    if n == 0 then
-      value = handler(ctx)
-    else
-      value = handler(ctx, table.unpack(arguments(svc, ep, method, params), 1, n))
-    end
-    if value == nil then
-      value = json.null
-    end
-    request.json { [ep.single] = value }
-    return
-  end
-  local results
-  if n == 0 then
-    results = table.pack(handler(ctx))
-  else
-    results = table.pack(handler(ctx, table.unpack(arguments(svc, ep, method, params), 1, n)))
-  end
-  send_results(svc, ep, results)
-end
-
--- What a web handler returned, when it did not answer by itself: a table as JSON, (status, body), or a string.
-local function answer_web(res, first, second)
-  if res:begun() then
-    return
-  end
-  local status, body = nil, first
-  if type(first) == "number" then
-    status, body = first, second
-    if math.type(status) ~= "integer" or status < 200 or status > 599 then
-      error(("a handler answers with a status from 200 to 599, not %s"):format(status), 0)
-    end
-  end
-  if type(body) == "table" then
-    res:json(body, status)
-  elseif body ~= nil then
-    res:answer(status, tostring(body))
-  elseif status then
-    res:answer(status)
-  else
-    res:answer()
-  end
-end
-
-local Request = {} -- what lua/service adds to the host's request object
-
---- Decodes the whole body as JSON; raises 400 when it is none.
-function Request.json(req)
-  local value = json_body(req, false)
-  if value == nil then
-    errors.raise(400, "Invalid JSON")
-  end
-  return value
-end
-
---- The fields of a form body.
-function Request.form(req)
-  return url.parse_query(req:body())
-end
-
-local function run_web(svc, ep, _, params)
-  local handler = svc.handlers[ep.name]
-  if not handler then
-    return no_code(ep)
-  end
-  local req, res = request.current()
-  if params then
-    request.set_args(req, params)
-  end
-  answer_web(res, handler(setmetatable({}, HttpContext), req, res))
-end
+local CONTROL = 888 -- the port of lua/service/control.lua
 
 -- ---- routes ----
 
--- "/a/{x}/{rest+}" -> its segments, and whether there are arguments among them
-local function compile_path(path)
-  local segments, count = {}, 0
-  for segment in (path:sub(2) .. "/"):gmatch("([^/]*)/") do
-    local name, greedy = gen_url.argument(segment, count + 1)
-    if name then
-      count = count + 1
-      table.insert(segments, { name = name, greedy = greedy })
+local function run_openapi(svc)
+  return function(x)
+    local req, res = x:pair()
+    local base = not x.port and ("http://%s/"):format(req.host) or nil
+    local text = require("openapi").text(svc.plumbing, { port = x.port or 443, base = base, version = svc.version() })
+    if text then
+      res:answer(200, text, "application/json; charset=utf-8")
     else
-      table.insert(segments, { literal = segment })
+      res:answer(404)
     end
   end
-  return segments, count > 0
 end
 
--- Literal before argument before greedy, segment by segment.
-local function more_specific(a, b)
-  for i = 1, math.max(#a.segments, #b.segments) do
-    local x, y = a.segments[i], b.segments[i]
-    if not x or not y then
-      return y == nil
-    end
-    local rank_x = x.literal and 0 or x.greedy and 2 or 1
-    local rank_y = y.literal and 0 or y.greedy and 2 or 1
-    if rank_x ~= rank_y then
-      return rank_x < rank_y
-    end
+local function endpoints_of(svc)
+  local list, plumbing = {}, svc.plumbing
+  local function add(item, run)
+    table.insert(list, { host = item.host, port = item.port, path = item.path, method = item.method, run = run })
   end
-  return a.order < b.order
-end
-
-local function match_segments(route, parts, path)
-  local params = {}
-  for i, segment in ipairs(route.segments) do
-    local part = parts[i]
-    if not part then
-      return nil
-    end
-    if segment.literal then
-      if segment.literal ~= part.text then
-        return nil
+  for _, item in ipairs(plumbing.functions) do
+    add(item, endpoint.fn(svc, item, plumbing.classes))
+  end
+  for _, item in ipairs(plumbing.webs) do
+    add(item, endpoint.web(svc, item))
+  end
+  for _, sink in ipairs(plumbing.sinks) do
+    if sink.at then
+      local item = { name = sink.name, inputs = sink.inputs, outputs = sink.outputs }
+      for key, value in pairs(sink.at) do
+        item[key] = value
       end
-    elseif segment.greedy then
-      params[segment.name] = url.decode(path:sub(part.at))
-      return params
-    elseif part.text == "" then
-      return nil
-    else
-      params[segment.name] = url.decode(part.text)
-      if not params[segment.name] then
-        return nil
-      end
+      add(item, endpoint.fn(svc, item, plumbing.classes))
     end
   end
-  return #parts == #route.segments and params or nil
+  add({ port = 0, path = "/openapi.json", method = "GET" }, run_openapi(svc))
+  return list
 end
 
-local function split(path)
-  local parts = {}
-  for at, text in path:gmatch("()([^/]*)/?") do
-    if at <= #path or path:sub(-1) == "/" then
-      table.insert(parts, { at = at, text = text })
-    end
-  end
-  return parts
-end
+-- ---- requests from outside ----
 
-local function build_routes(svc)
-  local exact, patterns = {}, {}
-  local base = "/" .. svc.host
-  local function add(ep, run)
-    local path = gen_url.encode_path(ep.url.path) -- requests come with theirs escaped
-    local segments, has_arguments = compile_path(path)
-    local route = { ep = ep, run = run, method = ep.method, segments = segments, order = #patterns }
-    if has_arguments then
-      table.insert(patterns, route)
-    else
-      local full = base .. path
-      exact[full] = exact[full] or {}
-      exact[full][ep.method] = route
-      if path == "/" then
-        exact[base] = exact[base] or exact[full]
-      end
-    end
-  end
-  for _, ep in ipairs(svc.declaration.functions) do
-    add(ep, run_function)
-  end
-  for _, ep in ipairs(svc.declaration.webs) do
-    add(ep, run_web)
-  end
-  table.sort(patterns, more_specific)
-  return exact, patterns, #base + 2
-end
-
--- Nothing answers here, or not with this method: then `allowed` has those that would.
-local function no_route(method, path, allowed, svc)
-  local _, res = request.current()
-  if svc.platform then
-    res:nowhere()
-    return
-  elseif next(allowed) == nil then
-    res:json({ error = ("%s has nothing at %s"):format(svc.host, path) }, 404)
-    return
-  end
+local function names_of(allowed)
   local names = {}
   for name in pairs(allowed) do
     table.insert(names, name)
@@ -407,227 +77,249 @@ local function no_route(method, path, allowed, svc)
     table.insert(names, "HEAD")
   end
   table.sort(names)
-  res:header("Allow", table.concat(names, ", "))
-  res:json({ error = ("%s is not allowed for %s"):format(method, path) }, 405)
+  return table.concat(names, ", ")
 end
 
--- The route with path arguments that fits; those of other methods go into `allowed`.
-local function by_pattern(patterns, method, rest, allowed)
-  local parts = split(rest)
-  for _, candidate in ipairs(patterns) do
-    local params = match_segments(candidate, parts, rest)
-    if params and (candidate.method == method or candidate.method == "ANY") then
-      return candidate, params
-    elseif params then
-      allowed[candidate.method] = allowed[candidate.method] or { candidate, params }
-    end
+-- Nothing answers here, or not with this method: then `allowed` has those that would.
+local function no_route(svc, x, method, path, allowed)
+  local _, res = x:pair()
+  if svc.platform then
+    res:nowhere()
+  elseif next(allowed) == nil then
+    res:json({ error = ("%s has nothing at %s"):format(svc.host, path) }, 404)
+  else
+    res:header("Allow", names_of(allowed))
+    res:json({ error = ("%s is not allowed for %s"):format(method, path) }, 405)
   end
 end
 
+-- Another service that listens at this host may have what this one has not.
+local function pass_on(svc, host, port, method, path)
+  local others = bus.listeners("//" .. host)
+  if #others < 2 then
+    return false
+  end
+  local req, res = request.current()
+  local wire = {
+    method = method, host = host, port = port, path = path, query = req.query_string, headers = req.headers, body = req:body(),
+  }
+  for _, other in ipairs(others) do
+    local got = other ~= svc.host and bus.call(context.of_request(), other, ":request", wire)
+    if got then
+      for name, value in pairs(got.headers) do
+        for _, one in ipairs(type(value) == "table" and value or { value }) do
+          res:header(name, one)
+        end
+      end
+      res:answer(got.status, got.body)
+      return true
+    end
+  end
+  return false
+end
+
+-- `host` and `port` come with requests that named another host than the service's own, or a port; `path` is then what is
+-- behind them.
 local function make_dispatch(svc)
-  local exact, patterns, below = build_routes(svc)
-  return function(method, path)
-    local methods = exact[path]
-    local route, params = methods and (methods[method] or methods.ANY), nil
-    if route then
-      return route.run(svc, route.ep, method)
+  local table_of, http, prefix = svc.routes, endpoint.http, #svc.host + 2
+  return function(method, path, host, port)
+    if not host then
+      local route = table_of:usual(method, path)
+      if route then
+        return route.run(http, nil, method)
+      end
+      host, port, path = svc.host, 443, path:sub(prefix)
     end
-    local allowed = {}
-    for name, other in pairs(methods or allowed) do
-      allowed[name] = { other }
+    local route, params = table_of:find(method, host, port, path)
+    if route and not (svc.platform and method == "HEAD" and route.method == "GET") then
+      return route.run(http, params, method)
+    elseif host == svc.host or not pass_on(svc, host, port, method, path) then
+      return no_route(svc, http, method, "/" .. host .. path, route and {} or params)
     end
-    if #patterns > 0 then
-      route, params = by_pattern(patterns, method, path:sub(below), allowed)
-    end
-    if not route and method == "HEAD" and allowed.GET and not svc.platform then
-      route, params = table.unpack(allowed.GET)
-    end
-    if route then
-      return route.run(svc, route.ep, method, params)
-    end
-    return no_route(method, path, allowed, svc)
   end
 end
 
--- ---- bus and life ----
+-- ---- the bus ----
 
--- `from` = { host, platform }: who calls, vouched for by the host.
+local function answer_message(svc, ctx, wire)
+  local req = message.request {
+    method = wire.method, path = wire.path ~= "" and wire.path or "/", query = wire.query, headers = wire.headers,
+    body = wire.body, host = wire.host, id = ctx.id, account = ctx.account, token = ctx.token,
+  }
+  local res = message.response(req)
+  if wire.port == CONTROL then
+    if not control.answer(svc, ctx, req, res) then
+      return nil, 404, ("%s has no %s on port %d"):format(svc.host, wire.path, CONTROL)
+    end
+    return res:result()
+  end
+  -- As <id>.<host>, or for all, it is asked for what it has at its own host.
+  local host = svc.routes.places[wire.host] and wire.host or svc.host
+  local route, params = svc.routes:find(req.method, host, wire.port, wire.path)
+  if not route then
+    local allowed = next(params) ~= nil and names_of(params)
+    return nil, allowed and 405 or 404, allowed and ("%s is not allowed for %s, only %s"):format(req.method, wire.path, allowed)
+      or ("%s has nothing at %s"):format(svc.host, wire.path)
+  end
+  local x = endpoint.message(ctx, req, res)
+  x.port = wire.port
+  route.run(x, params, req.method)
+  return res:result()
+end
+
 local function make_call(svc)
-  return function(from, name, ...)
-    local exported = svc.exported[name]
-    if exported then
-      return exported(from, ...)
+  local functions, events = {}, {}
+  for _, item in ipairs(svc.plumbing.functions) do
+    functions[item.name] = endpoint.call(svc, item, svc.plumbing.classes)
+  end
+  for _, sink in ipairs(svc.plumbing.sinks) do
+    if sink.at then
+      events[client.topic(sink.at.host, sink.event)] = endpoint.call(svc, sink, svc.plumbing.classes)
     end
-    local handler = svc.handlers[name]
-    if not handler then
-      errors.raise(404, ("%s has no function %s"):format(svc.host, tostring(name)))
+  end
+
+  local function special(ctx, name, ...)
+    if name == ":request" then
+      return answer_message(svc, ctx, ...)
+    elseif name == ":event" then
+      local sink = events[(...)] or errors.raise(404, ("%s has no sink for %s"):format(svc.host, tostring((...))))
+      return sink(ctx, select(2, ...))
     end
-    return handler({ from = from }, ...)
+    local control_name = name:match("^:control%.(.*)$")
+    if control_name then
+      return control.call(svc, ctx, control_name, ...)
+    end
+    return errors.raise(404, ("%s has no function %s"):format(svc.host, name))
+  end
+
+  return function(from, platform, known, frame, name, ...)
+    local ctx = context.of_call(from, platform, known, frame)
+    local fn = functions[name]
+    if fn then
+      return fn(ctx, ...)
+    end
+    return special(ctx, name, ...)
   end
 end
 
-local function run_ticker(svc, ticker)
-  local handler = svc.handlers[ticker.name]
-  local due = time.monotonic() + ticker.seconds
-  while true do
-    local now = time.monotonic()
-    if now < due then
-      time.sleep(due - now)
-    end
-    -- Each beat is a task of its own, with its own budget; it ends when the ticker is cancelled.
-    local beat <close> = errors.check(task.spawn(handler, {}))
-    local ok, message = pcall(beat.join, beat)
-    if not ok then
-      log.error("ticker failed", { ticker = ticker.name, error = tostring(message) })
-    end
-    now = time.monotonic()
-    while due <= now do -- missed beats are skipped
-      due = due + ticker.seconds
+-- What it listens to besides its own host: other hosts, and events.
+local function topics_of(svc)
+  local topics, seen = {}, {}
+  local function add(topic)
+    if not seen[topic] then
+      seen[topic] = true
+      table.insert(topics, topic)
     end
   end
-end
-
-local function make_start(svc)
-  return function()
-    if svc.hooks.on_start then
-      svc.hooks.on_start({})
-    end
-    for _, ticker in ipairs(svc.declaration.tickers) do
-      if svc.handlers[ticker.name] then
-        task.background(run_ticker, svc, ticker)
+  for _, section in ipairs { "functions", "webs" } do
+    for _, item in ipairs(svc.plumbing[section]) do
+      if item.host and item.host ~= svc.host then
+        add("//" .. item.host)
       end
     end
   end
-end
-
-local HOOKS = { on_start = true }
-local KNOBS = { optional_body = true, exported = true }
-
-local PLAIN = { string = true, int = true, float64 = true, bool = true } -- on the wire as they are
-
-local function declared_names(decl)
-  local names = {}
-  for _, section in ipairs { "functions", "webs", "tickers" } do
-    for _, h in ipairs(decl[section]) do
-      names[h.name] = true
+  for _, sink in ipairs(svc.plumbing.sinks) do
+    if sink.at then
+      add(client.topic(sink.at.host, sink.event))
+      add("events " .. sink.at.host)
     end
   end
-  for _, ep in ipairs(decl.functions) do
-    for _, arg in ipairs(ep.inputs) do
-      ep.magic_body = ep.magic_body or arg.name == "httpRequestBody"
-      -- What the path gives is not looked for in a body.
-      ep.reads_body = ep.reads_body or not ep.path:find("{" .. arg.name .. "%+?}")
+  table.sort(topics)
+  return topics
+end
+
+-- ---- life ----
+
+local function make_start(svc)
+  return function()
+    local ctx = context.new {}
+    control.fetch_configs(svc, ctx)
+    if svc.hooks.on_start then
+      svc.hooks.on_start(ctx)
     end
-    local out = #ep.outputs == 1 and ep.outputs[1]
-    if out and PLAIN[out.type] and not out.name:find("^http") then
-      ep.single = out.name
+    tickers.start(svc.plumbing.tickers, svc.handlers)
+  end
+end
+
+-- nil when there is nothing to do.
+local function make_stop(svc)
+  return svc.hooks.on_stop and function()
+    svc.hooks.on_stop(context.new {})
+  end
+end
+
+-- ---- loading ----
+
+local HOOKS = { on_start = true, on_stop = true }
+local HANDLERS = { ["function"] = true, sink = true, web = true, ticker = true }
+
+-- The names that want code.
+local function handler_names(plumbing)
+  local names = {}
+  for name, kind in pairs(plumbing.kinds) do
+    names[name] = HANDLERS[kind]
+  end
+  for _, item in ipairs(plumbing.configs) do
+    if item.callback then
+      names["OnChanged" .. item.name] = true
     end
   end
   return names
 end
 
-local CONVERT = {
-  string = function(text)
-    return text
+local INNER = {} -- key of what the runtime keeps of a service
+
+-- The version that the generator counts; 0 = it was not generated.
+local function version_of()
+  local ok, made = pcall(require, "gen.version")
+  return ok and type(made) == "table" and made.version or 0
+end
+
+local LAZY = {
+  id = function()
+    local _, id = bus.self()
+    return id
   end,
-  int = function(text)
-    return scalar.int(text) or 0
-  end,
-  float64 = function(text)
-    return scalar.float(text) or 0.0
-  end,
-  bool = function(text)
-    return scalar.bool(text) or false
-  end,
-  ["time.Duration"] = function(text)
-    return duration.seconds(duration.parse(text) or 0)
+  version = version_of,
+  cache = function()
+    return cache.bind()
   end,
 }
 
-local function config_values(decl)
-  local values = {}
-  for _, config in ipairs(decl.configs) do
-    values[config.name] = CONVERT[config.outputs[1].type](config.default)
-  end
-  return values
+-- A config was assigned: its callback runs beside whoever did that, with a context of its own.
+local function watch_configs(inner)
+  config.on_change(inner.config, function(changed)
+    control.notify(inner, context.new {}, changed)
+  end)
 end
-
--- ---- loading ----
-
--- What the declaration may say and the host cannot do yet.
-local function unserved(decl, file)
-  local problems = {}
-  for _, section in ipairs { "functions", "webs" } do
-    for _, ep in ipairs(decl[section]) do
-      local why
-      if ep.url.host then
-        why = ("another host in path '%s' is not served yet: use a path below this service"):format(ep.path)
-      elseif ep.url.port ~= 443 and ep.url.port ~= 0 then
-        why = ("port %d in path '%s' is not served yet: use the default port"):format(ep.url.port, ep.path)
-      end
-      if why then
-        table.insert(problems, { file = file, line = ep.line, column = ep.column, text = why })
-      end
-    end
-  end
-  return problems
-end
-
--- The declaration and its warnings, a line each; or an error with all that is wrong.
-local function load_declaration(folder)
-  local file = "services/" .. folder .. "/service.yaml"
-  local source = files.read("service.yaml") or error(file .. " is missing", 0)
-  local decl, problems = model.parse(source, file, { folder = folder })
-  local missing = decl and unserved(decl, file) or problems
-  if #missing > 0 then
-    error(model.render(missing), 0)
-  end
-  for _, section in ipairs { "events", "sinks", "metrics" } do
-    if #decl[section] > 0 then
-      local first = decl[section][1]
-      table.insert(problems, {
-        file = file, line = first.line, column = first.column, text = ("section '%s' does nothing yet"):format(section),
-      })
-    end
-  end
-  local warnings = {}
-  for i, problem in ipairs(problems) do
-    warnings[i] = model.render { problem }
-  end
-  return decl, warnings
-end
-
-local INNER = {} -- key of what the runtime keeps of a service
 
 local function bind(folder)
-  local decl, warnings = load_declaration(folder)
+  local plumbing, warnings = declared.load(folder)
   local inner = {
     warnings = warnings,
     folder = folder,
-    host = decl.host,
-    declaration = decl,
-    names = declared_names(decl),
+    host = plumbing.host,
+    plumbing = plumbing,
+    names = handler_names(plumbing),
     handlers = {},
     hooks = {},
-    exported = {},
     optional_body = {},
-    classes = wire.classes(files.read("types.lua") or ""),
+    config = config.bind(plumbing),
+    version = version_of,
     undeclared = {},
   }
+  watch_configs(inner)
   local svc = {
     [INNER] = inner,
-    host = decl.host,
-    config = config_values(decl),
-    resources = setmetatable({}, {
-      __index = function(_, name)
-        return files.read("resources/" .. tostring(name))
-      end,
-    }),
+    host = plumbing.host,
+    config = inner.config,
+    metrics = metrics.bind(plumbing),
+    resources = resources.bind(plumbing.host),
   }
   return setmetatable(svc, {
     __newindex = function(_, name, value)
-      if KNOBS[name] then
-        inner[name] = value
+      if name == "optional_body" then
+        inner.optional_body = value
       elseif HOOKS[name] then
         inner.hooks[name] = value
       elseif inner.names[name] then
@@ -636,8 +328,13 @@ local function bind(folder)
         table.insert(inner.undeclared, tostring(name))
       end
     end,
-    __index = function(_, name)
-      return inner.handlers[name] or inner.hooks[name]
+    __index = function(self, name)
+      local value = inner.handlers[name] or inner.hooks[name]
+      if value == nil and LAZY[name] then
+        value = LAZY[name]()
+        rawset(self, name, value)
+      end
+      return value
     end,
   })
 end
@@ -661,26 +358,34 @@ local function oddities(inner)
   return list
 end
 
+--- The runtime's record of a service. For the runner of specs.
+---@param svc table what require "service" (...) returned
+---@return table? { host, plumbing, handlers, routes, … }
+function M.inner(svc)
+  return type(svc) == "table" and rawget(svc, INNER) or nil
+end
+
 --- What the host calls after the service's file ran.
 ---@param svc table what require "service" (...) returned
 ---@param platform boolean
 function M.entry(svc, platform)
-  local inner = type(svc) == "table" and rawget(svc, INNER)
+  local inner = M.inner(svc)
   if not inner then
     error("service.lua must end with `return svc`, what require \"service\" (...) gave it", 0)
   end
   inner.platform = platform
+  inner.routes = routes.new(inner.host, endpoints_of(inner))
   return {
     warnings = oddities(inner),
+    topics = topics_of(inner),
     host = inner.host,
     api = platform,
     dispatch = make_dispatch(inner),
     call = make_call(inner),
     start = make_start(inner),
+    stop = make_stop(inner),
   }
 end
-
-request.extend(Request)
 
 return setmetatable(M, {
   __call = function(_, folder)

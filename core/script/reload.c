@@ -127,26 +127,37 @@ static void step_drop(struct change_step *step) {
     l->next = NULL;
 }
 
-/* What was in force goes; what was built, or nothing, takes its place. */
-static void step_commit(struct change_step *step) {
+static void answer_step(void *arg);
+
+/* What was in force goes; what was built, or nothing, takes its place. True: the answer comes when
+ * on_stop of the old one has ended, so that on_start of the new one comes after it. */
+static bool step_commit(struct change_step *step) {
     struct local *l = &step->change->service->locals[step->worker->index];
     if (l->closed) {
         step_drop(step);
-        return;
+        return false;
     }
     struct resident *old = l->resident;
     struct generation *old_gen = l->gen, *gen = step->change->gen;
     l->gen = gen ? generation_take(gen) : NULL;
     l->resident = l->next;
     l->next = NULL;
+    bool later = old && resident_stop(old, answer_step, step);
     if (old) {
         list_push(&l->retiring, &old->link);
         resident_retire(old, conf.reload_grace / 1000000);
     }
     generation_give(old_gen);
+    return later;
 }
 
 static void change_answered(struct message *m);
+
+static void answer_step(void *arg) {
+    struct change_step *step = arg;
+    step->msg.deliver = change_answered;
+    worker_post(service_control, &step->msg);
+}
 
 static void deliver_step(struct message *m) {
     struct change_step *step = LIST_ENTRY(m, struct change_step, msg);
@@ -159,11 +170,10 @@ static void deliver_step(struct message *m) {
         break;
     case STEP_COMMIT:
     case STEP_RETIRE:
-        step_commit(step);
+        if (step_commit(step)) return;
         break;
     }
-    step->msg.deliver = change_answered;
-    worker_post(service_control, &step->msg);
+    answer_step(step);
 }
 
 /* ---- one change ------------------------------------------------------------------------------ */
@@ -238,10 +248,25 @@ static int trial(struct reload *r, struct generation *g, char host[256], struct 
     return 0;
 }
 
+/* A host that belongs to another service cannot be listened at. */
+static int check_topics(const struct generation *g, const char *host, struct err *e) {
+    struct str rest = g->topics, topic;
+    while (rest.n) {
+        str_cut(rest, '\n', &topic, &rest);
+        if (!str_starts(topic, STR("//"))) continue;
+        struct service *other = service_by_host(str_from(topic, 2));
+        if (other && !other->removed && strcmp(other->host, host) != 0)
+            return err_set(e, -EEXIST, "services/%s listens at host %s, which services/%s has",
+                           g->folder.p, other->host, other->folder);
+    }
+    return 0;
+}
+
 static int check_host(struct change *c) {
     char host[256];
     c->err.full = &c->reload->why;
     int rc = trial(c->reload, c->gen, host, &c->err);
+    if (rc == 0) rc = check_topics(c->gen, host, &c->err);
     if (rc < 0 || strcmp(host, c->service->host) == 0) return rc;
     return err_set(
         &c->err, -EINVAL,
@@ -315,7 +340,7 @@ static void add_service(struct reload *r, struct generation *g) {
     struct err e = {.full = &r->why};
     char host[256];
     struct service *s = NULL, *other = NULL;
-    if (trial(r, g, host, &e) == 0) {
+    if (trial(r, g, host, &e) == 0 && check_topics(g, host, &e) == 0) {
         other = service_by_host(str_of(host));
         if (!other)
             s = service_new(g, host, &e);
@@ -355,8 +380,8 @@ static int found(struct reload *r, struct str folder, bool embedded) {
     struct service *s = service_by_folder(folder);
     /* The embedded one serves when the user's tree has no folder of that name. */
     if (!wanted(r, name, s ? s->host : NULL) || (embedded && has_folder(name))) return 0;
-    struct generation *g =
-        embedded ? generation_embedded(service_root, folder, &e) : generation_read(service_root, folder, &e);
+    struct generation *g = embedded ? generation_embedded(service_root, folder, &e)
+                                    : generation_read(service_root, folder, &e);
     if (g)
         compare(r, g);
     else

@@ -14,6 +14,7 @@
 #include "core/script/vm.h"
 
 #define RETIRE_POLL_MS 20
+#define STOP_MS        4000 /* that on_stop may take */
 
 static struct str read_file(void *arg, struct str path) {
     return generation_file(arg, path);
@@ -84,7 +85,8 @@ static int load(lua_State *L) {
     if (!lua_istable(L, -1)) return luaL_error(L, "service.lua must end with `return svc`");
     r->dispatch = entry_ref(L, "dispatch");
     r->start = entry_ref(L, "start");
-    r->stop = entry_ref(L, "stop");
+    lua_getfield(L, -1, "stop");
+    r->stop = ref_take(L); /* LUA_REFNIL: there is nothing to do */
     r->call = entry_ref(L, "call");
     lua_getfield(L, -1, "host");
     snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
@@ -137,6 +139,42 @@ struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *
         return NULL;
     }
     return task_new(r->vm, push, arg, e);
+}
+
+static int push_stop(lua_State *co, void *arg) {
+    struct resident *r = arg;
+    ref_push(co, r->vm, r->stop);
+    return 0;
+}
+
+static void stopped(struct task *t, enum task_end end, int nresults) {
+    struct resident *r = resident_of(t->vm);
+    struct buf trace;
+    (void)nresults;
+    buf_init(&trace);
+    if (end != TASK_RETURNED) {
+        task_error(t, &trace, NULL);
+        log_error("on_stop failed", LOGZ("service", r->host), LOGS("error", buf_view(&trace)));
+    }
+    buf_free(&trace);
+    r->stopped(t->data);
+}
+
+bool resident_stop(struct resident *r, void (*ended)(void *arg), void *arg) {
+    struct err e = {0};
+    if (!r->started || r->stop == LUA_REFNIL) return false;
+    r->started = false;
+    struct task *t = resident_task(r, push_stop, r, &e);
+    if (!t) {
+        log_error("on_stop not called", LOGZ("service", r->host), LOGZ("error", e.text));
+        return false;
+    }
+    r->stopped = ended;
+    t->data = arg;
+    t->ended = stopped;
+    task_deadline(t, STOP_MS);
+    task_start(t);
+    return true;
 }
 
 void resident_free(struct resident *r) {

@@ -18,12 +18,13 @@ struct resident {
     struct vm *vm;
     int dispatch;        /* fn(method, path, host, port): answers an HTTP request */
     int start;           /* fn(): fetches configs, runs on_start and starts the tickers */
-    int stop;            /* fn(): runs on_stop */
+    int stop;            /* fn(): runs on_stop; LUA_REFNIL when there is none */
     int call;            /* fn(host, platform, known, frame, name, ...): a call over the bus */
     char host[256];      /* declared hostname */
     struct buf warnings; /* of a trial: what is odd and does not stop it, a line each */
     bool api;            /* answers carry CORS fields */
     bool started;        /* start ran: tickers live here */
+    void (*stopped)(void *arg); /* on_stop ended */
     bool retiring;
     uint64_t give_up;                 /* loop ms when what is left of its tasks is cancelled */
     struct timer timer;               /* while retiring */
@@ -38,6 +39,9 @@ struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *
 static inline struct resident *resident_of(struct vm *vm) {
     return vm->owner;
 }
+/* Runs on_stop when on_start ran and there is one, with a limit of its own. False: there is nothing
+ * to wait for, ended() will not come. */
+bool resident_stop(struct resident *r, void (*ended)(void *arg), void *arg);
 /* Background tasks end now, others may finish within `grace_ms`; then the state is freed. Never at
  * once: safe from inside its own tasks. */
 void resident_retire(struct resident *r, uint64_t grace_ms);

@@ -386,14 +386,57 @@ void service_stop_all(void) {
     sweep_all(false);
 }
 
-void service_close_all(void (*done)(void *arg), void *arg) {
+/* Asks one worker to run on_stop of the services that are at home there. */
+struct stop {
+    struct message msg;
+    struct worker *worker;
+    int running; /* on_stop of so many services, and who asked */
+};
+
+static void deliver_all_stopped(struct message *m) {
+    mem_free(LIST_ENTRY(m, struct stop, msg));
+    if (--closing.waiting) return;
     closing.waiting = worker_count;
+    sweep_all(true);
+}
+
+static void one_stopped(void *arg) {
+    struct stop *s = arg;
+    if (--s->running) return;
+    s->msg.deliver = deliver_all_stopped;
+    worker_post(service_control, &s->msg);
+}
+
+static void deliver_stop(struct message *m) {
+    struct stop *s = LIST_ENTRY(m, struct stop, msg);
+    s->running = 1;
+    LIST_EACH(&service_list, it) {
+        struct local *l = &LIST_ENTRY(it, struct service, link)->locals[s->worker->index];
+        s->running++; /* it may be over before resident_stop returns */
+        if (!l->resident || !resident_stop(l->resident, one_stopped, s)) s->running--;
+    }
+    one_stopped(s);
+}
+
+void service_close_all(void (*done)(void *arg), void *arg) {
+    closing.waiting = 1; /* this function */
     closing.done = done;
     closing.arg = arg;
-    if (sweeps)
-        sweep_all(true);
-    else
+    if (!sweeps) {
         done(arg);
+        return;
+    }
+    for (int i = 0; i < worker_count; i++) {
+        struct stop *s = mem_zalloc(sizeof *s);
+        if (!s) continue;
+        s->worker = workers[i];
+        s->msg.deliver = deliver_stop;
+        closing.waiting++;
+        worker_post(workers[i], &s->msg);
+    }
+    if (--closing.waiting) return;
+    closing.waiting = worker_count;
+    sweep_all(true);
 }
 
 void service_free_all(void) {

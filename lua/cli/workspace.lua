@@ -6,6 +6,7 @@ local errors = require "errors"
 local folder = require "folder"
 local generate = require "gen.generate"
 local json = require "json"
+local model = require "gen.model"
 local time = require "time"
 
 local M = {}
@@ -100,17 +101,23 @@ end
 
 -- ---- reading ----
 
--- The services below a root, chosen or not: their files of concern, by name.
+local function read_file(path)
+  local handle <close> = io.open(path, "rb")
+  return handle and handle:read("a")
+end
+
+-- The services below a root, chosen or not: their files of concern, by name, and who has which host.
 local function neighbours(root)
-  local known = {}
+  local known, hosts = {}, {}
   for _, name in ipairs(folder.services(root) or {}) do
-    local handle = io.open(("%s/%s/types.lua"):format(root, name), "rb")
-    known[name] = handle and handle:read("a") or ""
-    if handle then
-      handle:close()
+    local place = root .. "/" .. name
+    known[name] = read_file(place .. "/types.lua") or ""
+    local host = model.host(read_file(place .. "/service.yaml") or "")
+    if host and not hosts[host] then
+      hosts[host] = place
     end
   end
-  return known
+  return known, hosts
 end
 
 local Platform = {} -- a table of services knows those inside the binary, too
@@ -154,9 +161,12 @@ end
 ---@return WorkspaceResult[]?
 ---@return Problem[]?
 function M.generate(services, force)
-  local roots, problems, results = {}, {}, {}
+  local roots, hosts, problems, results = {}, {}, {}, {}
   for _, service in ipairs(services) do
-    roots[service.root] = roots[service.root] or setmetatable(neighbours(service.root), Platform)
+    if not roots[service.root] then
+      local known, by_host = neighbours(service.root)
+      roots[service.root], hosts[service.root] = setmetatable(known, Platform), by_host
+    end
     service.files = errors.check(folder.read(service.root, service.name))
   end
   local now = time.now_rfc3339()
@@ -167,6 +177,7 @@ function M.generate(services, force)
     end
     local result, why = generate.service {
       folder = service.name, place = service.place, files = service.files, others = others, services = known,
+      hosts = hosts[service.root],
       force = force, time = now,
     }
     if result then
@@ -191,12 +202,7 @@ end
 
 -- Somebody who saves a file while it is being generated must not lose it.
 local function check_unchanged(path, before)
-  local handle = io.open(path, "rb")
-  local now = handle and handle:read("a")
-  if handle then
-    handle:close()
-  end
-  if now ~= before then
+  if read_file(path) ~= before then
     errors.raise(409, path .. " was changed meanwhile; nothing was written")
   end
 end

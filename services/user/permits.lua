@@ -10,8 +10,9 @@ local M = {}
 local ROLE_USER, ROLE_ADMIN = "user-svc:user", "user-svc:admin"
 
 --- Raises unless a platform service of this host calls.
-function M.only_platform(from)
-  if not from.platform then
+---@param ctx Context
+function M.only_platform(ctx)
+  if not (ctx.from and ctx.from.platform) then
     errors.raise(401, "Unauthorized")
   end
 end

@@ -107,30 +107,26 @@ function svc.ListUsers(ctx, req)
   return accounts.list(req)
 end
 
--- For platform services on this host, over the bus. `from` says who calls; the host itself vouches for it.
-svc.exported = {
-  --- What a token may do: authorized, seconds until the answer is outdated, the account. nil = the token counts nothing.
-  Check = function(from, token, permission)
-    permits.only_platform(from)
-    local account = tokens.verify(token)
-    if not account then
-      return nil
-    end
-    return permits.holds(account, permission), account.expires, account
-  end,
-  --- Makes the account of a platform service and grants what it declares.
-  Introduce = function(from, name, list)
-    permits.only_platform(from)
-    accounts.ensure_service(from.host, name)
-    permits.grant(from.host, list)
-    return true
-  end,
-  --- A fresh token in place of an expired one, for the front door.
-  Refresh = function(from, token)
-    permits.only_platform(from)
-    return tokens.refresh(token).token
-  end,
-}
+-- ---- for services of the host ----
+
+function svc.Check(_, token, permission)
+  local account = tokens.verify(token)
+  if not account then
+    return false, false, 0.0, nil
+  end
+  return true, permits.holds(account, permission), account.expires, account
+end
+
+function svc.Introduce(ctx, name, list)
+  permits.only_platform(ctx)
+  accounts.ensure_service(ctx.from.host, name)
+  permits.grant(ctx.from.host, list)
+end
+
+function svc.Refresh(ctx, token)
+  permits.only_platform(ctx)
+  return tokens.refresh(token).token
+end
 
 function svc.on_start()
   bootstrap.run()

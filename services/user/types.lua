@@ -8,6 +8,15 @@
 ---@field otpId? string
 ---@field otpCode? string
 
+---@class Caller the account behind a token
+---@field id string
+---@field slug string
+---@field app string
+---@field device string
+---@field roles string[]
+---@field expires integer when the token does, in seconds since the epoch
+---@field organization? string
+
 ---@class RegisterRequest
 ---@field appHost? string the app to log in to; left out: "unnamed"
 ---@field slug? string unique short name: lower-case letters, digits, single dashes inside

@@ -31,6 +31,30 @@ describe("a service's folder", function()
   end)
 end)
 
+describe("hosts", function()
+  local function problems_of(first, second)
+    write("services/a/service.yaml", first)
+    write("services/b/service.yaml", second)
+    local results, problems = workspace.generate(workspace.find { scratch.path "services" })
+    assert.is_nil(results)
+    return problems
+  end
+
+  it("belong to one service: a second one that declares the same is refused, with its place", function()
+    local problems = problems_of("general:\n  host: x.example\n", "general:\n  host: X.example\n")
+    assert.equal(1, #problems)
+    assert.contains("host 'x.example' is that of " .. scratch.path "services/a", problems[1].text)
+    assert.equal(2, problems[1].line)
+  end)
+
+  it("of others cannot be listened at", function()
+    local problems = problems_of("general:\n  host: x.example\n",
+      "general:\n  host: y.example\nwebs:\n  - signature: W()\n    path: //x.example/w\n")
+    assert.contains("host 'x.example' is that of", problems[1].text)
+    assert.equal(4, problems[1].line)
+  end)
+end)
+
 describe("writing", function()
   it("puts everything in its place", function()
     local results = assert(workspace.generate(shop()))
