@@ -108,8 +108,9 @@ end
 
 -- The services below a root, chosen or not: their files of concern, by name, and who has which host.
 local function neighbours(root)
-  local known, hosts = {}, {}
-  for _, name in ipairs(folder.services(root) or {}) do
+  local known, hosts, names = {}, {}, folder.services(root) or {}
+  table.sort(names)
+  for _, name in ipairs(names) do
     local place = root .. "/" .. name
     known[name] = read_file(place .. "/types.lua") or ""
     local host = model.host(read_file(place .. "/service.yaml") or "")
