@@ -25,6 +25,7 @@
 #include "core/script/refresh.h"
 #include "core/script/routes.h"
 #include "core/script/service.h"
+#include "core/script/values.h"
 #include "core/script/watchdog.h"
 #include "core/secure/pass.h"
 #include "core/secure/seal.h"
@@ -462,6 +463,7 @@ static void finish(void) {
     service_free_all();
     routes_close();
     shared_free(host.shared);
+    values_forget_all();
     if (host.store) store_close(host.store);
     home_close();
     mem_free(workers);

@@ -31,6 +31,10 @@
       "Folder of database, keys and credentials; made when missing, readable by its owner only.") \
     X(STR, services, NULL, "services", 0, 0, \
       "Folder of your services; they replace embedded ones of the same name.") \
+    X(STR, values, NULL, "config.yaml", 0, 0, \
+      "File that sets the configs of services; it need not be there, and changes to it take " \
+      "effect " \
+      "by themselves.") \
     X(INT, workers, NULL, "0", 0, 256, "Threads that serve requests; 0 = one per core.") \
     X(BOOL, dev, NULL, "false", 0, 0, "Development: errors are shown to callers in full.") \
     X(BOOL, test, "OB_TEST", "false", 0, 0, \

@@ -17,6 +17,7 @@
 #include "core/script/lib.h"
 #include "core/script/pack.h"
 #include "core/script/task.h"
+#include "core/script/values.h"
 
 #define SPEC_MEMORY ((size_t)512 << 20)
 #define SPEC_TASKS  10000
@@ -185,6 +186,7 @@ static int collect(lua_State *L) {
 static void close_data(void) {
     if (host.store) store_close(host.store);
     shared_free(host.shared);
+    values_forget_all();
     host.store = NULL;
     host.shared = NULL;
 }
