@@ -6,6 +6,7 @@
 #define GENERATION_H
 
 #include "core/base/arena.h"
+#include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/base/str.h"
 
@@ -35,6 +36,8 @@ struct generation *generation_read(const char *root, struct str folder, struct e
 struct generation *generation_embedded(struct str folder, struct err *e);
 struct str generation_file(const struct generation *g,
                            struct str path); /* p = NULL when there is none */
+/* Appends the paths that begin with `prefix`, each followed by a NUL. */
+void generation_list(const struct generation *g, struct str prefix, struct buf *out);
 struct generation *generation_take(struct generation *g);
 void generation_give(struct generation *g); /* any thread */
 

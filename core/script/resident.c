@@ -19,6 +19,10 @@ static struct str read_file(void *arg, struct str path) {
     return generation_file(arg, path);
 }
 
+static void list_files(void *arg, struct str prefix, struct buf *out) {
+    generation_list(arg, prefix, out);
+}
+
 static int entry_ref(lua_State *L, const char *name) {
     if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
         return luaL_error(
@@ -83,7 +87,7 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
     r->worker = w;
     struct vm_options o = {
         .name = g->folder.p,
-        .files = {read_file, g},
+        .files = {read_file, list_files, g},
         .memory = conf.lua_memory,
         .max_tasks = (int)conf.lua_tasks,
         .platform = g->platform,
