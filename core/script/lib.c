@@ -17,6 +17,7 @@
 /* X("module", symbol, trust): lib_<symbol>.c. Sorted, please. */
 #define LIBS(X) \
     X("bus.core", bus, LIB_ALL) \
+    X("cache.core", cache, LIB_ALL) \
     X("cli", cli, LIB_TRUSTED) \
     X("config.core", config, LIB_ALL) \
     X("files", files, LIB_ALL) \

@@ -24,6 +24,10 @@ static struct str read_other(void *arg, struct str path) {
     return generation_import(arg, path);
 }
 
+static void list_files(void *arg, struct str prefix, struct buf *out) {
+    generation_list(arg, prefix, out);
+}
+
 static int entry_ref(lua_State *L, const char *name) {
     if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
         return luaL_error(
@@ -112,7 +116,7 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
     r->worker = w;
     struct vm_options o = {
         .name = g->folder.p,
-        .files = {.read = read_file, .other = read_other, .arg = g},
+        .files = {read_file, read_other, list_files, g},
         .memory = conf.lua_memory,
         .max_tasks = (int)conf.lua_tasks,
         .platform = g->platform,
