@@ -123,6 +123,7 @@ int routes_set_instances(struct routes_update *u, const struct routes_instance *
 }
 
 static int add_service(void *arg, struct service *s, unsigned flags) {
+    if (!(flags & ROUTE_CORS)) flags |= ROUTE_ORIGIN;
     return route_table_add(arg, service_host(s), &service_handler, s, flags);
 }
 
