@@ -23,6 +23,9 @@ static void push_STR(lua_State *L, const char *v) {
 static void push_SECRET(lua_State *L, const char *v) {
     push_STR(L, v);
 }
+static void push_LIST(lua_State *L, const char *v) {
+    push_STR(L, v);
+}
 static void push_INT(lua_State *L, int64_t v) {
     lua_pushinteger(L, v);
 }

@@ -74,7 +74,7 @@ int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struc
     LIST_EACH(&service_list, it) {
         struct service *s = LIST_ENTRY(it, struct service, link);
         if (s->removed) continue;
-        unsigned flags = ROUTE_TOKEN | (s->platform ? ROUTE_CORS : 0u);
+        unsigned flags = ROUTE_TOKEN | (s->platform ? ROUTE_CORS : ROUTE_ORIGIN);
         int rc = each(arg, s, flags, s->current->topics);
         if (rc < 0) return rc;
     }
