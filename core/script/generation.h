@@ -33,6 +33,7 @@ struct generation {
     int n_files;
     struct list imports; /* struct generation_import.link: read while it was tried */
     struct str topics;   /* what it listens to besides its host, a line each; see routes.c */
+    int64_t version;               /* as the generator counts; 0 = it was not generated */
     const char *root;    /* folder of the user's services, for imports */
     bool sealed;         /* it was tried: imports and topics are complete */
     bool embedded;       /* the files come from the binary */

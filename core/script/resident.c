@@ -67,6 +67,9 @@ static void keep_topics(lua_State *L, struct resident *r) {
     buf_free(&all);
     if (lost) vm_throw_memory(L);
     r->gen->topics = text;
+    lua_getfield(L, -1, "version");
+    r->gen->version = lua_tointeger(L, -1);
+    lua_pop(L, 1);
 }
 
 /* [protected] Runs service.lua and keeps what the host needs of it. */
