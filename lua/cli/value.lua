@@ -109,10 +109,11 @@ local ACTIONS = { ls = list, list = list, set = set, rm = remove, remove = remov
 return {
   usage = "value ls | set | rm",
   summary = "list and change configs of services",
-  text = "value ls [HOST]            lists the configs of a service and where their values come from, or all that are set;\n"
-    .. "                           secrets are asterisks\n"
-    .. "value set HOST NAME VALUE  gives one a value, at once and for good; it counts above the file (setting `values`)\n"
-    .. "value rm HOST NAME         takes back what was set; the exit code is 1 when there was nothing\n\n"
+  text = "Lists and changes what the configs of services are set to.\n\n"
+    .. "  ls [HOST]            the configs of a service and where their values come from, or all that are set; secrets are\n"
+    .. "                       asterisks\n"
+    .. "  set HOST NAME VALUE  gives one a value, at once and for good; it counts above the file (setting `values`)\n"
+    .. "  rm HOST NAME         takes back what was set; the exit code is 1 when there was nothing\n\n"
     .. "HOST is a service, the end of several hosts (example.com), or all. VALUE - is read from standard input: for\n"
     .. "secrets, which a shell would remember.",
   talks = "server",
