@@ -12,6 +12,7 @@
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/routes.h"
 #include "core/script/service_list.h"
@@ -96,6 +97,7 @@ static void change_done(struct change *c) {
     double ms = (double)(uv_hrtime() - c->began) / 1e6;
     if (!c->gen) {
         report(c->reload, c->service->folder, "removed");
+        metric_forget(metric_peek(str_of(c->service->host)));
         log_info("service removed", LOGZ("service", c->service->host));
         return;
     }
