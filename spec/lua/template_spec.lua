@@ -440,3 +440,49 @@ describe("the place in the page", function()
     refused_like("<script>{% if a %}x{% else %}x ={% end %} /2</script>", "may divide or begin a regular expression")
   end)
 end)
+
+describe("whatever is written", function()
+  local PARTS = {
+    "{{ ", " }}", "{% ", " %}", "{{{", "}}}", "{#", "#}", "if a", "for x in a", "end", "else", "include 'p'", "a", ".", "|",
+    "json", "safe", "==", "(", ")", "#", "'", '"', "<", ">", "/", "<p ", "</p>", "<script>", "</script>", "<!--", "-->",
+    " href=", " onclick=", " title=", "javascript:", "?", "`", "\\", "\n", "[", "]", "é", "\0", "<style>", "</style>", "=",
+    " ", "{% if a %}", "{% end %}", "{{ a }}", "{{ a | json }}", "{{ a | attr }}",
+  }
+  local TRUSTED = { "safe", "{{{", "attr" }
+  local EVIL = [["><script>x</script>' onload="x]]
+
+  local function random_source()
+    local parts = {}
+    for i = 1, math.random(1, 12) do
+      parts[i] = PARTS[math.random(#PARTS)]
+    end
+    return table.concat(parts)
+  end
+
+  local function trusts(source)
+    for _, word in ipairs(TRUSTED) do
+      if source:find(word, 1, true) then
+        return true
+      end
+    end
+    return false
+  end
+
+  it("a mistake is told with its place, and no value opens an element", function()
+    local compiled = 0
+    for _ = 1, 20000 do
+      local source = random_source()
+      local ok, result = pcall(template.compile, source, { html = true, name = "t", partials = random_source })
+      if ok then
+        compiled = compiled + 1
+        ok, result = pcall(result.render, result, { a = EVIL })
+      end
+      if not ok then
+        assert.matches("^[^\n]-:%d+:%d+: ", result, source)
+      elseif not trusts(source) and not source:find("include", 1, true) then
+        assert.is_nil(result:find("><script>x", 1, true), source)
+      end
+    end
+    assert.is_true(compiled > 1000)
+  end)
+end)
