@@ -362,11 +362,12 @@ end
 ---@param timeout number seconds for each test
 ---@return SpecResult
 function M.run(path, folder, filter, timeout)
-  local outer, others = file, bus.enter(folder)
+  local outer, others, watched = file, bus.enter(folder), cases.begin()
   file = { path = path, folder = folder, filter = filter, timeout = timeout, problems = {}, names = {} }
   declared.look_from(path)
   local ok, result = pcall(run_file, path)
   local problems = bus.leave(others)
+  cases.begin(watched)
   file = outer
   if outer then
     declared.look_from(outer.path)
