@@ -79,20 +79,27 @@ local function split_lines(text)
   return lines
 end
 
-local function text_of(err)
+-- An error's text; the line in front of it is not said twice, and those of the host are told by the frames.
+local function text_of(err, where)
   if type(err) == "table" and err.message ~= nil then
     local status = err.status and (" (status %s)"):format(err.status) or ""
     return ("error: %s%s"):format(tostring(err.message), status)
   end
-  return "error: " .. tostring(err)
+  local text = tostring(err)
+  if where and text:sub(1, #where + 2) == where .. ": " then
+    text = text:sub(#where + 3)
+  else
+    text = text:gsub("^lua/[%w_/]+%.lua:%d+: ", "")
+  end
+  return "error: " .. text
 end
 
 -- Message handler: { where, lines }, made while the stack is still there.
 local function explain(err)
   local list = frames(2)
   local failed = assertions.is_failure(err)
-  local lines = split_lines(failed and tostring(err) or text_of(err))
   local where = failed and err.where or own_frame(list)
+  local lines = split_lines(failed and tostring(err) or text_of(err, where))
   for i, frame in ipairs(list) do
     if frame.at ~= where and i <= TRACE then
       table.insert(lines, (frame.host and "in the host at " or "called from ") .. frame.at)

@@ -304,6 +304,9 @@ end
 local SENT = { method = true, url = true, query = true, headers = true, body = true }
 
 local function check_sent(item, sent)
+  if type(sent) ~= "table" then
+    error(("a request is a table of method, url, query, headers and body, not a %s"):format(type(sent)), 3)
+  end
   for name in pairs(sent) do
     if not SENT[name] then
       error(("a request has no %q: it has method, url, query, headers and body"):format(tostring(name)), 3)
@@ -330,7 +333,7 @@ local function with_body(method, request)
 end
 
 --- What calls a web handler and gives a case: get, head, delete (ctx, url); post, put, patch (ctx, url, content_type, body);
---- request (ctx, { method, url, query, headers, body }).
+--- request (ctx, { method, url, query, headers, body }), which a call of the web itself is, too.
 ---@param item PlumbedEndpoint
 ---@param host string of the service
 ---@param handler fun(): function
@@ -356,7 +359,15 @@ function M.caller(item, host, handler)
   for _, method in ipairs { "POST", "PUT", "PATCH" } do
     page[method:lower()] = with_body(method, request)
   end
-  return page
+  return setmetatable(page, {
+    __index = function(_, name)
+      error(("%s is a web handler: it has no %q, but get, head, delete, post, put, patch and request")
+        :format(item.name, tostring(name)), 2)
+    end,
+    __call = function(_, ctx, sent)
+      return request(ctx, sent)
+    end,
+  })
 end
 
 return M
