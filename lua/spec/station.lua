@@ -89,10 +89,12 @@ end
 
 local function request(self, ctx, wire)
   local item, args = at_path(self, wire)
-  if not item then
+  if self.rest and (not item or item.inputs) then
+    return self.rest(ctx, ":request", wire)
+  elseif not item then
     return nil, 404, ("%s has nothing at %s"):format(self.host, wire.path)
   elseif item.inputs then
-    errors.raise(501, ("%s is a function: a spec calls it by its name"):format(item.name))
+    errors.raise(501, ("%s is a function: a mock is called by its name"):format(item.name))
   end
   local req = message.request {
     method = wire.method, path = wire.path ~= "" and wire.path or "/", query = wire.query, headers = wire.headers,
@@ -103,6 +105,9 @@ end
 
 local function run(self, ctx, name, ...)
   if self.plumbing.kinds[name] ~= "function" then
+    if self.rest then
+      return self.rest(ctx, name, ...)
+    end
     errors.raise(404, ("%s has no function %s"):format(self.host, name))
   end
   return self.handler(name)(ctx, ...)
@@ -116,9 +121,10 @@ end
 --- What answers for a service.
 ---@param plumbing Plumbing
 ---@param handler fun(name: string): function the code of a function, web or sink; raises when there is none
+---@param rest? fun(ctx: Context, name: string, ...): ... what the service itself does about any other call
 ---@return Station
-function M.new(plumbing, handler)
-  local self = { host = plumbing.host, plumbing = plumbing, handler = handler, sinks = {}, topics = {} }
+function M.new(plumbing, handler, rest)
+  local self = { host = plumbing.host, plumbing = plumbing, handler = handler, rest = rest, sinks = {}, topics = {} }
   for _, sink in ipairs(plumbing.sinks) do
     if sink.event_host then
       local topic = M.topic(sink.event_host, sink.event)
