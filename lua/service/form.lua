@@ -19,12 +19,10 @@ local MAX_DEPTH = 32
 
 local is_list = json.is_list
 local new_list = json.list
+local find, gmatch = string.find, string.gmatch
 
 -- A broken escape stands for itself.
 local function decode(text)
-  if not text:find("[%%+]") then
-    return text
-  end
   text = text:gsub("+", " ")
   return url.decode(text) or text
 end
@@ -98,15 +96,20 @@ end
 ---@return table<string, string|table> tree
 function M.parse(text)
   local root, count = {}, 0
-  for name, value in text:gmatch("([^&=]*)=?([^&]*)&?") do
+  local escaped = find(text, "[%%+]") ~= nil
+  local deep = escaped or find(text, "[%[.]") ~= nil
+  for name, value in gmatch(text, "([^&=]*)=?([^&]*)&?") do
+    if escaped then
+      name, value = decode(name), decode(value)
+    end
     if name ~= "" then
       count = count + 1
       if count > MAX_VALUES then
         errors.raise(400, ("there are more than %d values"):format(MAX_VALUES))
-      end
-      name, value = decode(name), decode(value)
-      if name:find("[%[.]") then
+      elseif deep and find(name, "[%[.]") then
         put_deep(root, name, value)
+      elseif root[name] == nil then
+        root[name] = value
       else
         put(root, name, value)
       end
