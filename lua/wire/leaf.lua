@@ -24,7 +24,7 @@ local function describe(value)
   if value == nil or value == NULL then
     return "null"
   elseif type(value) == "table" then
-    return is_list(value) and "a list" or "an object"
+    return (is_list(value) or value[1] ~= nil) and "a list" or "an object"
   end
   return math_type(value) == "integer" and "an integer" or "a " .. type(value)
 end
