@@ -19,7 +19,7 @@ local MAX_DEPTH = 32
 
 local is_list = json.is_list
 local new_list = json.list
-local find, gmatch = string.find, string.gmatch
+local find, gmatch, utf8_length = string.find, string.gmatch, utf8.len
 
 -- A broken escape stands for itself.
 local function decode(text)
@@ -91,7 +91,8 @@ local function put_deep(root, name, value)
   put(node, parts[#parts], value)
 end
 
---- The values of a query or form by name; raises 400 when there are more than anybody needs.
+--- The values of a query or form by name; raises 400 when there are more than anybody needs, or a name
+--- is no text.
 ---@param text string without the ?
 ---@return table<string, string|table> tree
 function M.parse(text)
@@ -106,6 +107,8 @@ function M.parse(text)
       count = count + 1
       if count > MAX_VALUES then
         errors.raise(400, ("there are more than %d values"):format(MAX_VALUES))
+      elseif not utf8_length(name) then
+        errors.raise(400, "a name is no UTF-8 text")
       elseif deep and find(name, "[%[.]") then
         put_deep(root, name, value)
       elseif root[name] == nil then

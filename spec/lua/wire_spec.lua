@@ -407,6 +407,7 @@ describe("a result of a declared type", function()
     fails("int", 1.5, "result: expected an integer, got a number")
     fails("[]int", { a = 1 }, "result: expected a list, got an object")
     fails("map[string]int", { [1] = 1 }, "result: expected an object, got a list")
+    fails("map[string]int", { [true] = 1 }, "result: expected texts as names, got a boolean")
     fails("Pet", { owner = { age = print } }, "result.owner.age: expected an integer, got a function")
   end)
 
@@ -549,7 +550,6 @@ describe("values of any type", function()
       local value = random_value(kind)
       local text = out(kind, value)
       assert.same(value, in_json(kind, text), kind .. " " .. text)
-      assert.equal(text, out(kind, in_json(kind, text)), kind)
     end
   end)
 
