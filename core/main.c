@@ -12,6 +12,7 @@
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/http/door.h"
 #include "core/http/pool.h"
 #include "core/http/proxy.h"
 #include "core/http/trust.h"
@@ -25,6 +26,7 @@
 #include "core/script/refresh.h"
 #include "core/script/routes.h"
 #include "core/script/service.h"
+#include "core/script/values.h"
 #include "core/script/watchdog.h"
 #include "core/secure/pass.h"
 #include "core/secure/seal.h"
@@ -415,7 +417,8 @@ static int start(struct err *e) {
     signal(SIGPIPE, SIG_IGN);
     int rc = trust_set(conf.trusted_proxies, e);
     if (rc < 0) return err_wrap(e, "--trusted-proxies");
-    rc = seal_start(e);
+    rc = door_open(e);
+    if (rc == 0) rc = seal_start(e);
     if (rc < 0 || (rc = home_open(e)) < 0) return rc;
     unsigned char secret[16];
     seal_random(secret, sizeof secret);
@@ -462,8 +465,10 @@ static void finish(void) {
     service_free_all();
     routes_close();
     shared_free(host.shared);
+    values_forget_all();
     if (host.store) store_close(host.store);
     home_close();
+    door_close();
     mem_free(workers);
     mem_free(run.doors);
 }

@@ -7,6 +7,7 @@ local context = require "service.context"
 local core = require "bus.core"
 local errors = require "errors"
 local gen_url = require "gen.url"
+local json = require "json"
 local message_of = require "service.message"
 local task = require "task"
 
@@ -27,6 +28,7 @@ local transport = core -- specs have one of their own
 ---@field status integer
 ---@field headers table<string, string> lower-case names
 ---@field body string
+---@field id string of the replica that answered
 
 --- Puts something else in place of the host's bus: `call(host, known, seconds, frame, name, ...)`, `listeners(topic)` and
 --- `self()`. For the runner of specs.
@@ -124,6 +126,10 @@ end
 
 ---@class Answer what one of several services said
 ---@field host string
+---@field id string? of the replica, of answers to a message
+---@field status integer? of the answer to a message, that of the error when it failed
+---@field headers table<string, string>? of the answer to a message
+---@field body string? the same
 ---@field error Error? when it failed
 local Answer = {}
 Answer.__index = Answer
@@ -190,7 +196,14 @@ function M.publish(ctx, message)
   end)
   local heard = {}
   for _, answer in ipairs(answers) do
-    if answer.error or answer[1] then
+    local got = answer[1]
+    if got then
+      answer.status, answer.headers, answer.body, answer.id = got.status, got.headers, got.body, got.id
+    elseif answer.error then
+      answer.status = errors.is(answer.error) and answer.error.status or 500
+      answer.body = json.encode { error = tostring(answer.error) }
+    end
+    if got or answer.error then
       table.insert(heard, answer)
     end
   end

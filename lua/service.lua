@@ -22,6 +22,7 @@ local request = require "request"
 local resources = require "service.resources"
 local routes = require "service.routes"
 local tickers = require "service.tickers"
+local time = require "time"
 
 local M = {}
 
@@ -121,17 +122,19 @@ end
 -- `host` and `port` come with requests that named another host than the service's own, or a port; `path` is then what is
 -- behind them.
 local function make_dispatch(svc)
-  local table_of, http, prefix = svc.routes, endpoint.http, #svc.host + 2
+  local table_of, http, prefix, handling = svc.routes, endpoint.http, #svc.host + 2, request.handling
   return function(method, path, host, port)
     if not host then
       local route = table_of:usual(method, path)
       if route then
+        handling(route.label, 443, method)
         return route.run(http, nil, method)
       end
       host, port, path = svc.host, 443, path:sub(prefix)
     end
     local route, params = table_of:find(method, host, port, path)
     if route and not (svc.platform and method == "HEAD" and route.method == "GET") then
+      handling(route.label, port, method)
       return route.run(http, params, method)
     elseif host == svc.host or not pass_on(svc, host, port, method, path) then
       return no_route(svc, http, method, "/" .. host .. path, route and {} or params)
@@ -140,6 +143,12 @@ local function make_dispatch(svc)
 end
 
 -- ---- the bus ----
+
+local function result_of(res)
+  local result, _ = res:result(), nil
+  _, result.id = bus.self()
+  return result
+end
 
 local function answer_message(svc, ctx, wire)
   local req = message.request {
@@ -151,7 +160,7 @@ local function answer_message(svc, ctx, wire)
     if not control.answer(svc, ctx, req, res) then
       return nil, 404, ("%s has no %s on port %d"):format(svc.host, wire.path, CONTROL)
     end
-    return res:result()
+    return result_of(res)
   end
   -- As <id>.<host>, or for all, it is asked for what it has at its own host.
   local host = svc.routes.places[wire.host] and wire.host or svc.host
@@ -163,14 +172,18 @@ local function answer_message(svc, ctx, wire)
   end
   local x = endpoint.message(ctx, req, res)
   x.port = wire.port
+  request.handling(route.label, wire.port, req.method)
   route.run(x, params, req.method)
-  return res:result()
+  return result_of(res)
 end
 
 local function make_call(svc)
-  local functions, events = {}, {}
+  local functions, labels, events = {}, {}, {}
   for _, item in ipairs(svc.plumbing.functions) do
     functions[item.name] = endpoint.call(svc, item, svc.plumbing.classes)
+    labels[item.name] = {
+      ("%s:%d%s"):format(item.host or svc.host, item.port, item.path), item.port, item.method == "ANY" and "POST" or item.method,
+    }
   end
   for _, sink in ipairs(svc.plumbing.sinks) do
     if sink.at then
@@ -196,6 +209,8 @@ local function make_call(svc)
     local ctx = context.of_call(from, platform, known, frame)
     local fn = functions[name]
     if fn then
+      local label = labels[name]
+      request.handling(label[1], label[2], label[3])
       return fn(ctx, ...)
     end
     return special(ctx, name, ...)
@@ -230,13 +245,25 @@ end
 
 -- ---- life ----
 
+local function callback(name, fn)
+  local began = time.monotonic()
+  local ok, problem = xpcall(fn, function(e)
+    return type(e) == "string" and debug.traceback(e, 2) or e
+  end, context.new {})
+  request.callback(name, time.monotonic() - began, not ok)
+  if not ok then
+    error(problem, 0)
+  end
+end
+
 local function make_start(svc)
   return function()
-    local ctx = context.new {}
-    control.fetch_configs(svc, ctx)
-    if svc.hooks.on_start then
-      svc.hooks.on_start(ctx)
-    end
+    callback("startup", function(ctx)
+      control.fetch_configs(svc, ctx)
+      if svc.hooks.on_start then
+        svc.hooks.on_start(ctx)
+      end
+    end)
     tickers.start(svc.plumbing.tickers, svc.handlers)
   end
 end
@@ -244,7 +271,7 @@ end
 -- nil when there is nothing to do.
 local function make_stop(svc)
   return svc.hooks.on_stop and function()
-    svc.hooks.on_stop(context.new {})
+    callback("shutdown", svc.hooks.on_stop)
   end
 end
 
@@ -379,6 +406,7 @@ function M.entry(svc, platform)
     warnings = oddities(inner),
     topics = topics_of(inner),
     host = inner.host,
+    version = inner.version(),
     api = platform,
     dispatch = make_dispatch(inner),
     call = make_call(inner),

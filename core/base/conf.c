@@ -330,7 +330,7 @@ int conf_load(int argc, char **argv, const char **rest, int *n_rest, struct err 
 void conf_free(void) {
     for (const struct conf_row *row = conf_rows; row < conf_rows + CONF_ROWS; row++) {
         forget(conf_given_for(row));
-        if (row->kind == CONF_STR || row->kind == CONF_SECRET) mem_free(*conf_text(row));
+        if (conf_is_text(row)) mem_free(*conf_text(row));
     }
     conf = (struct conf){0};
 }

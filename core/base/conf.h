@@ -13,8 +13,9 @@
 #include "core/base/str.h"
 
 /* X(kind, field, OB_ alias or NULL, default text, min, max, sentence)
- * kinds: STR (char *, never NULL), SECRET (the same, never shown), INT (int64_t), BOOL (bool), DUR
- * (uint64_t nanoseconds) and SIZE (uint64_t bytes). min and max bound INT (value), DUR
+ * kinds: STR (char *, never NULL), SECRET (the same, never shown), LIST (the same: members between
+ * commas; one per line will do, too), INT (int64_t), BOOL (bool), DUR (uint64_t nanoseconds) and
+ * SIZE (uint64_t bytes). min and max bound INT (value), DUR
  * (milliseconds) and SIZE (bytes); max 0 = no upper bound. GROUP gives the heading of what follows
  * in `moonbus config` and in the README. */
 #define CONF_LIST(X, GROUP) \
@@ -31,6 +32,10 @@
       "Folder of database, keys and credentials; made when missing, readable by its owner only.") \
     X(STR, services, NULL, "services", 0, 0, \
       "Folder of your services; they replace embedded ones of the same name.") \
+    X(STR, values, NULL, "config.yaml", 0, 0, \
+      "File that sets the configs of services; it need not be there, and changes to it take " \
+      "effect " \
+      "by themselves.") \
     X(INT, workers, NULL, "0", 0, 256, "Threads that serve requests; 0 = one per core.") \
     X(BOOL, dev, NULL, "false", 0, 0, "Development: errors are shown to callers in full.") \
     X(BOOL, test, "OB_TEST", "false", 0, 0, \
@@ -87,6 +92,16 @@
     X(INT, keepalive_requests, NULL, "100000", 1, 0, \
       "Requests on one connection before it is closed.") \
     X(DUR, drain_timeout, NULL, "30s", 0, 0, "Time for requests in flight when stopping.") \
+    GROUP("What the front door refuses") \
+    X(LIST, blocked_ports, NULL, "417,444,888", 0, 0, \
+      "Ports of services that nobody reaches from outside: /host:444/… is 404; 888 is always one " \
+      "of them.") \
+    X(LIST, blocked_paths, NULL, "probes", 0, 0, \
+      "Paths that are 404: exact ones (/old/login.php), endings of file names (*.php), and the " \
+      "word probes for some 40 that scanners look for; empty = none.") \
+    X(LIST, allowed_origins, NULL, "*", 0, 0, \
+      "Origins whose pages may call your Lua services, like https://app.example:8443: named ones " \
+      "with credentials; * = all of them, without; pages of others get 403.") \
     GROUP("Proxying") \
     X(DUR, connect_timeout, NULL, "2s", 10, 0, "Time to connect to an instance.") \
     X(DUR, upstream_timeout, NULL, "60s", 100, 0, \
@@ -121,8 +136,11 @@
       "auto, text or json; auto = text on a terminal, json elsewhere.") \
     X(BOOL, log_access, NULL, "true", 0, 0, "One line per request.")
 
+#define CONF_ENDING_MAX 32 /* bytes of an ending in blocked_paths, from its dot on */
+
 #define CONF_FIELD_STR                                       char *
 #define CONF_FIELD_SECRET                                    char *
+#define CONF_FIELD_LIST                                      char *
 #define CONF_FIELD_INT                                       int64_t
 #define CONF_FIELD_BOOL                                      bool
 #define CONF_FIELD_DUR                                       uint64_t

@@ -141,6 +141,84 @@ static int derive_addresses(struct err *e) {
     return derive_text("listen", listen, e);
 }
 
+/* == What the front door refuses =============================================================== */
+
+#define MEMBER_MAX 255 /* bytes of one blocked path or origin */
+
+static int bad_member(const char *name, struct str member, const char *should, struct err *e) {
+    return conf_refuse(row_of(name), e, "has \"%.*s\" in it: %s", STR_FMT(str_first(member, 60)),
+                       should);
+}
+
+static int check_ports(struct err *e) {
+    struct str rest = str_of(conf.blocked_ports), member;
+    uint64_t port;
+    while (str_list_next(&rest, &member)) {
+        if (!parse_port(member, &port) || port == 0)
+            return bad_member("blocked_ports", member, "a port is 1 to 65535", e);
+    }
+    return 0;
+}
+
+/* Bytes of a path as it comes; a quote would hide commas. */
+static bool path_bytes(struct str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] <= ' ' || s.p[i] > '~' || strchr("\"?#\\", s.p[i])) return false;
+    }
+    return s.n <= MEMBER_MAX;
+}
+
+/* "*.ext", where the dot may be followed by others. */
+static bool is_ending(struct str s) {
+    return s.n > 2 && s.n <= CONF_ENDING_MAX + 1 && str_starts(s, STR("*.")) &&
+           str_index(s, '/') < 0 && str_index(str_from(s, 1), '*') < 0;
+}
+
+static int check_paths(struct err *e) {
+    struct str rest = str_of(conf.blocked_paths), member;
+    while (str_list_next(&rest, &member)) {
+        bool exact = member.p[0] == '/' || str_eq(member, STR("probes"));
+        if (!path_bytes(member) || (!exact && !is_ending(member)))
+            return bad_member("blocked_paths", member,
+                              "write a path like /a/b.php, an ending like *.php, or probes", e);
+    }
+    return 0;
+}
+
+/* As browsers send it (RFC 6454 section 6.2): in lower case, without a path and without the port
+ * that the scheme has anyway. Their "null" stands for pages of anybody: it cannot be trusted. */
+static bool is_origin(struct str s) {
+    struct str rest = STR_NONE, host;
+    uint64_t port;
+    if (str_starts(s, STR("http://"))) rest = str_from(s, 7);
+    if (str_starts(s, STR("https://"))) rest = str_from(s, 8);
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] >= 'A' && s.p[i] <= 'Z') return false;
+    }
+    if (s.n > MEMBER_MAX) return false;
+    if (is_host(rest)) return true;
+    uint64_t usual = str_starts(s, STR("https")) ? 443 : 80;
+    return split_address(rest, &host, &port) && port && port != usual && is_host(host);
+}
+
+static int check_origins(struct err *e) {
+    struct str rest = str_of(conf.allowed_origins), member;
+    while (str_list_next(&rest, &member)) {
+        if (!str_eq(member, STR("*")) && !is_origin(member))
+            return bad_member("allowed_origins", member,
+                              "write * or origins as browsers do, like https://app.example: lower "
+                              "case, no path, no usual port",
+                              e);
+    }
+    return 0;
+}
+
+static int check_door(struct err *e) {
+    int rc = check_ports(e);
+    if (!rc) rc = check_paths(e);
+    return rc ? rc : check_origins(e);
+}
+
 /* == The others ================================================================================ */
 
 static int check_words(const char *name, const char *const *words, const char *allowed,
@@ -208,6 +286,7 @@ int conf_derive(struct err *e) {
         (void)str_duration(str_of(row_of("token_expiration")->fallback), &conf.token_expiration);
     int rc = check_choices(e);
     if (!rc) rc = check_key(e);
+    if (!rc) rc = check_door(e);
     if (!rc) rc = check_folders(e);
     if (!rc) rc = derive_addresses(e);
     return rc;

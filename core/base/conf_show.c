@@ -10,7 +10,7 @@
 static struct str source(const struct conf_row *row) {
     const struct conf_given *g = conf_given_for(row);
     if (g->source) return str_of(g->source);
-    if (row->kind != CONF_STR && row->kind != CONF_SECRET) return STR("default");
+    if (!conf_is_text(row)) return STR("default");
     return !*row->fallback && **conf_text(row) ? STR("derived") : STR("default");
 }
 

@@ -7,7 +7,16 @@
 
 #include "core/base/conf.h"
 
-enum conf_kind { CONF_HEADING, CONF_STR, CONF_SECRET, CONF_INT, CONF_BOOL, CONF_DUR, CONF_SIZE };
+enum conf_kind {
+    CONF_HEADING,
+    CONF_STR,
+    CONF_SECRET,
+    CONF_LIST,
+    CONF_INT,
+    CONF_BOOL,
+    CONF_DUR,
+    CONF_SIZE,
+};
 
 /* One row of CONF_LIST: a heading (only `text`) or a setting. */
 struct conf_row {
@@ -43,7 +52,11 @@ static inline struct conf_given *conf_given_for(const struct conf_row *row) {
 /* Takes `text` for the row unless a source that comes first has spoken. 0 or -ENOMEM. */
 int conf_give(const struct conf_row *row, struct str text, const char *source);
 
-/* A string field of `conf`; `row` is STR or SECRET. */
+/* Whether the field is a string: STR, SECRET and LIST. */
+static inline bool conf_is_text(const struct conf_row *row) {
+    return row->kind == CONF_STR || row->kind == CONF_SECRET || row->kind == CONF_LIST;
+}
+/* A string field of `conf`. */
 char **conf_text(const struct conf_row *row);
 /* Replaces it by a copy. 0 or -ENOMEM. */
 int conf_text_set(const struct conf_row *row, struct str text);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/base/conf_table.h"
+#include "core/base/mem.h"
 
 #define NS_PER_MS ((uint64_t)1000000)
 #define MASK      "********"
@@ -55,11 +56,24 @@ static int check_unsigned(const struct conf_row *row, uint64_t v, struct err *e)
 /* == Parsing =================================================================================== */
 
 static int parse_text(const struct conf_row *row, struct str text, struct err *e) {
-    for (size_t i = 0; i < text.n && row->kind == CONF_STR; i++) {
+    for (size_t i = 0; i < text.n && row->kind != CONF_SECRET; i++) {
         unsigned char c = (unsigned char)text.p[i];
         if (c < 0x20 || c == 0x7F) return conf_refuse(row, e, "has a control character in it");
     }
     return conf_text_set(row, text) ? err_set(e, -ENOMEM, "out of memory") : 0;
+}
+
+/* Lines are members like those between commas, and are shown as such. */
+static int parse_list(const struct conf_row *row, struct str text, struct err *e) {
+    char *copy = mem_dup(text);
+    if (!copy) return err_set(e, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < text.n; i++)
+        if (copy[i] == '\n') copy[i] = ',';
+    while (text.n && copy[text.n - 1] == ',')
+        text.n--;
+    int rc = parse_text(row, str_make(copy, text.n), e);
+    mem_free(copy);
+    return rc;
 }
 
 static int parse_int(const struct conf_row *row, struct str text, struct err *e) {
@@ -108,6 +122,8 @@ int conf_parse(const struct conf_row *row, struct err *e) {
     case CONF_STR:
     case CONF_SECRET:
         return parse_text(row, text, e);
+    case CONF_LIST:
+        return parse_list(row, text, e);
     case CONF_INT:
         return parse_int(row, text, e);
     case CONF_BOOL:
@@ -163,6 +179,7 @@ void conf_spell(const struct conf_row *row, struct buf *out) {
     uint64_t v;
     switch (row->kind) {
     case CONF_STR:
+    case CONF_LIST:
         buf_str(out, str_of(*conf_text(row)));
         break;
     case CONF_SECRET:

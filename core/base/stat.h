@@ -69,6 +69,8 @@
     X(TOKEN_CACHE_MISSES, "token_cache_misses_total", "counter", "Tokens verified anew.") \
     X(SHARED_EVICTED, "shared_evicted_total", "counter", "Entries evicted from the shared map.") \
     X(MESSAGES, "mailbox_messages_total", "counter", "Messages delivered between threads.") \
+    X(METRIC_DROPPED, "metric_updates_dropped_total", "counter", \
+      "Updates of metrics dropped because of a limit.") \
     X(LOG_DROPPED, "log_dropped_total", "counter", "Log lines dropped because a ring was full.")
 
 #define STAT_ENUM(name, text, kind, help) STAT_##name,

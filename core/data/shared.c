@@ -27,7 +27,8 @@ struct entry {
     struct list used;   /* in shard.used */
     struct entry *next; /* in its chain */
     uint64_t hash;      /* of the key */
-    uint64_t expires;   /* when, on the map's clock; 0 = never */
+    uint64_t born;      /* when it was set, or last renewed, on the map's clock */
+    uint64_t expires;   /* when; 0 = never */
     uint32_t key_n;     /* bytes of the key */
     uint32_t value_n;   /* bytes of the value; 0 for a number */
     bool number;        /* the value is `integer` */
@@ -207,6 +208,7 @@ static struct entry *put(struct view *v, struct entry *old, size_t value_n, uint
     make_room(v, size);
     grow(s);
     *e = (struct entry){.hash = v->hash,
+                        .born = v->now,
                         .expires = expires,
                         .key_n = (uint32_t)v->key.n,
                         .value_n = (uint32_t)value_n};
@@ -250,14 +252,26 @@ int shared_add(struct shared *m, struct str key, struct str value, uint64_t ttl)
     return leave(&v, put_bytes(&v, NULL, value, ttl));
 }
 
-int shared_get(struct shared *m, struct str key, struct buf *value) {
+/* Its whole time begins again. */
+static void renew_entry(struct entry *e, uint64_t now) {
+    if (e->expires) e->expires = deadline(now, e->expires - e->born);
+    e->born = now;
+}
+
+int shared_load(struct shared *m, struct str key, uint64_t max_age, bool renew, struct buf *value) {
     struct view v = look(m, key);
     struct entry *e = find(&v);
-    if (!e) return leave(&v, -ENOENT);
+    if (!e || (max_age && v.now - e->born >= max_age)) return leave(&v, -ENOENT);
     char room[NUMBER_TEXT];
     buf_str(value, value_of(e, room));
+    if (!buf_ok(value)) return leave(&v, -ENOMEM);
     touch(v.s, e);
-    return leave(&v, buf_ok(value) ? 0 : -ENOMEM);
+    if (renew) renew_entry(e, v.now);
+    return leave(&v, 0);
+}
+
+int shared_get(struct shared *m, struct str key, struct buf *value) {
+    return shared_load(m, key, 0, false, value);
 }
 
 /* The number that an entry holds, perhaps as text. */
@@ -304,21 +318,37 @@ bool shared_del(struct shared *m, struct str key) {
     return e != NULL;
 }
 
-int shared_del_prefix(struct shared *m, struct str prefix) {
+int shared_each(struct shared *m, struct str prefix,
+                enum shared_verdict (*visit)(void *arg, struct str key, struct str value),
+                void *arg) {
     int gone = 0;
     uint64_t now = m->now();
+    char room[NUMBER_TEXT];
     for (int i = 0; i < SHARDS; i++) {
         struct shard *s = &m->shards[i];
         pthread_mutex_lock(&s->lock);
         LIST_EACH_SAFE(&s->used, it, next) {
             struct entry *e = LIST_ENTRY(it, struct entry, used);
             if (!str_starts(key_of(e), prefix)) continue;
-            gone += !expired(e, now);
-            drop(s, e);
+            if (expired(e, now)) {
+                drop(s, e);
+            } else if (visit(arg, key_of(e), value_of(e, room)) == SHARED_DROP) {
+                drop(s, e);
+                gone++;
+            }
         }
         pthread_mutex_unlock(&s->lock);
     }
     return gone;
+}
+
+static enum shared_verdict drop_all(void *arg, struct str key, struct str value) {
+    (void)arg, (void)key, (void)value;
+    return SHARED_DROP;
+}
+
+int shared_del_prefix(struct shared *m, struct str prefix) {
+    return shared_each(m, prefix, drop_all, NULL);
 }
 
 int64_t shared_ttl(struct shared *m, struct str key) {

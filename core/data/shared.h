@@ -25,6 +25,10 @@ int shared_set(struct shared *m, struct str key, struct str value, uint64_t ttl)
 int shared_add(struct shared *m, struct str key, struct str value, uint64_t ttl);
 /* Appends the value: 0, -ENOENT or -ENOMEM; ints as decimal text. */
 int shared_get(struct shared *m, struct str key, struct buf *value);
+/* The same, but an entry that is `max_age` ms old or older counts as missing (0 = any age will do);
+ * it stays for those who ask for less. With `renew` what was got is as new: its age and its ttl
+ * begin again. */
+int shared_load(struct shared *m, struct str key, uint64_t max_age, bool renew, struct buf *value);
 /* Adds to an integer (missing = `initial`, which then also gets the ttl) and tells the new value.
  * 0, 1 (something was evicted), -EINVAL when it holds bytes that are none, -ERANGE when the sum has
  * no room in 64 bits. */
@@ -35,7 +39,17 @@ int shared_cas(struct shared *m, struct str key, struct str expected, struct str
                uint64_t ttl);
 bool shared_del(struct shared *m, struct str key);
 int shared_del_prefix(struct shared *m, struct str prefix); /* entries gone */
-int64_t shared_ttl(struct shared *m, struct str key);       /* ms left, 0 = for ever, or -ENOENT */
+
+/* What becomes of an entry that was looked at. */
+enum shared_verdict { SHARED_KEEP, SHARED_DROP };
+/* Shows `visit` every live entry whose key begins with `prefix`, in no order; returns how many it
+ * dropped. Looks at the whole map, one shard after the other: what others change meanwhile may be
+ * seen or not. `visit` runs under a lock: it is short and does not call the map. */
+int shared_each(struct shared *m, struct str prefix,
+                enum shared_verdict (*visit)(void *arg, struct str key, struct str value),
+                void *arg);
+
+int64_t shared_ttl(struct shared *m, struct str key); /* ms left, 0 = for ever, or -ENOENT */
 void shared_usage(struct shared *m, size_t *bytes, size_t *entries); /* expired ones included */
 
 uint64_t shared_now(void); /* monotonic ms that expiry uses */

@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/http/conn.h"
+#include "core/http/door.h"
 #include "core/secure/token.h"
 
 #define ARENA_FIRST 4000  /* a usual request fits */
@@ -175,18 +176,27 @@ static bool about_server(struct exchange *x) {
 static bool find_handler(struct exchange *x) {
     x->handler = x->conn->server->fixed;
     if (x->handler) return true;
+    if (door_path_blocked(x->h1.head.path, &x->arena)) {
+        exchange_nowhere(x);
+        return false;
+    }
     x->view = route_view_take(x->worker);
     if (!x->view) {
         exchange_error(x, 503, "this host is starting, it has no routes yet");
         return false;
     }
-    x->route = route_match(x->view, x->h1.head.path, &x->arena, &x->segment);
-    if (!x->route) {
+    struct route_place at;
+    const struct route *route = route_match(x->view, x->h1.head.path, &x->arena, &at);
+    if (!route || door_port_blocked(at.port)) {
         exchange_nowhere(x);
         return false;
     }
-    x->handler = x->route->handler;
-    x->cors = (x->route->flags & ROUTE_CORS) != 0;
+    x->route = route;
+    x->segment = at.segment;
+    x->rest = at.rest;
+    x->port = at.port;
+    x->handler = route->handler;
+    x->cors = (route->flags & (ROUTE_CORS | ROUTE_ORIGIN)) != 0;
     return true;
 }
 
@@ -385,7 +395,7 @@ int exchange_begin(struct exchange *x, int status, const struct field *fields, i
         q = PUT(q, "\r\n");
     }
     x->head.n += (size_t)(q - start);
-    if (x->cors) plan_cors(x, &x->head);
+    if (x->cors) plan_cors(x, fields, n, &x->head);
     buf_str(&x->head, STR("\r\n"));
     if (!buf_ok(&x->head)) {
         conn_break(x->conn, -ENOMEM);

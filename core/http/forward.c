@@ -1,7 +1,8 @@
 /*
  * forward: see forward.h.
  *
- * In a request: method and target go on byte for byte behind the instance's path prefix. Fields go
+ * In a request: method and target go on byte for byte behind the instance's path prefix (but for a
+ * port in the target, which was ours to read). Fields go
  * on in order, repeated ones too, without
  *   - hop-by-hop fields (h1_hop_by_hop), and Content-Length: bodies are framed anew;
  *   - Host: the upstream gets its own authority, X-Forwarded-Host carries the client's;
@@ -140,8 +141,9 @@ static bool passes(const struct head *h, const struct field *f, const struct for
 /* Room that surely suffices. */
 static size_t request_room(const struct head *h, const struct upstream *to,
                            const struct forward_from *from) {
-    size_t n = h->method.n + to->prefix.n + h->target.n + to->authority.n + h->host.n +
-               from->peer.n + from->scheme.n + from->id.n + from->auth.n + proxy_via().n;
+    size_t n = h->method.n + to->prefix.n + h->target.n + from->target.n + to->authority.n +
+               h->host.n + from->peer.n + from->scheme.n + from->id.n + from->auth.n +
+               proxy_via().n;
     for (int i = 0; i < h->n_fields; i++)
         n += h->fields[i].name.n + h->fields[i].value.n + 4;
     return n + 400; /* our own names, numbers and line ends */
@@ -179,7 +181,7 @@ int forward_request(struct buf *out, const struct head *h, const struct upstream
     at = add(at, h->method);
     *at++ = ' ';
     if (to->prefix.n) at = add(at, to->prefix);
-    at = add(at, h->target);
+    at = add(at, from->target.n ? from->target : h->target);
     at = ADD(at, " HTTP/1.1\r\n");
     at = add_field(at, STR("Host"), to->authority);
 

@@ -22,6 +22,7 @@ struct forward_from {
     int port;          /* where it reached us */
     struct str id;     /* request id */
     struct str auth;   /* Authorization to send in place of the received one; empty = as received */
+    struct str target; /* to send in place of the received one; empty = as received */
     bool websocket;    /* ask the upstream to switch to it */
     int64_t max_forwards; /* Max-Forwards to send; -1 = as received */
 };

@@ -51,7 +51,8 @@
     X(LOCATION, "Location") \
     X(SET_COOKIE, "Set-Cookie") \
     X(COOKIE, "Cookie") \
-    X(ACCEPT_LANGUAGE, "Accept-Language")
+    X(ACCEPT_LANGUAGE, "Accept-Language") \
+    X(REQUEST_TIMEOUT, "Request-Timeout")
 /* clang-format on */
 #define H1_ENUM(id, name) H1_##id,
 enum h1_field_id { H1_OTHER, H1_FIELDS(H1_ENUM) H1_FIELD_COUNT };

@@ -1,6 +1,6 @@
 /*
- * plan: CORS and bearer tokens. Runs on the worker of the exchange, before any handler; never
- * blocks and never enters Lua itself.
+ * plan: CORS, time budgets and bearer tokens. Runs on the worker of the exchange, before any
+ * handler; never blocks and never enters Lua itself.
  *
  * A token that expired is replaced on the way: by what an earlier request got for it, or by asking
  * the refresher that the script layer installed. Per worker there is one memory of replacements
@@ -15,6 +15,7 @@
 #include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/http/conn.h"
+#include "core/http/door.h"
 #include "core/secure/seal.h"
 #include "core/secure/token.h"
 
@@ -106,9 +107,15 @@ void plan_memory_free(struct plan_memory *m) {
     mem_free(m);
 }
 
+static enum plan_result no_memory(struct exchange *x) {
+    exchange_error(x, 503, "out of memory");
+    return PLAN_ANSWERED;
+}
+
 /* ---- CORS ----------------------------------------------------------------------------------- */
 
-void plan_cors(const struct exchange *x, struct buf *head) {
+/* API routes: the same for everybody. */
+static void api_cors(const struct exchange *x, struct buf *head) {
     struct str origin = head_get(&x->h1.head, H1_ORIGIN);
     buf_str(head, STR("Access-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE\r\n"
                       "Access-Control-Allow-Headers: Accept, Content-Type, Content-Length, "
@@ -120,9 +127,117 @@ void plan_cors(const struct exchange *x, struct buf *head) {
     buf_str(head, STR("\r\n"));
 }
 
+static bool says(const struct field *fields, int n, struct str name) {
+    for (int i = 0; i < n; i++)
+        if (str_ieq(fields[i].name, name)) return true;
+    return false;
+}
+
+static void add_unless_said(struct buf *head, const struct field *fields, int n, struct str name,
+                            struct str value) {
+    if (says(fields, n, name)) return;
+    buf_str(head, name);
+    buf_str(head, STR(": "));
+    buf_str(head, value);
+    buf_str(head, STR("\r\n"));
+}
+
+/* What the handler says itself is not said again. Credentials (cookies) are for origins that
+ * somebody listed by name: echoing whatever origin asks and allowing them, too, would let every
+ * page of the web act as its visitor. A handler that names the origin decides about them as well.
+ */
+static void origin_cors(const struct exchange *x, const struct field *fields, int n,
+                        struct buf *head) {
+    static const struct str all[] = {{"Access-Control-Allow-Methods", 28},
+                                     {"Access-Control-Allow-Headers", 28},
+                                     {"Access-Control-Expose-Headers", 29}};
+    const struct str origin = STR("Access-Control-Allow-Origin");
+    buf_str(head, STR("Vary: Origin\r\n")); /* without Origin, too: caches must ask again */
+    if (x->origin.n == 0) return;
+    if (!says(fields, n, origin) && door_origin(x->origin) == DOOR_LISTED)
+        add_unless_said(head, fields, n, STR("Access-Control-Allow-Credentials"), STR("true"));
+    add_unless_said(head, fields, n, origin, x->origin);
+    for (int i = 0; i < 3; i++)
+        add_unless_said(head, fields, n, all[i], STR("*"));
+}
+
+void plan_cors(const struct exchange *x, const struct field *fields, int n, struct buf *head) {
+    if (x->route && (x->route->flags & ROUTE_ORIGIN))
+        origin_cors(x, fields, n, head);
+    else
+        api_cors(x, head);
+}
+
 static enum plan_result step_cors(struct exchange *x) {
-    if (!x->cors || !str_eq(x->h1.head.method, STR("OPTIONS"))) return PLAN_NEXT;
+    if (!x->route || !(x->route->flags & ROUTE_CORS) || !str_eq(x->h1.head.method, STR("OPTIONS")))
+        return PLAN_NEXT;
     exchange_answer(x, 200, STR("application/json"), STR_NONE);
+    return PLAN_ANSWERED;
+}
+
+/* A preflight. "*" does not cover Authorization, and with credentials it covers nothing (Fetch
+ * standard, "CORS protocol and credentials"), so what is asked for is named as well. */
+static enum plan_result allow_preflight(struct exchange *x, struct str method) {
+    struct str names = head_find(&x->h1.head, STR("Access-Control-Request-Headers"));
+    const struct field fields[] = {
+        {.name = STR("Access-Control-Allow-Methods"),
+         .value = arena_printf(&x->arena, "*, %.*s", STR_FMT(method))},
+        {.name = STR("Access-Control-Allow-Headers"),
+         .value = arena_printf(&x->arena, "*, %.*s", STR_FMT(names))},
+    };
+    if (!fields[0].value.p || !fields[1].value.p) return no_memory(x);
+    exchange_answer_fields(x, 204, fields, names.n > 0 ? 2 : 1, STR_NONE);
+    return PLAN_ANSWERED;
+}
+
+static enum plan_result step_origin(struct exchange *x) {
+    if (!x->route || !(x->route->flags & ROUTE_ORIGIN)) return PLAN_NEXT;
+    struct str origin = head_get(&x->h1.head, H1_ORIGIN);
+    if (origin.n == 0) return PLAN_NEXT;
+    if (door_origin(origin) == DOOR_CLOSED) {
+        char text[240];
+        snprintf(text, sizeof text, "disallowed origin '%.*s'", STR_FMT(str_first(origin, 200)));
+        exchange_error(x, 403, text);
+        return PLAN_ANSWERED;
+    }
+    x->origin = origin;
+    struct str method = head_find(&x->h1.head, STR("Access-Control-Request-Method"));
+    return exchange_preflight(x) && method.n > 0 ? allow_preflight(x, method) : PLAN_NEXT;
+}
+
+/* ---- time budget ---------------------------------------------------------------------------- */
+
+#define BUDGET_MOST 1000000000u /* seconds; more are taken for that many */
+
+static bool digits(struct str s) {
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9') return false;
+    return s.n > 0;
+}
+
+/* Seconds, 5 or 0.25, as milliseconds, rounded up. 0 = they are no number above 0. */
+static uint64_t milliseconds(struct str s) {
+    struct str whole, part;
+    uint64_t seconds, thousandths = 0;
+    bool point = str_cut(s, '.', &whole, &part);
+    if (!digits(whole) || (point && !digits(part))) return 0;
+    if (str_u64(whole, &seconds) < 0 || seconds > BUDGET_MOST) seconds = BUDGET_MOST;
+    for (size_t i = 0; i < 3; i++)
+        thousandths = thousandths * 10 + (i < part.n ? (uint64_t)(part.p[i] - '0') : 0);
+    for (size_t i = 3; i < part.n; i++) {
+        if (part.p[i] == '0') continue;
+        thousandths++;
+        break;
+    }
+    return seconds * 1000 + thousandths;
+}
+
+static enum plan_result step_budget(struct exchange *x) {
+    struct str value = head_get(&x->h1.head, H1_REQUEST_TIMEOUT);
+    if (!value.p) return PLAN_NEXT;
+    x->budget_ms = milliseconds(value);
+    if (x->budget_ms > 0) return PLAN_NEXT;
+    exchange_error(x, 400, "Request-Timeout must be a number of seconds above 0, like 5 or 0.25");
     return PLAN_ANSWERED;
 }
 
@@ -150,11 +265,6 @@ static enum plan_result unauthorized(struct exchange *x, const char *why) {
     struct str s = buf_ok(&body) ? buf_view(&body) : STR("{\"error\": \"Unauthorized\"}");
     exchange_answer_fields(x, 401, fields, 2, s);
     buf_free(&body);
-    return PLAN_ANSWERED;
-}
-
-static enum plan_result no_memory(struct exchange *x) {
-    exchange_error(x, 503, "out of memory");
     return PLAN_ANSWERED;
 }
 
@@ -313,9 +423,10 @@ static enum plan_result expired(struct exchange *x) {
 }
 
 /* Paths that must work with any token: they are how one gets a good one. */
-static bool exempt(struct str path) {
-    return str_eq(path, STR("/user-svc/refresh-token")) ||
-           str_eq(path, STR("/user-svc/public-key")) || str_eq(path, STR("/user-svc/login"));
+static bool exempt(const struct exchange *x) {
+    if (!str_eq(x->segment, STR("user-svc"))) return false;
+    return str_eq(x->rest, STR("/refresh-token")) || str_eq(x->rest, STR("/public-key")) ||
+           str_eq(x->rest, STR("/login"));
 }
 
 static enum plan_result verify(struct exchange *x) {
@@ -355,14 +466,15 @@ static enum plan_result step_token(struct exchange *x) {
     if (value.n == 0 || str_ieq(value, STR("Bearer"))) return PLAN_NEXT;
     bool bearer = value.n > 7 && str_ieq(str_first(value, 7), STR("Bearer "));
     x->token = bearer ? str_trim(str_from(value, 7)) : value;
-    if (!bearer || exempt(x->h1.head.path)) return PLAN_NEXT;
+    if (!bearer || exempt(x)) return PLAN_NEXT;
     return verify(x);
 }
 
 /* ---- the door ------------------------------------------------------------------------------- */
 
 enum plan_result plan_run(struct exchange *x) {
-    static enum plan_result (*const steps[])(struct exchange *) = {step_cors, step_token};
+    static enum plan_result (*const steps[])(struct exchange *) = {step_cors, step_origin,
+                                                                   step_budget, step_token};
     while (x->step < sizeof steps / sizeof *steps) {
         enum plan_result r = steps[x->step++](x);
         if (r != PLAN_NEXT) return r;

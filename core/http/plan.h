@@ -1,9 +1,10 @@
 /*
  * plan: the steps between the head of a request and its handler, in C.
  *
- * Flags of the route choose the steps: CORS (answers OPTIONS), TOKEN (verifies the bearer token
- * from a cache, refreshes an expired one). A step that needs the control plane (refresh) answers
- * PLAN_LATER and calls exchange_resume.
+ * Flags of the route choose the steps: CORS (answers OPTIONS), ORIGIN (refuses pages that may not
+ * call, answers preflights), TOKEN (verifies the bearer token from a cache, refreshes an expired
+ * one). All routes learn how long the client waits. A step that needs the control plane (refresh)
+ * answers PLAN_LATER and calls exchange_resume.
  */
 #ifndef PLAN_H
 #define PLAN_H
@@ -31,8 +32,8 @@ void plan_refreshed(struct exchange *x, struct str token, const char *why);
 /* The client of an exchange that waits (PLAN_LATER) is gone. */
 void plan_cancel(struct exchange *x);
 
-/* Appends the CORS fields of API routes. */
-void plan_cors(const struct exchange *x, struct buf *head);
+/* Appends the CORS fields of the exchange's route; `fields` are those that the handler gives. */
+void plan_cors(const struct exchange *x, const struct field *fields, int n, struct buf *head);
 
 /* Automatic refresh off (setting): expired tokens pass through as x->auth = NULL with x->token set.
  */

@@ -51,8 +51,9 @@ struct pump {
     struct proxy_local *local;
     struct exchange *x; /* NULL once it is over */
     struct call call;
-    struct arena arena; /* response heads */
-    struct buf head;    /* request head as sent */
+    struct arena arena;  /* response heads */
+    struct buf head;     /* request head as sent */
+    struct timer budget; /* the client's patience, when it said how long that is */
     struct forward_from from;
     const struct upstreams *list; /* who may answer; alive as long as x */
     const struct upstream *to;    /* who is asked now */
@@ -74,12 +75,14 @@ static void attempt(struct pump *p);
 static void answer(struct pump *p, int status, bool retry, const char *text)
     __attribute__((format(printf, 4, 0)));
 static void finish(struct pump *p);
+static void too_late(struct timer *t);
 static bool uncork(struct worker_turn *turn);
 static const struct call_ops call_ops;
 
 /* ---- pumps ----------------------------------------------------------------------------------- */
 
 static void pump_free(struct pump *p) {
+    timer_remove(p->call.worker, &p->budget);
     call_free(&p->call);
     arena_free(&p->arena);
     buf_free(&p->head);
@@ -106,6 +109,7 @@ static struct pump *pump_new(struct worker *w) {
         list_init(&p->link);
         list_init(&p->corked);
         arena_init(&p->arena, ARENA_FIRST);
+        timer_init(&p->budget, too_late);
         p->local = local;
         p->call.ops = &call_ops;
         p->call.data = p;
@@ -127,6 +131,7 @@ static void local_free(struct proxy_local *l) {
 static void pump_give(struct pump *p) {
     struct proxy_local *l = p->local;
     call_cancel(&p->call);
+    timer_disarm(p->call.worker, &p->budget);
     list_unlink(&p->corked);
     l->n_busy--;
     if (l->closed || l->n_spare >= PUMPS_KEPT) {
@@ -166,10 +171,23 @@ void proxy_close(struct worker *w) {
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
+/* Instances have one port. And "/" is the page of whoever runs the host, not of the first account
+ * that calls itself root. */
+static bool elsewhere(const struct exchange *x) {
+    return (x->port != 0 && x->port != 443) || str_eq(x->h1.head.path, STR("/"));
+}
+
+/* The instance knows nothing of ports: it gets the target without. NULL = no memory. */
+static struct str without_port(struct exchange *x) {
+    const struct head *h = &x->h1.head;
+    return arena_printf(&x->arena, "/%.*s%.*s%s%.*s", STR_FMT(x->segment), STR_FMT(x->rest),
+                        h->query.p ? "?" : "", STR_FMT(h->query));
+}
+
 /* Answers what must not be forwarded. True when it did. */
 static bool refused(struct exchange *x, const struct upstreams *list, int64_t max_forwards) {
     const struct head *h = &x->h1.head;
-    if (!list || list->n == 0) {
+    if (!list || list->n == 0 || elsewhere(x)) {
         x->cors = false;
         exchange_nowhere(x);
     } else if (forward_loops(h)) {
@@ -188,12 +206,22 @@ static bool refused(struct exchange *x, const struct upstreams *list, int64_t ma
     return true;
 }
 
+/* Sets the timer for a client that said how long it waits; some of that may be over. */
+static int wait_no_longer(struct pump *p) {
+    const struct exchange *x = p->x;
+    if (x->budget_ms == 0) return 0;
+    uint64_t age = (uv_hrtime() - x->started) / 1000000;
+    uint64_t left = x->budget_ms > age ? x->budget_ms - age : 0;
+    return timer_arm(x->worker, &p->budget, left);
+}
+
 static void proxy_request(struct exchange *x) {
     const struct head *h = &x->h1.head;
     const struct upstreams *list = x->route ? x->route->data : NULL;
     int64_t max_forwards = forward_max(h);
     if (refused(x, list, max_forwards)) return;
-    struct pump *p = pump_new(x->worker);
+    struct str target = x->port ? without_port(x) : STR("");
+    struct pump *p = target.p ? pump_new(x->worker) : NULL;
     if (!p) {
         exchange_error(x, 503, "out of memory");
         return;
@@ -211,6 +239,7 @@ static void proxy_request(struct exchange *x) {
         .port = exchange_port(x),
         .id = x->id,
         .auth = x->auth_text,
+        .target = target,
         .websocket = forward_websocket(h),
         .max_forwards = max_forwards > 0 ? max_forwards - 1 : -1,
     };
@@ -218,7 +247,10 @@ static void proxy_request(struct exchange *x) {
     p->call.to_head = h->is_head;
 
     pump_enter(p);
-    attempt(p);
+    if (wait_no_longer(p) < 0)
+        answer(p, 503, true, "out of memory");
+    else
+        attempt(p);
     if (p->x && h->length != 0) exchange_read(x);
     if (p->x && p->call.unsent) list_push(&p->local->corked, &p->corked);
     pump_leave(p);
@@ -310,6 +342,7 @@ static void switch_over(struct pump *p, const struct head *h, struct field *fiel
     if (!p->from.websocket || !str_ieq(head_get(h, H1_UPGRADE), STR("websocket"))) return;
     fields[n++] = (struct field){STR("Upgrade"), STR("websocket"), H1_UPGRADE};
     p->begun = true;
+    timer_disarm(x->worker, &p->budget);
     x->streaming = true;
     call_tunnel(&p->call);
     if (exchange_begin(x, 101, fields, n, -1) < 0) return;
@@ -343,6 +376,7 @@ static void on_head(struct call *c, const struct head *h) {
         if (h->status != 100) exchange_interim(x, h->status, fields, n);
     } else {
         p->begun = true;
+        timer_disarm(x->worker, &p->budget);
         if (event_stream(h)) x->streaming = c->streaming = true;
         exchange_begin(x, h->status, fields, n, length_of(p, h));
     }
@@ -435,6 +469,15 @@ static void on_failed(struct call *c, const struct err *e, bool clean) {
     } else {
         tell(p, e->code);
     }
+    pump_leave(p);
+}
+
+/* The client waits no longer, and the answer has not begun. */
+static void too_late(struct timer *t) {
+    struct pump *p = LIST_ENTRY(t, struct pump, budget);
+    pump_enter(p);
+    call_cancel(&p->call);
+    answer(p, 504, false, "%s did not answer in time");
     pump_leave(p);
 }
 

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "core/base/mem.h"
+#include "core/http/url.h"
 
 #define WORKERS_MAX 257 /* as many as can be set, and the control thread */
 
@@ -143,40 +144,51 @@ void route_publish(struct route_table *t) {
 
 /* ---- matching ------------------------------------------------------------------------------- */
 
-static int digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+/* What makes a segment more than a plain name. */
+static bool special(char c) {
+    return c == '%' || c == ':' || (c >= 'A' && c <= 'Z');
 }
 
-/* The character that an escape at s stands for when that is unreserved, else 0. */
-static char unreserved(struct str s) {
-    if (s.n < 3 || s.p[0] != '%' || digit(s.p[1]) < 0 || digit(s.p[2]) < 0) return 0;
-    char c = (char)(digit(s.p[1]) * 16 + digit(s.p[2]));
-    bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return letter || c == '-' || c == '.' || c == '_' || c == '~' ? c : 0;
-}
-
-/* Without memory the segment stays as it is: it then names nobody. */
-static struct str decode(struct str s, struct arena *arena) {
-    if (str_index(s, '%') < 0) return s;
-    char *out = arena_alloc(arena, s.n);
-    if (!out) return s;
+/* Names of hosts mean the same in any case. Without memory the name stays as it is: it then names
+ * nobody. */
+static struct str lower(struct str s, struct arena *arena) {
     size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = unreserved(str_from(s, i));
-        out[n++] = c ? c : s.p[i];
-        if (c) i += 2;
-    }
-    return str_make(out, n);
+    while (n < s.n && (s.p[n] < 'A' || s.p[n] > 'Z'))
+        n++;
+    char *out = n < s.n ? arena_alloc(arena, s.n) : NULL;
+    if (!out) return s;
+    for (size_t i = 0; i < s.n; i++)
+        out[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 0x20) : s.p[i];
+    return str_make(out, s.n);
+}
+
+static int port_of(struct str s) {
+    uint64_t n;
+    return s.n <= 5 && str_u64(s, &n) == 0 && n > 0 && n <= 65535 ? (int)n : -1;
+}
+
+void route_split(struct str path, struct arena *arena, struct route_place *at) {
+    *at = (struct route_place){.port = 0};
+    if (path.n == 0 || path.p[0] != '/') return;
+    bool plain = true;
+    size_t n = 1;
+    for (; n < path.n && path.p[n] != '/'; n++)
+        if (special(path.p[n])) plain = false;
+    at->segment = str_make(path.p + 1, n - 1);
+    at->rest = str_from(path, n);
+    if (plain) return;
+    struct str host, port;
+    at->segment = lower(url_plain(at->segment, arena), arena);
+    if (!str_cut(at->segment, ':', &host, &port)) return;
+    at->port = port_of(port);
+    if (at->port > 0) at->segment = host;
 }
 
 const struct route *route_match(const struct route_view *v, struct str path, struct arena *arena,
-                                struct str *segment) {
-    struct str rest;
-    *segment = STR_NONE;
-    if (path.n > 0 && path.p[0] == '/') str_cut(str_from(path, 1), '/', segment, &rest);
-    *segment = decode(*segment, arena);
-    const struct route *r = map_get(&v->table->names, *segment);
+                                struct route_place *at) {
+    const struct map *names = &v->table->names;
+    route_split(path, arena, at);
+    const struct route *r = at->port < 0 ? NULL : map_get(names, at->segment);
+    if (!r && str_eq(path, STR("/")) && (r = map_get(names, STR("root")))) at->segment = r->name;
     return r ? r : v->table->other;
 }

@@ -19,12 +19,14 @@ struct handler; /* server.h */
 enum {
     ROUTE_TOKEN = 1, /* verify the bearer token (if any) first; refresh an expired one on the way */
     ROUTE_CORS = 2,  /* an API route: CORS fields on every answer, OPTIONS answered here */
+    ROUTE_ORIGIN = 4, /* a service for pages of the origins that are allowed (door.h): theirs get
+                         CORS fields and an answer to their preflights, others 403 */
 };
 
 #define ROUTE_MAX 100000 /* names in one table */
 
 struct route {
-    struct str name; /* first path segment, decoded */
+    struct str name; /* host part of the first path segment, in lower case */
     const struct handler *handler;
     void *data; /* the handler's; alive as long as the table */
     unsigned flags;
@@ -61,11 +63,19 @@ void route_publish(struct route_table *t);
 /* The view in force, with a reference for the caller; NULL before the first publish. */
 struct route_view *route_view_take(struct worker *w);
 void route_view_give(struct route_view *v);
-/* The route of a request path; NULL = none. `segment` gets the decoded first segment, from the
- * arena only when it needs decoding; may be empty. Only escapes of unreserved characters (RFC 3986
- * section 2.3) are decoded, once. */
+/* Where a path leads: /host[:port]/rest. */
+struct route_place {
+    struct str segment; /* host: escapes of unreserved characters decoded, in lower case. With a
+                           port that is none: all of the first segment */
+    struct str rest; /* the path behind the first segment as it came: empty, or from its '/' on */
+    int port;        /* 0 = none given, which means 443; -1 = what stands there is no port */
+};
+/* Copies nothing for a plain name; a name with escapes or capitals comes from the arena. */
+void route_split(struct str path, struct arena *arena, struct route_place *at);
+/* The route of a path, and its place; NULL = none. The path "/" leads to the name "root" when the
+ * table has it, and `segment` says so. */
 const struct route *route_match(const struct route_view *v, struct str path, struct arena *arena,
-                                struct str *segment);
+                                struct route_place *at);
 /* The worker serves no longer: lets go of its current view. On its thread. */
 void route_close(struct worker *w);
 

@@ -49,16 +49,21 @@ struct exchange {
     void *data; /* the handler's own */
     struct route_view *view;
     const struct route *route;
-    struct str segment;        /* decoded first path segment */
+    struct str segment;        /* host part of the path, see struct route_place */
+    struct str rest;           /* of the path, behind host and port */
+    int port;                  /* behind the host; 0 = none given, which means 443 */
     struct str id;             /* request id: the client's X-Request-Id when valid, else ours */
     char id_text[16];          /* ours */
     const struct claims *auth; /* verified caller, or NULL; alive as long as the exchange */
     struct str token;     /* bearer token in force (after a refresh: the new one); empty without */
+    struct str origin;    /* of the page that asks, when it may: gets CORS fields */
     struct str auth_text; /* Authorization value to forward instead of the received one; empty = as
                              received */
     struct refresh *refresh;  /* plan: the refresh of a token that it waits for */
     struct list refresh_link; /* among those that wait for the same one */
     uint64_t started;         /* uv_hrtime() when the head was complete */
+    uint64_t budget_ms;       /* how long the client waits, counted from `started`; 0 = it did not
+                                 say */
     uint64_t received;        /* body bytes */
     uint64_t sent;            /* body bytes */
     uint64_t discarded;       /* body bytes of the request that came after the answer */

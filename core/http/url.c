@@ -75,3 +75,32 @@ int url_parse(struct str text, struct url *u, struct err *e) {
         u->path = rest;
     return read_authority(u, e);
 }
+
+/* ---- escapes -------------------------------------------------------------------------------- */
+
+static int digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The character that an escape at s stands for when that is unreserved, else 0. */
+static char unreserved(struct str s) {
+    if (s.n < 3 || s.p[0] != '%' || digit(s.p[1]) < 0 || digit(s.p[2]) < 0) return 0;
+    char c = (char)(digit(s.p[1]) * 16 + digit(s.p[2]));
+    bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return letter || c == '-' || c == '.' || c == '_' || c == '~' ? c : 0;
+}
+
+struct str url_plain(struct str s, struct arena *arena) {
+    if (str_index(s, '%') < 0) return s;
+    char *out = arena_alloc(arena, s.n);
+    if (!out) return s;
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = unreserved(str_from(s, i));
+        out[n++] = c ? c : s.p[i];
+        if (c) i += 2;
+    }
+    return str_make(out, n);
+}

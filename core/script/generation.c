@@ -322,6 +322,14 @@ bool generation_outdated(struct generation *g) {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+void generation_list(const struct generation *g, struct str prefix, struct buf *out) {
+    for (int i = 0; i < g->n_files; i++) {
+        if (!str_starts(g->files[i].path, prefix)) continue;
+        buf_str(out, g->files[i].path);
+        buf_char(out, 0);
+    }
+}
+
 struct generation *generation_take(struct generation *g) {
     atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
     return g;

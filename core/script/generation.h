@@ -6,6 +6,7 @@
 #define GENERATION_H
 
 #include "core/base/arena.h"
+#include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/base/list.h"
 #include "core/base/str.h"
@@ -32,6 +33,7 @@ struct generation {
     int n_files;
     struct list imports; /* struct generation_import.link: read while it was tried */
     struct str topics;   /* what it listens to besides its host, a line each; see routes.c */
+    int64_t version;               /* as the generator counts; 0 = it was not generated */
     const char *root;    /* folder of the user's services, for imports */
     bool sealed;         /* it was tried: imports and topics are complete */
     bool embedded;       /* the files come from the binary */
@@ -54,6 +56,8 @@ struct str generation_file(const struct generation *g,
 struct str generation_import(struct generation *g, struct str path);
 /* Whether a file that it was built with is another one by now. Control thread. */
 bool generation_outdated(struct generation *g);
+/* Appends the paths that begin with `prefix`, each followed by a NUL. */
+void generation_list(const struct generation *g, struct str prefix, struct buf *out);
 struct generation *generation_take(struct generation *g);
 void generation_give(struct generation *g); /* any thread */
 

@@ -17,7 +17,9 @@
 /* X("module", symbol, trust): lib_<symbol>.c. Sorted, please. */
 #define LIBS(X) \
     X("bus.core", bus, LIB_ALL) \
+    X("cache.core", cache, LIB_ALL) \
     X("cli", cli, LIB_TRUSTED) \
+    X("config.core", config, LIB_ALL) \
     X("files", files, LIB_ALL) \
     X("folder", folder, LIB_TRUSTED) \
     X("host", host, LIB_PLATFORM) \
@@ -48,7 +50,7 @@ const struct lib lib_all[] = {LIBS(LIB_ROW){NULL, NULL, NULL, LIB_ALL}};
 
 /* ---- buffers of threads ---------------------------------------------------------------------- */
 
-#define BUFS_MAX 16           /* bindings that have one */
+#define BUFS_MAX 32           /* bindings that have one */
 #define BUF_KEPT (256 * 1024) /* bytes that one may keep between calls */
 
 /* The buffers of a thread that own memory, for its end. */

@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/script/lib.h"
+#include "core/script/measure.h"
 #include "core/script/pack.h"
 #include "core/script/routes.h"
 #include "core/script/serve.h"
@@ -22,14 +23,16 @@
 struct bus_call {
     struct op op;
     struct resident *to;
-    const char *from;   /* host name of the caller; alive as long as the caller's task */
-    bool platform;      /* the caller is a platform service */
-    bool known;         /* it calls for whom its own request came from */
-    struct task *task;  /* the callee; NULL once it ended */
-    struct buf message; /* packed arguments, then packed results */
-    struct buf trace;   /* of an error */
-    int values;         /* packed */
-    int status;         /* 0 = results, else an error with this HTTP status, or INTERNAL */
+    const char *from;           /* host name of the caller; alive as long as the caller's task */
+    bool platform;              /* the caller is a platform service */
+    bool known;                 /* it calls for whom its own request came from */
+    struct task *task;          /* the callee; NULL once it ended */
+    struct buf message;         /* packed arguments, then packed results */
+    struct buf trace;           /* of an error */
+    struct measure_label label; /* of the endpoint that answers */
+    uint64_t began;             /* uv_hrtime() */
+    int values;                 /* packed */
+    int status;                 /* 0 = results, else an error with this HTTP status, or INTERNAL */
 };
 
 static void fail(struct bus_call *c, int status, struct str text) {
@@ -82,6 +85,8 @@ static void ended(struct task *t, enum task_end end, int nresults) {
              t->timed_out ? STR("timeout") : STR("the called service is going out of service"));
         break;
     }
+    int status = c->status == INTERNAL ? 500 : c->status ? c->status : 200;
+    measure_call(c->op.vm, c->to, &c->label, status, c->began, c->message.n);
     op_finish(&c->op);
 }
 
@@ -238,6 +243,7 @@ static int l_call(lua_State *L) {
     struct task *t = c->to ? resident_task(c->to, push_call, c, &e) : NULL;
     if (!t) return start_failed(L, c, 503, e.text);
     c->task = t;
+    c->began = uv_hrtime();
     t->data = c;
     t->context = c;
     t->ended = ended;
@@ -245,6 +251,25 @@ static int l_call(lua_State *L) {
     task_deadline(t, ms);
     task_start(t);
     return op_await(L, &c->op);
+}
+
+/* request.handling(handler, port, method): what the endpoint that the running task has come to is
+ * called in metrics and logs. The texts must live as long as the state. */
+int bus_handling(lua_State *L) {
+    struct measure_label label = {
+        .handler = luaL_checkstring(L, 1),
+        .port = (uint32_t)luaL_checkinteger(L, 2),
+        .method = luaL_checkstring(L, 3),
+    };
+    struct task *t = task_running(L);
+    if (!t) return 0;
+    t->what = label.handler;
+    struct bus_call *c = call_of(t);
+    if (t->exchange)
+        measure_handler(t->exchange, &label);
+    else if (c && !t->parent)
+        c->label = label;
+    return 0;
 }
 
 /* bus.listeners([topic]) -> host names, sorted */

@@ -32,18 +32,37 @@ static int l_trial(lua_State *L) {
     return 1;
 }
 
+/* files.list([prefix]) -> paths, in any order */
+static int l_list(lua_State *L) {
+    static _Thread_local struct buf found;
+    const struct vm_files *files = &vm_of(L)->options.files;
+    struct buf *out = lib_buf(&found);
+    struct str prefix = lib_opt_str(L, 1, STR(""));
+    if (files->list) files->list(files->arg, prefix, out);
+    if (!buf_ok(out)) return luaL_error(L, "not enough memory");
+    lua_newtable(L);
+    struct str rest = buf_view(out), path;
+    for (lua_Integer i = 1; str_cut(rest, 0, &path, &rest); i++) {
+        lua_pushlstring(L, path.p, path.n);
+        lua_rawseti(L, -2, i);
+    }
+    return 1;
+}
+
 const struct lib_doc lib_files_docs[] = {
     {"read", "fun(path: string): string?", "A file of this service, by its path in the folder."},
     {"other", "fun(path: string): string?",
      "A file of another service by its path below services/: gen/api.lua, gen/plumbing.lua, "
      "service.yaml and types.lua, as they were when this generation was read."},
     {"trial", "fun(): boolean", "Whether this state only tries the files and serves nobody."},
+    {"list", "fun(prefix?: string): string[]",
+     "The paths of this service's files that begin so, in any order."},
     {NULL, NULL, NULL},
 };
 
 int lib_files(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"read", l_read}, {"other", l_other}, {"trial", l_trial}, {NULL, NULL}};
+        {"read", l_read}, {"other", l_other}, {"trial", l_trial}, {"list", l_list}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -20,6 +21,9 @@ static void push_STR(lua_State *L, const char *v) {
     lua_pushstring(L, v ? v : "");
 }
 static void push_SECRET(lua_State *L, const char *v) {
+    push_STR(L, v);
+}
+static void push_LIST(lua_State *L, const char *v) {
     push_STR(L, v);
 }
 static void push_INT(lua_State *L, int64_t v) {
@@ -98,6 +102,52 @@ static int l_write(lua_State *L) {
     }
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* ---- the file with values of configs ---- */
+
+#define CONFIG_FILE_MAX ((size_t)1 << 20)
+
+/* Appends what is in the file; *modified is its time in nanoseconds. 0 or negative. */
+static int read_config_file(struct buf *out, int64_t *modified) {
+    struct stat st;
+    /* Not waiting for whoever writes, should it be a pipe. */
+    int fd = open(conf.values, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+    if (fd < 0 || fstat(fd, &st) < 0) rc = -errno;
+    if (rc == 0 && !S_ISREG(st.st_mode)) rc = -EISDIR;
+    if (rc == 0) *modified = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    while (rc == 0) {
+        char *room = buf_room(out, 16384);
+        ssize_t n = room ? read(fd, room, 16384) : -1;
+        if (n <= 0) {
+            rc = !room ? -ENOMEM : n < 0 ? -errno : 0;
+            break;
+        }
+        out->n += (size_t)n;
+        if (out->n > CONFIG_FILE_MAX) rc = ERR_LIMIT;
+    }
+    if (fd >= 0) close(fd);
+    return rc;
+}
+
+/* host.config_file() -> text, when it changed; or nil, message, code */
+static int l_config_file(lua_State *L) {
+    static _Thread_local struct buf content;
+    int64_t modified = 0;
+    struct buf *text = lib_buf(&content);
+    int rc = read_config_file(text, &modified);
+    if (rc < 0) {
+        const char *why = rc == ERR_LIMIT ? "larger than 1 MB"
+                          : rc == -EISDIR ? "not a regular file"
+                                          : strerror(-rc);
+        lua_pushnil(L);
+        lua_pushfstring(L, "%s: %s", conf.values, why);
+        lua_pushstring(L, err_name(rc));
+        return 3;
+    }
+    lua_pushlstring(L, text->p ? text->p : "", text->n);
+    lua_pushnumber(L, (lua_Number)modified / 1e9);
+    return 2;
 }
 
 /* ---- the proxy's routes ---- */
@@ -234,6 +284,9 @@ const struct lib_doc lib_host_docs[] = {
     {"read", "fun(name: string): string?, string?, string?", "A small file of the home folder."},
     {"write", "fun(name: string, text: string): true?, string?, string?",
      "Writes a small file of the home folder, readable by its owner only, whole or not at all."},
+    {"config_file", "fun(): string?, number|string, string?",
+     "The file of the setting `values`, at most 1 MB, and when it changed, in seconds since the "
+     "epoch; \"not_found\" when there is none."},
     {"instances", "fun(list: table[], generation: integer): true?, string?, string?",
      "Hands all instances ({id, slug, url, healthy}) to the proxy and returns when every worker "
      "routes by them; an older generation than the last is ignored."},
@@ -243,8 +296,13 @@ const struct lib_doc lib_host_docs[] = {
 
 int lib_host(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"setting", l_setting},     {"read", l_read},   {"write", l_write},
-        {"instances", l_instances}, {"usage", l_usage}, {NULL, NULL},
+        {"setting", l_setting},
+        {"read", l_read},
+        {"write", l_write},
+        {"config_file", l_config_file},
+        {"instances", l_instances},
+        {"usage", l_usage},
+        {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/script/lib.h"
+#include "core/script/measure.h"
 #include "core/script/task.h"
 
 #define MESSAGE_MAX 8192
@@ -65,8 +66,10 @@ void lib_log_line(lua_State *L, enum log_level level, struct str message, int fi
 }
 
 static int line(lua_State *L, enum log_level level) {
+    static const char *const severities[] = {"DEBUG", "INFO", "WARN", "ERROR"};
     struct str message = lib_str(L, 1);
     lua_settop(L, 2);
+    metric_log(measure_owner(vm_of(L)), message, str_of(severities[level]));
     lib_log_line(L, level, message, lua_isnil(L, 2) ? 0 : 2);
     return 0;
 }

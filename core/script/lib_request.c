@@ -10,6 +10,7 @@
 #include "core/script/fields.h"
 #include "core/script/lib.h"
 #include "core/script/lib_url.h"
+#include "core/script/measure.h"
 #include "core/script/serve.h"
 #include "core/secure/token.h"
 
@@ -343,6 +344,10 @@ const struct lib_doc lib_request_docs[] = {
     {"field", "fun(name: string): string?",
      "The first header field of that name, of the request that the running task works for."},
     {"query_string", "fun(): string?", "The query of the running task's request, as it came."},
+    {"handling", "fun(handler: string, port: integer, method: string)",
+     "For the runtime: what the endpoint that answers is called in metrics."},
+    {"callback", "fun(name: string, seconds: number, failed: boolean)",
+     "For the runtime: a callback has run: startup, shutdown or a ticker."},
     {"left", "fun(): number?", "Seconds until the running task's deadline; nil when it has none."},
     {"query", "fun(): table<string, string>?", "The names and values of the running task's query."},
     {"has_body", "fun(): boolean", "Whether the running task's request has, or may have, a body."},

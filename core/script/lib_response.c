@@ -59,6 +59,17 @@ static int l_header(lua_State *L) {
     return 1;
 }
 
+/* res:has(name): whether that header was set. */
+static int l_has(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    struct str name = lib_str(L, 2);
+    bool found = false;
+    for (int i = 0; i < s->n_fields && !found; i++)
+        found = str_ieq(s->fields[i].name, name);
+    lua_pushboolean(L, found);
+    return 1;
+}
+
 static bool has_field(const struct serving *s, uint8_t id) {
     for (int i = 0; i < s->n_fields; i++)
         if (s->fields[i].id == id) return true;
@@ -235,6 +246,8 @@ const struct lib_doc lib_response_docs[] = {
      "Sets the status of the answer."},
     {"Response:header", "fun(self: Response, name: string, value: string?): Response",
      "Sets a header of the answer; Set-Cookie is added, others are replaced; nil takes it away."},
+    {"Response:has", "fun(self: Response, name: string): boolean",
+     "Whether that header of the answer was set."},
     {"Response:answer", "fun(self: Response, status?: integer, body?: string, type?: string)",
      "Sends the whole answer."},
     {"Response:json", "fun(self: Response, value: any, status?: integer)",
@@ -252,9 +265,9 @@ const luaL_Reg response_direct[] = {{"json", direct_json}, {"answer", direct_ans
 
 void response_open(lua_State *L) {
     static const luaL_Reg methods[] = {
-        {"status", l_status}, {"header", l_header},   {"answer", l_answer},
-        {"json", l_json},     {"nowhere", l_nowhere}, {"write", l_write},
-        {"finish", l_finish}, {"begun", l_begun},     {NULL, NULL},
+        {"status", l_status},   {"header", l_header}, {"answer", l_answer}, {"json", l_json},
+        {"nowhere", l_nowhere}, {"write", l_write},   {"finish", l_finish}, {"begun", l_begun},
+        {"has", l_has},         {NULL, NULL},
     };
     if (luaL_newmetatable(L, SERVE_RESPONSE)) {
         luaL_newlib(L, methods);

@@ -1,27 +1,31 @@
 /* lib_shared: the map that all workers share. Keys of a service begin with its host name: services
  * do not meet here. */
+#include "core/script/lib_shared.h"
+
 #include "core/base/mem.h"
 #include "core/script/host.h"
 #include "core/script/lib.h"
 #include "core/script/resident.h"
 #include "core/script/task.h"
 
-#define MAX_KEY 512
-
-/* "<host>\0key" in `room`. */
-static struct str own_key(lua_State *L, char *room, size_t cap) {
-    struct str key = lib_str(L, 1);
+struct str own_key(lua_State *L, enum own_space space, struct str key, int arg,
+                   char room[OWN_KEY_ROOM]) {
     struct vm *vm = vm_of(L);
     struct resident *r = vm->owner;
     const char *owner = r && r->host[0] ? r->host : vm->options.name;
-    size_t n = strlen(owner) + 1;
-    luaL_argcheck(L, key.n <= MAX_KEY && n + key.n <= cap, 1, "the key is longer than 512 bytes");
+    size_t n = strlen(owner);
+    luaL_argcheck(L, key.n <= OWN_KEY_MAX && n + 1 + key.n <= OWN_KEY_ROOM, arg,
+                  "the key is longer than 512 bytes");
     memcpy(room, owner, n);
+    room[n++] = (char)space;
     memcpy(room + n, key.p, key.n);
     return str_make(room, n + key.n);
 }
 
-#define KEY_ROOM (MAX_KEY + 300)
+/* The first argument as a key. */
+static struct str first_key(lua_State *L, char room[OWN_KEY_ROOM]) {
+    return own_key(L, OWN_SHARED, lib_str(L, 1), 1, room);
+}
 
 static uint64_t ttl(lua_State *L, int index) {
     lua_Number seconds = luaL_optnumber(L, index, 0);
@@ -43,8 +47,8 @@ static int outcome(lua_State *L, int rc) {
 }
 
 static int l_set(lua_State *L) {
-    char room[KEY_ROOM];
-    struct str key = own_key(L, room, sizeof room);
+    char room[OWN_KEY_ROOM];
+    struct str key = first_key(L, room);
     if (lua_isnil(L, 2)) {
         shared_del(host.shared, key);
         return outcome(L, 0);
@@ -53,16 +57,16 @@ static int l_set(lua_State *L) {
 }
 
 static int l_add(lua_State *L) {
-    char room[KEY_ROOM];
-    struct str key = own_key(L, room, sizeof room);
+    char room[OWN_KEY_ROOM];
+    struct str key = first_key(L, room);
     return outcome(L, shared_add(host.shared, key, lib_str(L, 2), ttl(L, 3)));
 }
 
 static int l_get(lua_State *L) {
     static _Thread_local struct buf got;
     struct buf *value = lib_buf(&got);
-    char room[KEY_ROOM];
-    struct str key = own_key(L, room, sizeof room);
+    char room[OWN_KEY_ROOM];
+    struct str key = first_key(L, room);
     int rc = shared_get(host.shared, key, value);
     if (rc == -ENOENT) return 0;
     if (rc < 0 || !buf_ok(value)) return luaL_error(L, "not enough memory");
@@ -72,8 +76,8 @@ static int l_get(lua_State *L) {
 
 /* shared.incr(key, by [, ttl [, initial]]) -> the new value */
 static int l_incr(lua_State *L) {
-    char room[KEY_ROOM];
-    struct str key = own_key(L, room, sizeof room);
+    char room[OWN_KEY_ROOM];
+    struct str key = first_key(L, room);
     int64_t result = 0;
     int rc = shared_incr(host.shared, key, luaL_optinteger(L, 2, 1), luaL_optinteger(L, 4, 0),
                          ttl(L, 3), &result);
@@ -83,20 +87,20 @@ static int l_incr(lua_State *L) {
 }
 
 static int l_cas(lua_State *L) {
-    char room[KEY_ROOM];
-    struct str key = own_key(L, room, sizeof room);
+    char room[OWN_KEY_ROOM];
+    struct str key = first_key(L, room);
     return outcome(L, shared_cas(host.shared, key, lib_str(L, 2), lib_str(L, 3), ttl(L, 4)));
 }
 
 static int l_del(lua_State *L) {
-    char room[KEY_ROOM];
-    lua_pushboolean(L, shared_del(host.shared, own_key(L, room, sizeof room)));
+    char room[OWN_KEY_ROOM];
+    lua_pushboolean(L, shared_del(host.shared, first_key(L, room)));
     return 1;
 }
 
 static int l_del_prefix(lua_State *L) {
-    char room[KEY_ROOM];
-    lua_pushinteger(L, shared_del_prefix(host.shared, own_key(L, room, sizeof room)));
+    char room[OWN_KEY_ROOM];
+    lua_pushinteger(L, shared_del_prefix(host.shared, first_key(L, room)));
     return 1;
 }
 

@@ -13,10 +13,12 @@
 
 #include "core/base/conf.h"
 #include "core/base/mem.h"
+#include "core/script/embed.h"
 #include "core/script/host.h"
 #include "core/script/lib.h"
 #include "core/script/pack.h"
 #include "core/script/task.h"
+#include "core/script/values.h"
 
 #define SPEC_MEMORY ((size_t)512 << 20)
 #define SPEC_TASKS  10000
@@ -161,6 +163,58 @@ static struct str read_file(void *arg, struct str path) {
     return inside && n > 0 && (size_t)n < sizeof full ? slurp(r, full) : STR_NONE;
 }
 
+/* Of the services beside it, else of this folder's, else of those in the binary. */
+static struct str read_other(void *arg, struct str path) {
+    struct spec_run *r = arg;
+    char full[PATH_ROOM];
+    const char *services = strstr(r->root, "services/");
+    int before = services ? (int)(services - r->root) : 0;
+    int n = snprintf(full, sizeof full, "%.*sservices/%.*s", before, r->root, STR_FMT(path));
+    bool inside = path.n && path.p[0] != '/' && str_find(path, STR("..")) < 0;
+    if (!inside || n < 0 || (size_t)n >= sizeof full) return STR_NONE;
+    struct str text = slurp(r, full);
+    return text.p ? text : embed_find(str_from(str_make(full, (size_t)n), (size_t)before));
+}
+
+/* What a service's folder would not have, either, is left out. */
+static int listed(const struct dirent *entry) {
+    struct str name = str_of(entry->d_name);
+    return name.p[0] != '.' && name.p[0] != '#' && name.p[name.n - 1] != '~';
+}
+
+/* Appends the files below `path` whose names behind the root's begin with `prefix`. */
+static void list_below(struct spec_run *r, const char *path, struct str prefix, int depth,
+                       struct buf *out) {
+    struct dirent **names;
+    int n = scandir(path, &names, listed, alphasort);
+    if (n < 0) return;
+    for (int i = 0; i < n; i++) {
+        char below[PATH_ROOM];
+        struct stat st;
+        int len = snprintf(below, sizeof below, "%s/%s", path, names[i]->d_name);
+        if (len < 0 || (size_t)len >= sizeof below || stat(below, &st) < 0) continue;
+        struct str relative = str_from(str_of(below), strlen(r->root) + 1);
+        if (S_ISREG(st.st_mode) && str_starts(relative, prefix))
+            buf_add(out, relative.p, relative.n + 1);
+        else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
+            list_below(r, below, prefix, depth + 1, out);
+    }
+    free_names(names, n);
+}
+
+/* Looks from the last folder on that the prefix names. */
+static void list_files(void *arg, struct str prefix, struct buf *out) {
+    struct spec_run *r = arg;
+    size_t folder = prefix.n;
+    while (folder > 0 && prefix.p[folder - 1] != '/')
+        folder--;
+    char path[PATH_ROOM];
+    int n = snprintf(path, sizeof path, "%s%s%.*s", r->root, folder ? "/" : "",
+                     (int)(folder ? folder - 1 : 0), prefix.p);
+    bool inside = str_find(prefix, STR("..")) < 0 && (!prefix.n || prefix.p[0] != '/');
+    if (inside && n > 0 && (size_t)n < sizeof path) list_below(r, path, prefix, 0, out);
+}
+
 /* [protected] require "spec".run(path, folder, filter, timeout) */
 static int push(lua_State *co, void *arg) {
     struct spec_run *r = arg;
@@ -185,6 +239,7 @@ static int collect(lua_State *L) {
 static void close_data(void) {
     if (host.store) store_close(host.store);
     shared_free(host.shared);
+    values_forget_all();
     host.store = NULL;
     host.shared = NULL;
 }
@@ -286,7 +341,7 @@ static int open_state(struct spec_run *r, struct worker *w, struct err *e) {
     if (rc < 0) return rc;
     struct vm_options o = {
         .name = r->folder,
-        .files = {.read = read_file, .arg = r},
+        .files = {read_file, read_other, list_files, r},
         .memory = SPEC_MEMORY,
         .max_tasks = SPEC_TASKS,
         .trusted = true,

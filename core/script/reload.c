@@ -12,9 +12,11 @@
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/routes.h"
 #include "core/script/service_list.h"
+#include "core/script/values.h"
 
 #define RELOADS_MAX 16 /* at work or waiting */
 
@@ -96,6 +98,8 @@ static void change_done(struct change *c) {
     double ms = (double)(uv_hrtime() - c->began) / 1e6;
     if (!c->gen) {
         report(c->reload, c->service->folder, "removed");
+        metric_forget(c->service->metrics);
+        values_forget(str_of(c->service->host));
         log_info("service removed", LOGZ("service", c->service->host));
         return;
     }

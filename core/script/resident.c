@@ -24,6 +24,10 @@ static struct str read_other(void *arg, struct str path) {
     return generation_import(arg, path);
 }
 
+static void list_files(void *arg, struct str prefix, struct buf *out) {
+    generation_list(arg, prefix, out);
+}
+
 static int entry_ref(lua_State *L, const char *name) {
     if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
         return luaL_error(
@@ -63,6 +67,9 @@ static void keep_topics(lua_State *L, struct resident *r) {
     buf_free(&all);
     if (lost) vm_throw_memory(L);
     r->gen->topics = text;
+    lua_getfield(L, -1, "version");
+    r->gen->version = lua_tointeger(L, -1);
+    lua_pop(L, 1);
 }
 
 /* [protected] Runs service.lua and keeps what the host needs of it. */
@@ -112,7 +119,7 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
     r->worker = w;
     struct vm_options o = {
         .name = g->folder.p,
-        .files = {.read = read_file, .other = read_other, .arg = g},
+        .files = {read_file, read_other, list_files, g},
         .memory = conf.lua_memory,
         .max_tasks = (int)conf.lua_tasks,
         .platform = g->platform,

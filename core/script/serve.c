@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/measure.h"
 #include "core/script/service.h"
 
 /* What a box in Lua holds: the task, not a pointer, so that a kept request object is refused
@@ -130,13 +131,29 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     mem_free(s);
 }
 
+/* Whether the path begins with the host itself, as it is declared, and nothing but a path behind
+ * it. */
+static bool is_plain(const struct exchange *x, const struct resident *r) {
+    struct str path = x->h1.head.path, host = str_of(r->host);
+    return x->port == 0 && path.n > host.n && str_eq(x->segment, host) &&
+           path.n == 1 + host.n + x->rest.n && memcmp(path.p + 1, host.p, host.n) == 0;
+}
+
+/* dispatch(method, path), or dispatch(method, rest of the path, host, port) */
 static int push(lua_State *co, void *arg) {
     struct serving *s = arg;
-    const struct head *h = &s->x->h1.head;
+    const struct exchange *x = s->x;
+    const struct head *h = &x->h1.head;
     ref_push(co, s->resident->vm, s->resident->dispatch);
     lua_pushlstring(co, h->method.p, h->method.n);
-    lua_pushlstring(co, h->path.p, h->path.n);
-    return 2;
+    if (is_plain(x, s->resident)) {
+        lua_pushlstring(co, h->path.p, h->path.n);
+        return 2;
+    }
+    lua_pushlstring(co, x->rest.n ? x->rest.p : "", x->rest.n);
+    lua_pushlstring(co, x->segment.p, x->segment.n);
+    lua_pushinteger(co, x->port ? x->port : 443);
+    return 4;
 }
 
 static void refuse(struct exchange *x, const struct err *e) {
@@ -171,7 +188,9 @@ static void on_request(struct exchange *x) {
     memcpy(s->id, x->id.p, n);
     t->request_id = str_make(s->id, n);
     x->data = s;
-    task_deadline(t, conf.lua_deadline / 1000000);
+    measure_exchange(x, r);
+    uint64_t ms = conf.lua_deadline / 1000000;
+    task_deadline(t, x->budget_ms && x->budget_ms < ms ? x->budget_ms : ms);
     task_start(t);
 }
 

@@ -39,6 +39,8 @@ struct serving *serve_find(lua_State *L, const char *name);
  * one behind the call that it answers when it is called for whom that came from. NULL = nobody's.
  */
 const struct exchange *serve_origin(const struct task *t);
+/* [lib_bus.c] request.handling */
+int bus_handling(lua_State *L);
 /* Takes the exchange away from the task: nothing of it may be touched through `s` any more. */
 struct exchange *serve_part(struct serving *s);
 /* Userdata for the request (or response) of `s`. Protected context. */

@@ -11,6 +11,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/metric.h"
 #include "core/script/routes.h"
 #include "core/script/service_list.h"
 #include "core/secure/seal.h"
@@ -34,6 +35,10 @@ bool service_is_platform(const struct service *s) {
 
 const char *service_id(const struct service *s) {
     return s->id;
+}
+
+struct metric_owner *service_metrics(const struct service *s) {
+    return s->metrics;
 }
 
 static struct service *find(const struct route_view *v, struct str host) {
@@ -74,7 +79,7 @@ int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struc
     LIST_EACH(&service_list, it) {
         struct service *s = LIST_ENTRY(it, struct service, link);
         if (s->removed) continue;
-        unsigned flags = ROUTE_TOKEN | (s->platform ? ROUTE_CORS : 0u);
+        unsigned flags = ROUTE_TOKEN | (s->platform ? ROUTE_CORS : ROUTE_ORIGIN);
         int rc = each(arg, s, flags, s->current->topics);
         if (rc < 0) return rc;
     }
@@ -101,6 +106,9 @@ void service_adopt(struct service *s, struct generation *g) {
     generation_give(s->kept[KEPT - 1]);
     memmove(s->kept + 1, s->kept, (KEPT - 1) * sizeof s->kept[0]);
     s->kept[0] = generation_take(g);
+    char version[24];
+    snprintf(version, sizeof version, "%lld", (long long)g->version);
+    s->metrics = metric_owner(str_of(s->host), str_of(version), str_of(s->id));
     g->number = s->current ? s->current->number + 1 : 1;
     generation_give(s->current);
     s->current = generation_take(g);

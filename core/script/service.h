@@ -14,6 +14,7 @@
 #include "core/http/server.h"
 #include "core/script/resident.h"
 
+struct metric_owner;
 struct service; /* process-wide, by host name, lives until exit */
 
 /* Who answers the requests of Lua services: route.data = struct service *. Defined in serve.c. */
@@ -56,6 +57,8 @@ struct service *service_find(struct worker *w, struct str host);
 struct str service_host(const struct service *s);
 /* Any thread: the id of this replica, ten of 0-9 and a-v. */
 const char *service_id(const struct service *s);
+/* Any thread: whose metrics they are. */
+struct metric_owner *service_metrics(const struct service *s);
 /* Any thread: a service from the binary. */
 bool service_is_platform(const struct service *s);
 

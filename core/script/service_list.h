@@ -24,6 +24,7 @@ struct service {
     char host[256];                /* declared host name; never changes */
     char folder[256];              /* below services/ */
     char id[11];                   /* of this replica: <id>.<host> addresses it alone */
+    struct metric_owner *metrics;  /* of its host; lives until exit */
     bool platform;                 /* a platform service; never changes */
     bool removed;                  /* its folder is gone: not routed any more */
     int home;                      /* index of the worker that runs its tickers */

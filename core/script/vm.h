@@ -20,14 +20,17 @@
 
 struct task;
 
-/* Where `require` finds the files of this state, after libraries and the embedded lua/ and gen/:
- * returns the source text of a module file path relative to the service's folder ("service.lua",
- * "gen/api.lua"), p = NULL when there is none. */
+/* The files of this state: where `require` looks after libraries and the embedded lua/ and gen/.
+ * Paths are relative to the service's folder ("service.lua", "gen/api.lua"). */
 struct vm_files {
+    /* The text of a file, p = NULL when there is none. */
     struct str (*read)(void *arg, struct str path);
     /* Files of other services, by their path below services/: what generation_import gives. May be
      * NULL. */
     struct str (*other)(void *arg, struct str path);
+    /* Appends the paths that begin with `prefix`, each followed by a NUL, in any order. May be
+     * NULL: no files. */
+    void (*list)(void *arg, struct str prefix, struct buf *out);
     void *arg;
 };
 

@@ -11,7 +11,8 @@ local M = {}
 
 -- In the order in which help shows them.
 local COMMANDS = {
-  "run", "new", "gen", "check", "test", "login", "whoami", "instance", "user", "call", "reload", "logs", "config", "version", "help",
+  "run", "new", "gen", "check", "test",
+  "login", "whoami", "instance", "user", "value", "call", "reload", "logs", "config", "version", "help",
 }
 
 -- Flags that commands share.

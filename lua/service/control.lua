@@ -59,7 +59,12 @@ end
 
 --- Whether a value may be given to a config: nil, or why not.
 function FUNCTIONS.ConfigCheck(svc, _, name, value)
-  return config.check(svc.config, name, value)
+  local fine, why = config.check(svc.config, name, value)
+  return not fine and why or nil
+end
+
+function FUNCTIONS.ConfigList(svc)
+  return json.list(config.describe(svc.config))
 end
 
 --- Calls a control function.
@@ -91,6 +96,9 @@ local PATHS = {
       errors.raise(400, why)
     end
     res:json {}
+  end,
+  ["/config-list"] = function(svc, ctx, res)
+    res:json { configs = M.call(svc, ctx, "ConfigList") }
   end,
   ["/metrics"] = function(_, _, res)
     res:answer(200, metric.render(), "text/plain; version=0.0.4; charset=utf-8")

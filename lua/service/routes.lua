@@ -15,6 +15,7 @@ local M = {}
 ---@field path string as it travels, with {arguments}
 ---@field segments table[]
 ---@field order integer
+---@field label string what it is called in metrics
 
 -- "/a/{x}/{rest+}" -> its segments, and whether there are arguments among them
 local function compile(path)
@@ -154,7 +155,7 @@ function M.new(host, endpoints)
     local segments, patterned = compile(path)
     list[i] = {
       run = item.run, method = item.method, host = item.host or host, port = item.port, path = path, segments = segments,
-      patterned = patterned, order = i,
+      patterned = patterned, order = i, label = ("%s:%d%s"):format(item.host or host, item.port, item.path),
     }
   end
   fill(routes, list)

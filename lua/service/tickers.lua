@@ -5,7 +5,7 @@
 local context = require "service.context"
 local errors = require "errors"
 local log = require "log"
-local metric = require "metric"
+local request = require "request"
 local store = require "store"
 local task = require "task"
 local time = require "time"
@@ -43,7 +43,7 @@ local function beat(ticker, handler)
   if not ok then
     log.error("ticker failed", { ticker = ticker.name, error = tostring(problem) })
   end
-  metric.callback(ticker.name:lower(), time.monotonic() - began, not ok)
+  request.callback(ticker.name:lower(), time.monotonic() - began, not ok)
 end
 
 local function run(ticker, handler)

@@ -120,6 +120,9 @@ it("what it does not know is exit code 2, with a way out", async () => {
     ["nonsense"],
     ["version", "--nonsense"],
     ["instance", "nonsense"],
+    ["value", "nonsense"],
+    ["value", "set", "shop.example", "Greeting"],
+    ["value", "rm", "shop.example"],
     ["call"],
   ]) {
     misused(await runCommand(args));
@@ -390,6 +393,9 @@ it("a word too many is refused, not swallowed", async (t) => {
     "login a b extra",
     "instance ls extra",
     "user ls extra",
+    "value ls a extra",
+    "value set a b c extra",
+    "value rm a b extra",
     "config extra",
     "run extra",
   ])

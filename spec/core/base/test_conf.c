@@ -421,6 +421,84 @@ static void addresses_that_make_no_sense_are_refused(void **state) {
 
 /* == The file ================================================================================== */
 
+static void the_door_has_defaults_that_refuse_strangers(void **state) {
+    assert_int_equal(LOAD(), 0);
+    assert_string_equal(conf.blocked_ports, "417,444,888");
+    assert_string_equal(conf.blocked_paths, "probes");
+    assert_string_equal(conf.allowed_origins, "*");
+}
+
+static void lists_may_be_empty_and_may_have_lines(void **state) {
+    assert_int_equal(LOAD("--blocked-ports=", "--blocked-paths=", "--allowed-origins="), 0);
+    assert_string_equal(conf.blocked_paths, "");
+    assert_int_equal(LOAD("--blocked-ports", " 1 , 65535,,"), 0);
+    write_file("moonbus.yaml", STR("blocked_paths: |\n  /a.php\n  *.bak, probes\n  /%7Ex*\n"
+                                   "allowed_origins: |\n  https://a.example\n"));
+    assert_int_equal(LOAD(), 0);
+    assert_string_equal(conf.blocked_paths, "/a.php,*.bak, probes,/%7Ex*");
+    assert_string_equal(conf.allowed_origins, "https://a.example");
+    assert_int_equal(LOAD("--blocked-ports=1\n2\n\n"), 0);
+    assert_string_equal(conf.blocked_ports, "1,2");
+    assert_refused("az: \"a b\" from --az has a control character in it", "--az=a\nb");
+    assert_true(LOAD("--blocked-paths=/a\t") < 0);
+}
+
+static void ports_that_are_none_cannot_be_blocked(void **state) {
+    static const char *const bad[] = {"x", "0", "65536", "-1", "80-90", "1 2", "1;2"};
+    assert_refused("blocked_ports: \"444,http\" from --blocked-ports has \"http\" in it: a port is "
+                   "1 to 65535",
+                   "--blocked-ports=444,http");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_true(LOAD("--blocked-ports", (char *)(uintptr_t)bad[i]) < 0);
+}
+
+static void blocked_paths_are_paths_endings_or_the_word(void **state) {
+    static const char *const bad[] = {"a",     "probe", "*",    "*.",      "*php", "*.a*",
+                                      "*.a/b", "/a?b",  "/a#b", "/a b",    "/\"a", "/\xC3\xA4",
+                                      "/a\\b", "a/b",   ".php", "http://a"};
+    char path[300] = "/", ending[] = "*.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    assert_refused("blocked_paths: \"/a,b.php\" from --blocked-paths has \"b.php\" in it: write a "
+                   "path like /a/b.php, an ending like *.php, or probes",
+                   "--blocked-paths=/a,b.php");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (LOAD("--blocked-paths", (char *)(uintptr_t)bad[i]) == 0) fail_msg("%s", bad[i]);
+    memset(path + 1, 'a', 255);
+    assert_true(LOAD("--blocked-paths", path) < 0);
+    path[255] = '\0';
+    assert_int_equal(LOAD("--blocked-paths", path), 0);
+    assert_true(LOAD("--blocked-paths", ending) < 0);
+    ending[sizeof ending - 2] = '\0';
+    assert_int_equal(LOAD("--blocked-paths", ending), 0);
+    assert_int_equal(LOAD("--blocked-paths", "/,/*,*.tar.gz,*.a-b_c"), 0);
+}
+
+static void origins_are_written_as_browsers_do(void **state) {
+    static const char *const bad[] = {"null",
+                                      "a.example",
+                                      "https://a.example/",
+                                      "https://A.example",
+                                      "HTTPS://a.example",
+                                      "https://",
+                                      "https://a.example:443",
+                                      "http://a.example:80",
+                                      "https://a.example:0",
+                                      "https://a.example:",
+                                      "https://*.a.example",
+                                      "https://u@a.example",
+                                      "ftp://a.example"};
+    assert_refused(
+        "allowed_origins: \"https://a/b\" from --allowed-origins has \"https://a/b\" in "
+        "it: write * or origins as browsers do, like https://app.example: lower case, no "
+        "path, no usual port",
+        "--allowed-origins=https://a/b");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (LOAD("--allowed-origins", (char *)(uintptr_t)bad[i]) == 0) fail_msg("%s", bad[i]);
+    assert_int_equal(LOAD("--allowed-origins",
+                          "*, https://a.example,http://a:8080,https://[::1]:8443,http://10.0.0.1,"
+                          "https://a:80,http://a:443"),
+                     0);
+}
+
 static void the_file_is_a_flat_mapping(void **state) {
     write_file("moonbus.yaml", STR("# mine\n"
                                    "listen: 127.0.0.1:9000\n"
@@ -698,6 +776,11 @@ int main(void) {
         TEST(a_port_that_the_system_chose_completes_the_url),
         TEST(a_url_without_a_port_is_refused),
         TEST(addresses_that_make_no_sense_are_refused),
+        TEST(the_door_has_defaults_that_refuse_strangers),
+        TEST(lists_may_be_empty_and_may_have_lines),
+        TEST(ports_that_are_none_cannot_be_blocked),
+        TEST(blocked_paths_are_paths_endings_or_the_word),
+        TEST(origins_are_written_as_browsers_do),
         TEST(the_file_is_a_flat_mapping),
         TEST(an_empty_file_says_nothing),
         TEST(a_named_file_must_exist),

@@ -200,6 +200,71 @@ static void a_prefix_is_deleted_in_all_shards(void **state) {
     assert_int_equal(bytes, 0);
 }
 
+static void what_is_too_old_for_one_is_there_for_another(void **state) {
+    struct buf b;
+    buf_init(&b);
+    shared_set(m, STR("k"), STR("v"), 100);
+    now_ms += 50;
+    assert_int_equal(shared_load(m, STR("k"), 50, true, &b), -ENOENT);
+    assert_int_equal(shared_ttl(m, STR("k")), 50); /* not got, not renewed */
+    assert_int_equal(shared_load(m, STR("k"), 51, false, &b), 0);
+    assert_int_equal(shared_load(m, STR("k"), 0, false, &b), 0);
+    assert_true(str_eq(buf_view(&b), STR("vv")));
+    buf_free(&b);
+}
+
+static void what_is_renewed_has_its_whole_time_again(void **state) {
+    struct buf b;
+    buf_init(&b);
+    shared_set(m, STR("k"), STR("v"), 100);
+    for (int i = 0; i < 3; i++) {
+        now_ms += 90;
+        assert_int_equal(shared_load(m, STR("k"), 91, true, &b), 0);
+        assert_int_equal(shared_ttl(m, STR("k")), 100);
+    }
+    shared_set(m, STR("for ever"), STR("v"), 0);
+    shared_set(m, STR("nearly"), STR("v"), UINT64_MAX);
+    assert_int_equal(shared_load(m, STR("for ever"), 0, true, &b), 0);
+    assert_int_equal(shared_load(m, STR("nearly"), 0, true, &b), 0);
+    now_ms += 100;
+    assert_int_equal(shared_load(m, STR("k"), 0, true, &b), -ENOENT);
+    assert_int_equal(shared_ttl(m, STR("for ever")), 0);
+    assert_true(shared_ttl(m, STR("nearly")) > 0);
+    buf_free(&b);
+}
+
+/* What count_and_drop was shown. */
+struct seen {
+    int n;        /* entries */
+    size_t bytes; /* of their values */
+};
+
+static enum shared_verdict count_and_drop(void *arg, struct str key, struct str value) {
+    struct seen *seen = arg;
+    seen->n++;
+    seen->bytes += value.n;
+    return str_find(key, STR("9")) >= 0 ? SHARED_DROP : SHARED_KEEP;
+}
+
+static void a_visit_sees_the_live_entries_of_a_prefix_and_may_drop_them(void **state) {
+    char key[20];
+    struct seen seen = {0};
+    int64_t v;
+    for (int i = 0; i < 200; i++) {
+        snprintf(key, sizeof key, "%s:%d", i < 100 ? "mine" : "other", i);
+        shared_set(m, str_of(key), STR("four"), i == 1 ? 5 : 0);
+    }
+    shared_incr(m, STR("mine:count"), -12, 0, 0, &v);
+    now_ms += 5;
+    assert_int_equal(shared_each(m, STR("mine:"), count_and_drop, &seen), 19);
+    assert_int_equal(seen.n, 100); /* one expired, one is a number */
+    assert_int_equal(seen.bytes, 99 * 4 + 3);
+    assert_int_equal(entries(), 181);
+    assert_holds(STR("mine:9"), NULL);
+    assert_holds(STR("mine:8"), "four");
+    assert_holds(STR("other:199"), "four");
+}
+
 static void the_map_never_holds_more_than_it_may(void **state) {
     char key[20];
     int64_t before = stat_get(STAT_SHARED_EVICTED);
@@ -316,7 +381,7 @@ static void *hammer(void *arg) {
             shared_set(m, str_of(key), STR("a longer value to evict others"), 0);
             break;
         case 1:
-            shared_get(m, str_of(key), &b);
+            shared_load(m, str_of(key), i % 3 ? 0 : 1, i % 2 == 0, &b);
             break;
         case 2:
             shared_del(m, str_of(key));
@@ -326,6 +391,7 @@ static void *hammer(void *arg) {
             break;
         case 4:
             if (i % 300 == 4) shared_del_prefix(m, STR("key-1"));
+            if (i % 300 == 64) shared_each(m, STR("key-"), count_and_drop, &(struct seen){0});
             shared_ttl(m, str_of(key));
             break;
         default:
@@ -379,6 +445,9 @@ int main(void) {
         WITH_MAP(cas_replaces_only_what_is_expected),
         WITH_MAP(deleting_tells_whether_something_was_there),
         WITH_MAP(a_prefix_is_deleted_in_all_shards),
+        WITH_MAP(what_is_too_old_for_one_is_there_for_another),
+        WITH_MAP(what_is_renewed_has_its_whole_time_again),
+        WITH_MAP(a_visit_sees_the_live_entries_of_a_prefix_and_may_drop_them),
         WITH_MAP(the_map_never_holds_more_than_it_may),
         WITH_MAP(the_least_recently_used_entry_goes_first),
         WITH_MAP(expired_entries_go_before_live_ones),

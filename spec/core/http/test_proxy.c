@@ -443,6 +443,54 @@ static void other_upgrades_go_on_as_plain_requests(void **state) {
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void a_port_is_ours_to_read(void **state) {
+    static const struct {
+        const char *path, *sent;
+    } cases[] = {
+        {"/svc:443/a%20b?c=%2F", "GET /svc/a%20b?c=%2F HTTP/1.1\r\n"},
+        {"/SVC:443", "GET /svc HTTP/1.1\r\n"},
+        {"/svc:443?", "GET /svc? HTTP/1.1\r\n"},
+        {"/SVC/A", "GET /SVC/A HTTP/1.1\r\n"},
+    };
+    char request[200];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct raw *c, *u;
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: me\r\n\r\n", cases[i].path);
+        relay(request, &c, &u);
+        if (!has(u, cases[i].sent)) fail_msg("%s: <%s>", cases[i].path, u->buf);
+        raw_send(u, OK);
+        raw_expect(c, "ok");
+        raw_close(c);
+        raw_close(u);
+    }
+}
+
+static void instances_have_one_port(void **state) {
+    static const char *const paths[] = {"/svc:80/a", "/svc:1234", "/svc:888/"};
+    char request[200];
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: me\r\n\r\n", paths[i]);
+        struct raw *c = client(request);
+        raw_expect(c, "HTTP/1.1 404 ");
+        raw_expect(c, "no instances found");
+        raw_close(c);
+    }
+}
+
+static void no_account_gets_the_root_path(void **state) {
+    struct route_table *t = route_table_new();
+    assert_int_equal(route_table_add(t, STR("root"), &proxy_handler, &ups, 0), 0);
+    route_publish(t);
+    raw_settle();
+    struct raw *c = client("GET / HTTP/1.1\r\nHost: me\r\n\r\n");
+    raw_expect(c, "HTTP/1.1 404 ");
+    raw_close(c);
+    c = client("GET /root/ HTTP/1.1\r\nHost: me\r\n\r\n");
+    struct raw *u = asked(0);
+    raw_send(u, OK);
+    raw_expect(c, "ok");
+}
+
 int main(void) {
     log_start(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
     const struct CMUnitTest tests[] = {
@@ -468,6 +516,9 @@ int main(void) {
         T(a_tunnel_has_back_pressure_both_ways),
         T(a_refused_upgrade_is_an_answer_like_any_other),
         T(other_upgrades_go_on_as_plain_requests),
+        T(a_port_is_ours_to_read),
+        T(instances_have_one_port),
+        T(no_account_gets_the_root_path),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     log_stop();

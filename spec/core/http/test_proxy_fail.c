@@ -41,6 +41,67 @@ static void an_instance_that_never_answers_is_a_504(void **state) {
     UNTIL(raw_over(u));
 }
 
+#define ASK(fields) "GET /svc/a HTTP/1.1\r\nHost: me\r\n" fields "\r\n"
+
+static void a_client_that_waits_no_longer_gets_a_504(void **state) {
+    struct raw *c, *u;
+    relay(ASK("Request-Timeout: 0.03\r\n"), &c, &u);
+    assert_true(has(u, "\r\nRequest-Timeout: 0.03\r\n"));
+    expect_error(c, "HTTP/1.1 504 ", "{\"error\": \"svc did not answer in time\"}");
+    UNTIL(raw_over(u));
+    raw_forget(c);
+    raw_send(c, GET); /* it may go on, with all the time there is */
+    u = asked(0);
+    raw_send(u, OK);
+    raw_expect(c, "ok");
+}
+
+/* The head may come too late on a busy machine: then once more, with more time. */
+static void a_budget_is_for_the_head_of_the_answer(void **state) {
+    for (unsigned ms = 40;; ms *= 2) {
+        char request[100];
+        struct raw *c, *u;
+        snprintf(request, sizeof request,
+                 "GET /svc/a HTTP/1.1\r\nHost: me\r\nRequest-Timeout: %u.%03u\r\n\r\n", ms / 1000,
+                 ms % 1000);
+        relay(request, &c, &u);
+        raw_send(u, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+        raw_expect(c, "HTTP/1.1 ");
+        if (has(c, "HTTP/1.1 504 ")) continue;
+        for (uint64_t end = uv_hrtime() + 2000000ull * ms; uv_hrtime() < end;)
+            raw_turn();
+        raw_send(u, "ok");
+        raw_expect(c, "\r\n\r\nok");
+        return;
+    }
+}
+
+static void a_body_on_its_way_does_not_outlast_the_budget(void **state) {
+    struct raw *c, *u;
+    relay("POST /svc/a HTTP/1.1\r\nHost: me\r\nContent-Length: 10\r\nRequest-Timeout: 0.03\r\n\r\n"
+          "abc",
+          &c, &u);
+    expect_error(c, "HTTP/1.1 504 ", "{\"error\": \"svc did not answer in time\"}");
+    UNTIL(raw_over(u));
+}
+
+static void a_budget_needs_memory(void **state) {
+    bool fired = true;
+    for (long n = 1; fired; n++) {
+        struct raw *c = raw_connect(door);
+        UNTIL(server_connections(front) == 1);
+        mem_fail_at(n, false);
+        raw_send(c, "GET /svc:443/a HTTP/1.1\r\nHost: me\r\nRequest-Timeout: 0.05\r\n\r\n");
+        UNTIL(c->n > 0 || raw_over(c));
+        fired = mem_fail_fired();
+        mem_fail_at(0, false);
+        assert_true(raw_over(c) || has(c, "HTTP/1.1 50"));
+        raw_close(c);
+        UNTIL(server_connections(front) == 0);
+        assert_true(n < 200);
+    }
+}
+
 static void a_malformed_answer_is_a_502(void **state) {
     static const char *const answers[] = {
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
@@ -358,6 +419,10 @@ int main(void) {
         T(an_instance_that_dies_inside_its_answer_breaks_the_clients),
         T(silence_inside_an_answer_breaks_it),
         T(an_instance_that_never_answers_is_a_504),
+        T(a_client_that_waits_no_longer_gets_a_504),
+        T(a_budget_is_for_the_head_of_the_answer),
+        T(a_body_on_its_way_does_not_outlast_the_budget),
+        T(a_budget_needs_memory),
         T(a_malformed_answer_is_a_502),
         T(an_instance_that_hangs_up_without_an_answer_is_a_502),
         T(a_client_that_leaves_takes_its_request_along),

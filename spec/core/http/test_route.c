@@ -53,30 +53,52 @@ static void turn(void) {
 /* ---- matching ------------------------------------------------------------------------------- */
 
 static void the_first_segment_chooses(void **state) {
-    static const char *const names[] = {"svc", "a-b", "x.example", "a%2Fb", ""};
+    static const char *const names[] = {"svc", "a-b", "x.example", "a%2fb", ""};
     static const struct {
-        const char *path, *segment, *name; /* name NULL = the other route */
+        const char *path, *segment, *rest, *name; /* name NULL = the other route */
+        int port;
     } cases[] = {
-        {"/svc", "svc", "svc"},
-        {"/svc/", "svc", "svc"},
-        {"/svc/a/b", "svc", "svc"},
-        {"/%73vc/a", "svc", "svc"},
-        {"/s%76%63", "svc", "svc"},
-        {"/a%2Db", "a-b", "a-b"},
-        {"/x%2eexample/y", "x.example", "x.example"},
-        {"/a%2Fb/c", "a%2Fb", "a%2Fb"},
-        {"/a%2fb/c", "a%2fb", NULL},
-        {"/%2573vc", "%2573vc", NULL}, /* decoded once only, and '%' is reserved */
-        {"/SVC", "SVC", NULL},
-        {"/svc%20", "svc%20", NULL},
-        {"/svc.", "svc.", NULL},
-        {"/svc;a", "svc;a", NULL},
-        {"/sv", "sv", NULL},
-        {"/svcs", "svcs", NULL},
-        {"//svc", "", ""},
-        {"/", "", ""},
-        {"*", "", ""},
-        {"/%c3%a9", "%c3%a9", NULL},
+        {"/svc", "svc", "", "svc", 0},
+        {"/svc/", "svc", "/", "svc", 0},
+        {"/svc/a/b", "svc", "/a/b", "svc", 0},
+        {"/svc//A%2e%41:1", "svc", "//A%2e%41:1", "svc", 0},
+        {"/%73vc/a", "svc", "/a", "svc", 0},
+        {"/s%76%63", "svc", "", "svc", 0},
+        {"/a%2Db", "a-b", "", "a-b", 0},
+        {"/x%2eexample/y", "x.example", "/y", "x.example", 0},
+        {"/a%2Fb/c", "a%2fb", "/c", "a%2fb", 0},
+        {"/%2573vc", "%2573vc", "", NULL, 0}, /* decoded once only, and '%' is reserved */
+        {"/SVC", "svc", "", "svc", 0},
+        {"/%53vC/X", "svc", "/X", "svc", 0},
+        {"/X.Example/Y", "x.example", "/Y", "x.example", 0},
+        {"/svc%20", "svc%20", "", NULL, 0},
+        {"/svc.", "svc.", "", NULL, 0},
+        {"/svc;a", "svc;a", "", NULL, 0},
+        {"/sv", "sv", "", NULL, 0},
+        {"/svcs", "svcs", "", NULL, 0},
+        {"//svc", "", "/svc", "", 0},
+        {"/", "", "", "", 0},
+        {"*", "", "", "", 0},
+        {"", "", "", "", 0},
+        {"/%c3%a9", "%c3%a9", "", NULL, 0},
+        /* ports */
+        {"/svc:443/a", "svc", "/a", "svc", 443},
+        {"/SVC:1", "svc", "", "svc", 1},
+        {"/svc:65535/", "svc", "/", "svc", 65535},
+        {"/svc:%38%388", "svc", "", "svc", 888},
+        {"/svc:00443", "svc", "", "svc", 443},
+        {"/nobody:80/a", "nobody", "/a", NULL, 80},
+        {"/:80/a", "", "/a", "", 80},
+        {"/svc:/a", "svc:", "/a", NULL, -1},
+        {"/svc:0", "svc:0", "", NULL, -1},
+        {"/svc:65536", "svc:65536", "", NULL, -1},
+        {"/svc:000443", "svc:000443", "", NULL, -1},
+        {"/svc:18446744073709551617", "svc:18446744073709551617", "", NULL, -1},
+        {"/svc:http/a", "svc:http", "/a", NULL, -1},
+        {"/svc:+80", "svc:+80", "", NULL, -1},
+        {"/svc:-1", "svc:-1", "", NULL, -1},
+        {"/svc:80:443", "svc:80:443", "", NULL, -1},
+        {"/svc%3a443", "svc%3a443", "", NULL, 0}, /* an escaped colon separates nothing */
     };
     struct route_table *t = table(names, 5);
     struct arena arena;
@@ -86,34 +108,73 @@ static void the_first_segment_chooses(void **state) {
     route_publish(t);
     struct route_view *v = route_view_take(&here);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct str segment;
-        const struct route *r = route_match(v, str_of(cases[i].path), &arena, &segment);
-        if (!str_eq(segment, str_of(cases[i].segment)))
-            fail_msg("%s: segment <%.*s>", cases[i].path, STR_FMT(segment));
-        if (cases[i].name)
-            assert_true(r && str_eq(r->name, str_of(cases[i].name)) && r->flags < 99);
-        else
-            assert_int_equal(r->flags, 99);
+        struct route_place at;
+        const struct route *r = route_match(v, str_of(cases[i].path), &arena, &at);
+        if (!str_eq(at.segment, str_of(cases[i].segment)))
+            fail_msg("%s: segment <%.*s>", cases[i].path, STR_FMT(at.segment));
+        if (!str_eq(at.rest, str_of(cases[i].rest)))
+            fail_msg("%s: rest <%.*s>", cases[i].path, STR_FMT(at.rest));
+        if (at.port != cases[i].port) fail_msg("%s: port %d", cases[i].path, at.port);
+        if (cases[i].name ? !str_eq(r->name, str_of(cases[i].name)) || r->flags == 99
+                          : r->flags != 99)
+            fail_msg("%s: route <%.*s>", cases[i].path, STR_FMT(r->name));
     }
     route_view_give(v);
     arena_free(&arena);
 }
 
-static void nothing_is_decoded_without_need(void **state) {
+static void nothing_is_copied_without_need(void **state) {
     static const char *const names[] = {"svc"};
+    static const char *const paths[] = {"/svc", "/svc/A%20b", "/svc:4711/a", "/svc:0"};
     struct arena arena;
-    struct str segment, path = STR("/svc/a%20b");
+    struct route_place at;
     arena_init(&arena, 256);
     route_publish(table(names, 1));
     struct route_view *v = route_view_take(&here);
-    assert_non_null(route_match(v, path, &arena, &segment));
-    assert_ptr_equal(segment.p, path.p + 1);
-    assert_int_equal(arena.total, 0);
-    assert_null(route_match(v, STR("/other"), &arena, &segment));
-    mem_fail_at(1, true);
-    assert_null(route_match(v, STR("/%73vc"), &arena, &segment));
-    mem_fail_at(0, false);
-    assert_true(str_eq(segment, STR("%73vc")));
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        route_match(v, str_of(paths[i]), &arena, &at);
+        assert_ptr_equal(at.segment.p, paths[i] + 1);
+        assert_int_equal(arena.total, 0);
+    }
+    assert_null(route_match(v, STR("/other"), &arena, &at));
+    route_view_give(v);
+    arena_free(&arena);
+}
+
+static void without_memory_a_name_that_must_be_copied_is_nobodys(void **state) {
+    static const char *const names[] = {"svc"};
+    static const char *const paths[] = {"/%73vc", "/SVC"};
+    struct arena arena;
+    struct route_place at;
+    arena_init(&arena, 256);
+    route_publish(table(names, 1));
+    struct route_view *v = route_view_take(&here);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        mem_fail_at(1, true);
+        assert_null(route_match(v, str_of(paths[i]), &arena, &at));
+        mem_fail_at(0, false);
+        assert_true(str_eq(at.segment, str_of(paths[i] + 1)));
+    }
+    route_view_give(v);
+    arena_free(&arena);
+}
+
+static void the_path_that_is_a_slash_leads_to_root_when_there_is_one(void **state) {
+    static const char *const names[] = {"root"};
+    static const char *const others[] = {"//", "//root", "/:443", "/roots", "*", ""};
+    struct arena arena;
+    struct route_place at;
+    arena_init(&arena, 256);
+    route_publish(table(names, 1));
+    struct route_view *v = route_view_take(&here);
+    const struct route *root = route_match(v, STR("/root/a"), &arena, &at);
+    assert_non_null(root);
+    assert_ptr_equal(route_match(v, STR("/"), &arena, &at), root);
+    assert_true(str_eq(at.segment, STR("root")));
+    assert_int_equal(at.rest.n, 0);
+    assert_int_equal(at.port, 0);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_null(route_match(v, str_of(others[i]), &arena, &at));
     route_view_give(v);
     arena_free(&arena);
 }
@@ -295,7 +356,9 @@ static void workers_never_see_a_table_that_went_away(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(the_first_segment_chooses),
-        T(nothing_is_decoded_without_need),
+        T(nothing_is_copied_without_need),
+        T(without_memory_a_name_that_must_be_copied_is_nobodys),
+        T(the_path_that_is_a_slash_leads_to_root_when_there_is_one),
         T(a_name_is_added_once),
         T(a_table_needs_memory),
         T(there_is_no_view_before_the_first_publish),

@@ -36,7 +36,7 @@ static struct str read_file(void *arg, struct str path) {
 
 static struct vm_options options(void) {
     return (struct vm_options){
-        .name = "spec", .files = {read_file, NULL}, .memory = 32 << 20, .max_tasks = 100};
+        .name = "spec", .files.read = read_file, .memory = 32 << 20, .max_tasks = 100};
 }
 
 static void open_files(struct script *s) {
