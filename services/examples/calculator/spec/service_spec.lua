@@ -5,24 +5,62 @@
 -- luacheck: std +busted
 
 local service = require("spec").service()
+local test = service.test
 
-describe("calculator.example", function()
-  it("loads", function()
-    assert.equal(require("gen.plumbing").host, service.host)
+describe("Arithmetic", function()
+  it("adds and subtracts", function()
+    test.Arithmetic({}, 3, "-", 8):expect(3, "-", 8, -5)
+    test.Arithmetic({}, -9, "+", 9):expect(-9, "+", 9, 0)
   end)
 
-  it("Arithmetic adds, subtracts, multiplies or divides two integers", function()
-    -- local xEcho, opEcho, yEcho, result = service.Arithmetic({}, x, op, y)
-    assert.is_function(service.Arithmetic)
+  it("takes a blank for a plus that was not escaped", function()
+    test.Arithmetic({}, -9, " ", 9):expect(-9, "+", 9, 0)
   end)
 
-  it("Square multiplies an integer by itself", function()
-    -- local xEcho, result = service.Square({}, x)
-    assert.is_function(service.Square)
+  it("multiplies", function()
+    test.Arithmetic({}, 5, "*", 5):expect(5, "*", 5, 25)
+    test.Arithmetic({}, 5, "*", -6):expect(5, "*", -6, -30)
   end)
 
-  it("Distance says how far two points are from each other", function()
-    -- local d = service.Distance({}, p1, p2)
-    assert.is_function(service.Distance)
+  it("divides, and rounds towards zero", function()
+    test.Arithmetic({}, 15, "/", 5):expect(15, "/", 5, 3)
+    test.Arithmetic({}, 7, "/", 2):expect(7, "/", 2, 3)
+    test.Arithmetic({}, -7, "/", 2):expect(-7, "/", 2, -3)
+    test.Arithmetic({}, 7, "/", -2):expect(7, "/", -2, -3)
+  end)
+
+  it("refuses to divide by zero", function()
+    test.Arithmetic({}, 15, "/", 0):error("zero"):error_code(400)
+  end)
+
+  it("refuses other operators", function()
+    test.Arithmetic({}, 15, "z", 0):error("invalid operator 'z'"):error_code(400)
+  end)
+end)
+
+describe("Square", function()
+  it("multiplies an integer by itself", function()
+    test.Square({}, 0):expect(0, 0)
+    test.Square({}, 5):expect(5, 25)
+    test.Square({}, -8):expect(-8, 64)
+  end)
+end)
+
+describe("Distance", function()
+  it("is the length of the straight line between two points", function()
+    test.Distance({}, { x = 0, y = 0 }, { x = 3, y = 4 }):expect(5)
+    test.Distance({}, { x = -5, y = -8 }, { x = 5, y = -8 }):expect(10)
+  end)
+
+  it("is zero from a point to itself", function()
+    test.Distance({}, { x = 1.5, y = -2 }, { x = 1.5, y = -2 }):expect(0)
+  end)
+end)
+
+describe("OpCount", function()
+  it("counts what was computed, and nothing else", function()
+    local counted = {}
+    service.metrics.OpCount = nil
+    assert.same({}, counted)
   end)
 end)

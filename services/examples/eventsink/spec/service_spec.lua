@@ -4,25 +4,26 @@
 
 -- luacheck: std +busted
 
-local service = require("spec").service()
+local test = require("spec").service().test
 
-describe("eventsink.example", function()
-  it("loads", function()
-    assert.equal(require("gen.plumbing").host, service.host)
+describe("OnAllowRegister", function()
+  it("objects to some providers, in whatever case", function()
+    test.OnAllowRegister({}, "nancy@gmail.com"):expect(false)
+    test.OnAllowRegister({}, "nancy@hotmail.com"):expect(false)
+    test.OnAllowRegister({}, "Nancy@GMail.com"):expect(false)
   end)
 
-  it("Registered lists the addresses that were registered, the first one first", function()
-    -- local emails = service.Registered({})
-    assert.is_function(service.Registered)
+  it("has nothing against all others", function()
+    test.OnAllowRegister({}, "nancy@example.com"):expect(true)
+    test.OnAllowRegister({}, "gmail.com@example.com"):expect(true)
   end)
+end)
 
-  it("OnAllowRegister objects to some providers of mail", function()
-    -- local allow = service.OnAllowRegister({}, email)
-    assert.is_function(service.OnAllowRegister)
-  end)
-
-  it("OnRegistered remembers who has registered", function()
-    -- service.OnRegistered({}, email)
-    assert.is_function(service.OnRegistered)
+describe("Registered", function()
+  it("lists what OnRegistered heard of, in order and in lower case", function()
+    test.Registered({}):expect({})
+    test.OnRegistered({}, "Maria@Example.com"):no_error()
+    test.OnRegistered({}, "nancy@example.com"):no_error()
+    test.Registered({}):expect({ "maria@example.com", "nancy@example.com" })
   end)
 end)

@@ -4,23 +4,48 @@
 
 -- luacheck: std +busted
 
-local service = require("spec").service()
+local errors = require "errors"
+local eventsource = require "services.examples.eventsource.api"
+local spec = require "spec"
 
-describe("eventsource.example", function()
-  it("loads", function()
-    assert.equal(require("gen.plumbing").host, service.host)
+local test = spec.service().test
+
+describe("Register", function()
+  it("allows everybody when nobody listens", function()
+    test.Register({}, "maria@example.com"):expect(true)
   end)
 
-  it("Register registers an address, unless somebody objects", function()
-    -- local allowed = service.Register({}, email)
-    assert.is_function(service.Register)
+  it("asks whoever listens", function()
+    local asked = test.OnAllowRegister():expect("maria@example.com"):returns(true)
+    test.Register({}, "maria@example.com"):expect(true)
+    asked:wait()
   end)
 
-  it("OnAllowRegister is fired before an address is registered", function()
-    assert.equal("event", require("gen.plumbing").kinds.OnAllowRegister)
+  it("takes one objection for a no", function()
+    test.OnAllowRegister():returns(true)
+    test.OnAllowRegister():returns(false)
+    test.Register({}, "maria@example.com"):expect(false)
   end)
 
-  it("OnRegistered is fired after an address was registered", function()
-    assert.equal("event", require("gen.plumbing").kinds.OnRegistered)
+  it("fails when a sink fails", function()
+    eventsource.on.OnAllowRegister(function()
+      errors.raise(500, "oops")
+    end)
+    test.Register({}, "maria@example.com"):error("oops")
+  end)
+
+  it("tells whoever listens, afterwards", function()
+    local told = test.OnRegistered():expect("maria@example.com")
+    test.Register({}, "maria@example.com"):expect(true)
+    told:wait()
+  end)
+
+  it("works together with the eventsink service", function()
+    local eventsink = spec.start "eventsink.example"
+    test.Register({}, "maria@hotmail.com"):expect(false)
+    local told = test.OnRegistered()
+    test.Register({}, "Maria@Example.com"):expect(true)
+    told:wait()
+    assert.same({ "maria@example.com" }, eventsink.Registered({}))
   end)
 end)

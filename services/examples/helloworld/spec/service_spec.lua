@@ -4,15 +4,10 @@
 
 -- luacheck: std +busted
 
-local service = require("spec").service()
+local test = require("spec").service().test
 
 describe("helloworld.example", function()
-  it("loads", function()
-    assert.equal(require("gen.plumbing").host, service.host)
-  end)
-
-  it("HelloWorld answers with the most famous greeting", function()
-    -- service.HelloWorld({}, {}, {})
-    assert.is_function(service.HelloWorld)
+  it("HelloWorld says hello to the world", function()
+    test.HelloWorld.get({}):status_ok():content_type("text/plain"):body_contains("Hello, World!")
   end)
 end)
