@@ -368,18 +368,22 @@ const struct lib_doc lib_request_docs[] = {
 };
 
 int lib_request(lua_State *L) {
-    static const luaL_Reg functions[] = {{"current", l_current},
-                                         {"account", l_account},
-                                         {"token", l_token},
-                                         {"set_args", l_set_args},
-                                         {"extend", l_extend},
-                                         {"query", l_query},
-                                         {"has_body", l_has_body},
-                                         {"id", l_id},
-                                         {"left", l_left},
-                                         {"field", l_field},
-                                         {"query_string", l_query_string},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"current", l_current},
+        {"account", l_account},
+        {"token", l_token},
+        {"id", l_id},
+        {"left", l_left},
+        {"field", l_field},
+        {"query", l_query},
+        {"query_string", l_query_string},
+        {"has_body", l_has_body},
+        {"set_args", l_set_args},
+        {"extend", l_extend},
+        {"handling", bus_handling},
+        {"callback", measure_callback},
+        {NULL, NULL},
+    };
     open_class(L);
     response_open(L);
     luaL_newlib(L, functions);

@@ -8,7 +8,7 @@ local json = require "json"
 local log = require "log"
 local nodes = require "nodes"
 local task = require "task"
-local url = require "url"
+local urls = require "url"
 
 local svc = require "service" (...)
 
@@ -42,7 +42,7 @@ local function check_url(text)
   if not text or text == "" then
     errors.raise(400, "url is missing")
   end
-  local parts, why = url.parse(text)
+  local parts, why = urls.parse(text)
   if not parts then
     errors.raise(400, why)
   elseif parts.scheme:lower() ~= "http" then
@@ -89,18 +89,23 @@ local function by_url(text)
   return errors.check(db.instances:one { filters = { db.is("url", text) } })
 end
 
-function svc.RegisterInstance(ctx, req)
+--- RegisterInstance makes a URL the caller's instance, or updates it. The front door routes to it at once.
+---@param ctx Context
+---@param httpRequestBody RegisterInstanceRequest?
+---@return Empty? httpResponseBody
+---@return integer httpStatusCode
+function svc.RegisterInstance(ctx, httpRequestBody)
   local account = auth.need(ctx, "registry-svc:instance:edit")
-  check_url(req.url)
-  local known = by_url(req.url)
+  check_url(httpRequestBody.url)
+  local known = by_url(httpRequestBody.url)
   local row, message, code
   if known then
-    row = update(known, account, req)
+    row = update(known, account, httpRequestBody)
   else
-    row, message, code = create(account, req)
+    row, message, code = create(account, httpRequestBody)
     if not row and code == "exists" then
-      known = by_url(req.url)
-      row = known and update(known, account, req) or errors.raise(409, "this id is taken")
+      known = by_url(httpRequestBody.url)
+      row = known and update(known, account, httpRequestBody) or errors.raise(409, "this id is taken")
     end
     errors.check(row, message, code)
   end
@@ -125,10 +130,20 @@ local function view(row)
   }
 end
 
-function svc.ListInstances(ctx, host, ip, deployment_id, path, slug, id, scheme)
+--- ListInstances lists the caller's instances, or everybody's for admins. Every argument narrows the list.
+---@param ctx Context
+---@param host string
+---@param ip string
+---@param deploymentId string
+---@param path string
+---@param slug string
+---@param id string
+---@param scheme string
+---@return ListInstancesResponse? httpResponseBody
+function svc.ListInstances(ctx, host, ip, deploymentId, path, slug, id, scheme)
   local account = auth.need(ctx, "registry-svc:instance:view")
   local wanted = {
-    host = host, ip = ip, deploymentId = deployment_id, path = path, slug = slug, id = id, scheme = scheme,
+    host = host, ip = ip, deploymentId = deploymentId, path = path, slug = slug, id = id, scheme = scheme,
   }
   local filters = {}
   for field, value in pairs(wanted) do
@@ -146,6 +161,10 @@ function svc.ListInstances(ctx, host, ip, deployment_id, path, slug, id, scheme)
   return { instances = #views > 0 and views or nil }
 end
 
+--- RemoveInstance takes an instance out of the registry.
+---@param ctx Context
+---@param id string
+---@return integer httpStatusCode
 function svc.RemoveInstance(ctx, id)
   local account = auth.caller(ctx)
   local row = errors.check(db.instances:get(id))
@@ -161,13 +180,21 @@ end
 
 -- ---- definitions ----
 
-function svc.SaveDefinition(ctx, req)
+--- SaveDefinition stores what a service is made of, by its id.
+---@param ctx Context
+---@param httpRequestBody SaveDefinitionRequest?
+---@return Empty? httpResponseBody
+---@return integer httpStatusCode
+function svc.SaveDefinition(ctx, httpRequestBody)
   auth.need(ctx, "registry-svc:node:view")
-  local definition = req.definition or {}
+  local definition = httpRequestBody.definition or {}
   errors.check(db.definitions:put { id = "def:" .. (definition.id or ""), definition = definition })
   return {}, 201
 end
 
+--- ListDefinitions lists all definitions.
+---@param ctx Context
+---@return ListDefinitionsResponse? httpResponseBody
 function svc.ListDefinitions(ctx)
   auth.need(ctx, "registry-svc:definition:view")
   local list = {}
@@ -177,6 +204,10 @@ function svc.ListDefinitions(ctx)
   return { definitions = #list > 0 and list or nil }
 end
 
+--- DeleteDefinition removes a definition.
+---@param ctx Context
+---@param id string
+---@return integer httpStatusCode
 function svc.DeleteDefinition(ctx, id)
   auth.need(ctx, "registry-svc:definition:delete")
   errors.check(db.definitions:delete("def:" .. id))
@@ -185,22 +216,34 @@ end
 
 -- ---- nodes ----
 
+--- SelfNode describes the node that answers.
+---@param ctx Context
+---@return SelfNodeResponse? httpResponseBody
 function svc.SelfNode(ctx)
   auth.need(ctx, "registry-svc:node:view")
   return { node = nodes.own() }
 end
 
-function svc.ListNodes(ctx, req)
+--- ListNodes lists all nodes, or those of the given ids.
+---@param ctx Context
+---@param httpRequestBody ListNodesRequest?
+---@return ListNodesResponse? httpResponseBody
+function svc.ListNodes(ctx, httpRequestBody)
   auth.need(ctx, "registry-svc:node:view")
-  return { nodes = nodes.list(req.ids) }
+  return { nodes = nodes.list(httpRequestBody.ids) }
 end
 
-function svc.DeleteNode(ctx, node_url)
+--- DeleteNode removes the node of that URL.
+---@param ctx Context
+---@param url string
+---@return integer httpStatusCode
+function svc.DeleteNode(ctx, url)
   auth.need(ctx, "registry-svc:node:delete")
-  nodes.delete(node_url)
+  nodes.delete(url)
   return 204
 end
 
+--- Heartbeat says that this node is alive and how busy it is.
 function svc.Heartbeat()
   nodes.beat()
 end
@@ -211,9 +254,12 @@ local function say(res, value)
   res:answer(200, json.encode(value) .. "\n", "application/json")
 end
 
+--- EchoGet answers the query as an object.
+---@param req Request
+---@param res Response
 function svc.EchoGet(_, req, res)
   local out = {}
-  for name, values in pairs(url.parse_query_all(req.query_string or "")) do
+  for name, values in pairs(urls.parse_query_all(req.query_string or "")) do
     out[name] = #values == 1 and values[1] or json.list(values)
   end
   say(res, out)

@@ -31,19 +31,29 @@ local function token_response(row)
   return { token = tokens.view(row) }
 end
 
-function svc.Register(_, req)
-  return token_response(accounts.register(req))
+--- Register makes an account and logs it in.
+---@param httpRequestBody RegisterRequest?
+---@return TokenResponse? httpResponseBody
+function svc.Register(_, httpRequestBody)
+  return token_response(accounts.register(httpRequestBody))
 end
 
-function svc.Login(_, req)
-  return token_response(accounts.login(req))
+--- Login gives a token for a slug and its password. The same token comes again while it is valid.
+---@param httpRequestBody LoginRequest?
+---@return TokenResponse? httpResponseBody
+function svc.Login(_, httpRequestBody)
+  return token_response(accounts.login(httpRequestBody))
 end
 
-function svc.ReadSelf(ctx, req)
+--- ReadSelf gives the account behind the token, with its roles and contacts.
+---@param ctx Context
+---@param httpRequestBody ReadSelfRequest?
+---@return ReadSelfResponse? httpResponseBody
+function svc.ReadSelf(ctx, httpRequestBody)
   local account = caller(ctx)
   local user = errors.check(db.users:get(account.id)) or errors.raise(401, "Unauthorized")
   local contacts = errors.check(db.contacts:find { filters = { db.is("userId", user.id) } })
-  local count = req.countTokens and errors.check(db.tokens:count { filters = { db.is("userId", user.id) } }) or 0
+  local count = httpRequestBody.countTokens and errors.check(db.tokens:count { filters = { db.is("userId", user.id) } }) or 0
   return {
     user = accounts.view(user),
     roles = #account.roles > 0 and account.roles or nil,
@@ -53,10 +63,15 @@ function svc.ReadSelf(ctx, req)
   }
 end
 
-function svc.GetPublicKey()
+--- GetPublicKey gives the key that verifies tokens, as PEM.
+---@return PublicKeyResponse? httpResponseBody
+function svc.GetPublicKey(_)
   return { publicKey = bootstrap.public_key() }
 end
 
+--- RefreshToken gives a new token in place of the presented one, which may have expired.
+---@param ctx Context
+---@return TokenResponse? httpResponseBody
 function svc.RefreshToken(ctx)
   if not ctx.token then
     errors.raise(401, "Unauthorized")
@@ -64,12 +79,20 @@ function svc.RefreshToken(ctx)
   return token_response(tokens.refresh(ctx.token))
 end
 
-function svc.ChangePassword(ctx, req)
+--- ChangePassword replaces the password of the account behind the token.
+---@param ctx Context
+---@param httpRequestBody ChangePasswordRequest?
+---@return Empty? httpResponseBody
+function svc.ChangePassword(ctx, httpRequestBody)
   local account = need(ctx, "user-svc:user:password-change")
-  accounts.change_password(account.id, req.currentPassword, req.newPassword)
+  accounts.change_password(account.id, httpRequestBody.currentPassword, httpRequestBody.newPassword)
   return {}
 end
 
+--- HasPermission says whether the account behind the token holds a permission, and until when the answer is good.
+---@param ctx Context
+---@param permission string
+---@return HasPermissionResponse? httpResponseBody
 function svc.HasPermission(ctx, permission)
   if permission == "" then
     errors.raise(400, "Missing Permission")
@@ -88,27 +111,50 @@ function svc.HasPermission(ctx, permission)
   }
 end
 
-function svc.ListPermissions(ctx, req)
-  return { permissions = json.list(permits.of_roles(caller(ctx), req.roles or {})) }
+--- ListPermissions names the permissions of roles that the caller holds.
+---@param ctx Context
+---@param httpRequestBody ListPermissionsRequest?
+---@return ListPermissionsResponse? httpResponseBody
+function svc.ListPermissions(ctx, httpRequestBody)
+  return { permissions = json.list(permits.of_roles(caller(ctx), httpRequestBody.roles or {})) }
 end
 
-function svc.SavePermits(ctx, req)
-  permits.save(caller(ctx), req.permits or {})
+--- SavePermits grants permissions to slugs and roles. Accounts other than admins grant only their own.
+---@param ctx Context
+---@param httpRequestBody SavePermitsRequest?
+---@return Empty? httpResponseBody
+function svc.SavePermits(ctx, httpRequestBody)
+  permits.save(caller(ctx), httpRequestBody.permits or {})
   return {}
 end
 
-function svc.ListPermits(ctx, req)
+--- ListPermits lists the permits of all apps.
+---@param ctx Context
+---@param httpRequestBody ListPermitsRequest?
+---@return ListPermitsResponse? httpResponseBody
+function svc.ListPermits(ctx, httpRequestBody)
   need(ctx, "user-svc:permit:view")
-  return { permits = json.list(permits.list(req)) }
+  return { permits = json.list(permits.list(httpRequestBody)) }
 end
 
-function svc.ListUsers(ctx, req)
+--- ListUsers lists accounts, newest first unless told otherwise.
+---@param ctx Context
+---@param httpRequestBody ListUsersRequest?
+---@return ListUsersResponse? httpResponseBody
+function svc.ListUsers(ctx, httpRequestBody)
   need(ctx, "user-svc:user:view")
-  return accounts.list(req)
+  return accounts.list(httpRequestBody)
 end
 
 -- ---- for services of the host ----
 
+--- Check says whether a token counts, whether its account holds a permission, and until when the answer is good.
+---@param token string
+---@param permission string
+---@return boolean valid
+---@return boolean authorized
+---@return number expires
+---@return Caller? account
 function svc.Check(_, token, permission)
   local account = tokens.verify(token)
   if not account then
@@ -117,12 +163,20 @@ function svc.Check(_, token, permission)
   return true, permits.holds(account, permission), account.expires, account
 end
 
-function svc.Introduce(ctx, name, list)
+--- Introduce makes the account of the platform service that calls, and grants the permissions that it declares.
+---@param ctx Context
+---@param name string
+---@param grants table<string, any>
+function svc.Introduce(ctx, name, grants)
   permits.only_platform(ctx)
   accounts.ensure_service(ctx.from.host, name)
-  permits.grant(ctx.from.host, list)
+  permits.grant(ctx.from.host, grants)
 end
 
+--- Refresh gives a fresh token in place of an expired one, for the front door.
+---@param ctx Context
+---@param token string
+---@return string fresh
 function svc.Refresh(ctx, token)
   permits.only_platform(ctx)
   return tokens.refresh(token).token
