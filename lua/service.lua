@@ -341,7 +341,7 @@ local function bind(folder)
     host = plumbing.host,
     config = inner.config,
     metrics = metrics.bind(plumbing),
-    resources = resources.bind(plumbing.host),
+    resources = resources.bind(),
   }
   return setmetatable(svc, {
     __newindex = function(_, name, value)

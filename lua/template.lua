@@ -1,11 +1,12 @@
--- template: text with values in it: {{ user.name }}, {% for item in items %} … {% end %}, {% if … %}, {% include "row.html" %}.
+-- template: text with values in it: {{ user.name }}, {% for item in items %}, {% if … %}, {% include "row.html" %}.
 --
 --     local page = template.compile(source, { html = true, name = "page.html" })
 --     page:render { user = { name = "Ada" }, items = {} }
 --
--- A template is compiled once, into functions. It contains no code of ours or of Lua's: only paths, literals and comparisons.
--- In HTML each value is written as its place demands, which is decided while compiling (template.page): text and attributes
--- are escaped, URLs cannot run code, scripts take JSON only. Mistakes in the template raise with name, line and column.
+-- A template is compiled once, into functions. It contains no code of ours or of Lua's: only paths, literals and
+-- comparisons. In HTML each value is written as its place demands, which is decided while compiling (template.page):
+-- text and attributes are escaped, URLs cannot run code, scripts take JSON only. Mistakes in the template raise with
+-- name, line and column.
 
 local expression = require "template.expression"
 local json = require "json"
@@ -424,7 +425,8 @@ local function tag_node(unit, word, tokens, at)
   return node
 end
 
--- Nodes up to a tag that closes or continues a block; that tag's word, tokens and position, or nothing at the end of the source.
+-- Nodes up to a tag that closes or continues a block; that tag's word, tokens and position, or nothing at the end of
+-- the source.
 function parse_block(unit)
   local nodes = {}
   while true do
@@ -477,8 +479,8 @@ function M.compile(source, options)
   return setmetatable({ nodes = compile_unit(unit), limit = options.limit or OUTPUT }, Template)
 end
 
---- Renders the template with data. What the data does not have is nothing. Raises when a value cannot be written, or the output
---- is too long.
+--- Renders the template with data. What the data does not have is nothing. Raises when a value cannot be written, or
+--- the output is too long.
 ---@param data table?
 ---@return string
 function Template:render(data)

@@ -80,6 +80,13 @@ struct metric_owner *metric_owner(struct str host, struct str ver, struct str id
     return o;
 }
 
+struct metric_owner *metric_peek(struct str host) {
+    metric_lock();
+    struct metric_owner *o = metric_find_owner(host);
+    metric_unlock();
+    return o;
+}
+
 double metric_uptime(struct metric_owner *o) {
     return o ? (double)(now_ns() - o->since) / 1e9 : 0;
 }
@@ -345,16 +352,38 @@ static size_t put_utf8(char *to, struct str s) {
     return n;
 }
 
+/* Whether all bytes are ASCII and none is NUL: no byte has bit 7, before or after 1 was taken off.
+ */
+static bool is_plain(struct str s) {
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t odd = 0, word;
+    for (; s.n >= sizeof word; s = str_from(s, sizeof word)) {
+        memcpy(&word, s.p, sizeof word);
+        odd |= word | (word - ones);
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        uint64_t c = (unsigned char)s.p[i];
+        odd |= c | (c - 1);
+    }
+    return (odd & (ones << 7)) == 0;
+}
+
 static size_t put_value(char *to, struct str s) {
     struct str head = str_first(s, METRIC_VALUE);
-    unsigned odd = 0;
-    for (size_t i = 0; i < head.n; i++) {
-        unsigned c = (unsigned char)head.p[i];
-        odd |= c | (c - 1); /* bit 7: NUL, or no ASCII */
-    }
-    if (odd & 0x80) return put_utf8(to, s);
+    if (!is_plain(head)) return put_utf8(to, s);
     if (head.n) memcpy(to, head.p, head.n);
     return head.n;
+}
+
+/* Not seeded: who aims collisions at a family gets one chain of METRIC_SERIES at most. */
+static uint64_t hash_of(const char *p, size_t n) {
+    uint64_t hash = n, word;
+    for (size_t i = 0; i < n; i += sizeof word) {
+        memcpy(&word, p + i, sizeof word);
+        unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
+    return hash;
 }
 
 void metric_key(struct metric_key *k, const struct str *values, size_t n) {
@@ -365,7 +394,8 @@ void metric_key(struct metric_key *k, const struct str *values, size_t n) {
         k->n += put_value(k->bytes + k->n, values[i]);
         k->bytes[k->n++] = '\xFF';
     }
-    k->hash = map_hash(str_make(k->bytes, k->n));
+    memset(k->bytes + k->n, 0, sizeof k->hash); /* the last word is whole */
+    k->hash = hash_of(k->bytes, k->n);
 }
 
 /* ---- updates --------------------------------------------------------------------------------- */

@@ -50,6 +50,8 @@ struct metric_owner; /* lives until exit, like the service it stands for */
  * when there is no memory or there are too many: whatever takes an owner takes NULL and does
  * nothing. */
 struct metric_owner *metric_owner(struct str host, struct str ver, struct str id);
+/* The owner as it is, in sight or not; NULL when there never was one. */
+struct metric_owner *metric_peek(struct str host);
 /* The service is gone: nothing of it is rendered and its standard series begin anew, until
  * metric_owner is called for it again. Its own families end with their last reference. */
 void metric_forget(struct metric_owner *o);
@@ -74,9 +76,10 @@ void metric_free(struct metric *m);
 /* Values of labels, ready to look up series by: several families with the same labels share one. */
 struct metric_key {
     uint64_t hash;
-    size_t labels;                                  /* how many values */
-    size_t n;                                       /* bytes of them */
-    char bytes[METRIC_LABELS * (METRIC_VALUE + 1)]; /* each value, then 0xFF, which no text has */
+    size_t labels; /* how many values */
+    size_t n;      /* bytes of them */
+    /* Each value, then 0xFF, which no text has; then zeros to the end of a word. */
+    char bytes[METRIC_LABELS * (METRIC_VALUE + 1) + sizeof(uint64_t)];
 };
 
 /* Values longer than METRIC_VALUE are cut; bytes that are no UTF-8, and NUL, become U+FFFD. */

@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/host.h"
 #include "core/script/lib_url.h"
@@ -61,6 +62,7 @@ static void metrics(struct exchange *x) {
     struct buf body;
     buf_init(&body);
     stat_render(&body);
+    metric_render(&body, STR_NONE);
     answer_buf(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), &body);
 }
 

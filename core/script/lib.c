@@ -26,6 +26,7 @@
     X("http", http, LIB_ALL) \
     X("json", json, LIB_ALL) \
     X("log", log, LIB_ALL) \
+    X("metric", metric, LIB_ALL) \
     X("net", net, LIB_PLATFORM) \
     X("pass", pass, LIB_PLATFORM) \
     X("regex", regex, LIB_ALL) \

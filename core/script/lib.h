@@ -63,6 +63,10 @@ void lib_log_line(lua_State *L, enum log_level level, struct str message, int fi
 struct claims;
 void lib_push_claims(lua_State *L, const struct claims *c);
 
+/* [lib_metric.c] Puts the metrics that a service defined while it loaded into the registry: they
+ * are the service's from now on. Called once its host name is known, unless it was a trial. */
+int lib_metric_publish(lua_State *L);
+
 /* [lib_time.c] time.sleep, which is task.sleep, too. */
 int lib_sleep(lua_State *L);
 

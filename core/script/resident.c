@@ -98,8 +98,11 @@ static int load(lua_State *L) {
     lua_getfield(L, -1, "host");
     snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
     lua_pop(L, 1);
-    if (r->worker->index < 0) keep_warnings(L, r);
     if (!r->gen->sealed) keep_topics(L, r);
+    if (r->worker->index < 0)
+        keep_warnings(L, r);
+    else
+        lib_metric_publish(L);
     lua_getfield(L, -1, "api");
     r->api = lua_toboolean(L, -1);
     vm_freeze(L);

@@ -224,7 +224,8 @@ local function metric_fields(declaration)
     for i, input in ipairs(item.inputs) do
       parts[i] = ("%s: %s"):format(names.variable(input.name), luacats.type(input.type))
     end
-    table.insert(fields, field(item.name, ("fun(%s)"):format(table.concat(parts, ", ")), item.description))
+    local gauge = item.metric == "gauge" and "Gauge|" or "" -- of lua/service/metrics.lua
+    table.insert(fields, field(item.name, ("%sfun(%s)"):format(gauge, table.concat(parts, ", ")), item.description))
   end
   return fields
 end

@@ -1,5 +1,6 @@
--- service.cache: svc.cache, what a service would rather not make twice. One for all workers of the host, and it survives reloads;
--- what is least used goes first when room is needed. A cache forgets: whoever loads must be able to make it again.
+-- service.cache: svc.cache, what a service would rather not make twice. One for all workers of the host, and it
+-- survives reloads; what is least used goes first when room is needed. A cache forgets: whoever loads must be able to
+-- make it again.
 --
 -- It lives in the map that `shared` is a part of, with keys of its own.
 

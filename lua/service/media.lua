@@ -5,9 +5,9 @@ local M = {}
 local UNKNOWN = "application/octet-stream"
 
 local TYPES = {
-  avif = "image/avif", bmp = "image/bmp", css = "text/css", csv = "text/csv", gif = "image/gif", gz = "application/gzip",
-  htm = "text/html", html = "text/html", ico = "image/x-icon", jpeg = "image/jpeg", jpg = "image/jpeg",
-  js = "text/javascript", json = "application/json", map = "application/json", md = "text/markdown",
+  avif = "image/avif", bmp = "image/bmp", css = "text/css", csv = "text/csv", gif = "image/gif",
+  gz = "application/gzip", htm = "text/html", html = "text/html", ico = "image/x-icon", jpeg = "image/jpeg",
+  jpg = "image/jpeg", js = "text/javascript", json = "application/json", map = "application/json", md = "text/markdown",
   mjs = "text/javascript", mp3 = "audio/mpeg", mp4 = "video/mp4", ogg = "audio/ogg", otf = "font/otf",
   pdf = "application/pdf", png = "image/png", svg = "image/svg+xml", tar = "application/x-tar", ttf = "font/ttf",
   txt = "text/plain", wasm = "application/wasm", wav = "audio/wav", webm = "video/webm", webp = "image/webp",

@@ -328,6 +328,19 @@ function Response:header(name, value)
   return self
 end
 
+--- Whether the answer has a header of that name, in any case.
+---@param name string
+---@return boolean
+function Response:has(name)
+  local wanted = tostring(name):lower()
+  for _, field in ipairs(state_of(self).fields) do
+    if field.name == wanted then
+      return true
+    end
+  end
+  return false
+end
+
 local function default_type(state, kind)
   if kind ~= "" and position_of(state.fields, "content-type") > #state.fields and #state.fields < FIELDS then
     table.insert(state.fields, { name = "content-type", value = kind })

@@ -1,8 +1,8 @@
 -- service.resources: svc.resources, the files in the service's folder resources/: read, served to browsers, rendered as
 -- templates, and as texts in the caller's language.
 --
--- They are those of the service's generation: they change by a reload only. So what is made of a file is kept as long as the
--- state lives.
+-- They are those of the service's generation: they change by a reload only. So what is made of a file is kept as long
+-- as the state lives.
 
 local errors = require "errors"
 local files = require "files"
@@ -102,8 +102,8 @@ local function is_unchanged(req, etag)
   return header and has_tag(header, etag)
 end
 
---- Answers with a file: its type, an Etag, and 304 without a body when the client has it already. Headers that the handler set
---- stay. Raises 404 when there is no such file.
+--- Answers with a file: its type, an Etag, and 304 without a body when the client has it already. Headers that the
+--- handler set stay. Raises 404 when there is no such file.
 ---@param req Request
 ---@param res Response
 ---@param name string may come from the request
@@ -143,8 +143,8 @@ local function compile(self, name)
   })
 end
 
---- Renders the template of that name with data. In .html files values are escaped, others are plain text. Templates that it
---- includes are named from resources/ on.
+--- Renders the template of that name with data. In .html files values are escaped, others are plain text. Templates
+--- that it includes are named from resources/ on.
 ---@param name string "page.html"
 ---@param data table?
 ---@return string
@@ -168,8 +168,8 @@ local function bundle_of(self)
   return made.bundle
 end
 
---- The text of a key of strings.yaml, in the language that the caller wants most of those it has; else the default, else
---- English, else "". Raises when there is no such key.
+--- The text of a key of strings.yaml, in the language that the caller wants most of those it has; else the default,
+--- else English, else "". Raises when there is no such key.
 ---@param ctx Context
 ---@param key string upper and lower case are the same
 ---@return string

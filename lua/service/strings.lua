@@ -124,8 +124,8 @@ local function best(texts, language)
   end
 end
 
---- The text of a key for the first of the languages that it has; else that of `default`, else of `en`, else "". Nil when
---- there is no such key.
+--- The text of a key for the first of the languages that it has; else that of `default`, else of `en`, else "". Nil
+--- when there is no such key.
 ---@param languages string[]? the most wanted first
 ---@param key string
 ---@return string?

@@ -24,8 +24,8 @@ for char in ("<>&'`$"):gmatch(".") do
 end
 JSON["/"] = "\\/"
 
---- JSON text as a value in a script. All that could end the script, or a literal around it, only occurs inside the texts of
---- JSON, where an escape means the same; U+2028 and U+2029 end lines in older JavaScript.
+--- JSON text as a value in a script. All that could end the script, or a literal around it, only occurs inside the
+--- texts of JSON, where an escape means the same; U+2028 and U+2029 end lines in older JavaScript.
 ---@param text string
 ---@return string
 function M.script(text)

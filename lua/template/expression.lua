@@ -1,5 +1,5 @@
--- template.expression: what stands inside tags: paths, literals, comparisons, and/or/not, #. Made once into functions of the
--- rendering; nothing in it can call code.
+-- template.expression: what stands inside tags: paths, literals, comparisons, and/or/not, #. Made once into functions
+-- of the rendering; nothing in it can call code.
 --
 --     or < and < not < == ~= < <= > >= < # < path, literal, ( )
 

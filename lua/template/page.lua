@@ -1,8 +1,8 @@
--- template.page: where in an HTML page the text of a template has come to, and so how a value is written there. Follows the
--- tokenization of the HTML standard (html.spec.whatwg.org, section 13.2.5) as far as templates need it.
+-- template.page: where in an HTML page the text of a template has come to, and so how a value is written there. Follows
+-- the tokenization of the HTML standard (html.spec.whatwg.org, section 13.2.5) as far as templates need it.
 --
--- A place is a small table, made once per point of the template while it is compiled; nothing of this is left at run time but
--- the function that escapes.
+-- A place is a small table, made once per point of the template while it is compiled; nothing of this is left at run
+-- time but the function that escapes.
 
 local escape = require "template.escape"
 local script = require "template.script"
@@ -10,15 +10,15 @@ local script = require "template.script"
 local M = {}
 
 ---@class PagePlace
----@field mode string text, comment, markup (<!…>), open (behind "<"), name (of a tag), tag, attribute (its name), behind (that),
---- equals (behind "="), value, raw (in an element of RAW)
+---@field mode string text, comment, markup (<!…>), open (behind "<"), name (of a tag), tag, attribute (its
+--- name), behind (that), equals (behind "="), value, raw (in an element of RAW)
 ---@field element string of the tag, or the element whose raw text we are in
 ---@field closing boolean? the tag ends an element
 ---@field glued boolean? in a tag: a blank must come before the next attribute
 ---@field attribute string?
 ---@field quote string? of the value; "" = none
 ---@field kind string? of the value: plain, url, script, css, page (srcdoc)
----@field url string? of a url: start, path, query, code
+---@field url string? of a url: start; begun (its scheme may go on), path, query, mixed (one of these), code (javascript:)
 ---@field script ScriptPlace? of a script
 ---@field held string? characters that may belong to a longer mark
 
@@ -32,8 +32,8 @@ end
 
 -- Elements whose content is no markup.
 local RAW = set "script style title textarea iframe noembed noframes xmp"
-local URLS = set([[action archive background cite classid codebase data formaction href icon longdesc manifest ping poster profile
-  src usemap xlink:href]])
+local URLS = set([[action archive background cite classid codebase data formaction href icon longdesc manifest ping poster
+  profile src usemap xlink:href]])
 
 ---@return PagePlace
 function M.new()
@@ -114,21 +114,29 @@ local function end_tag(place)
   end
 end
 
--- What a literal part of a URL says about what follows it.
+-- What a literal part of a URL says about what follows it. What values may have made a scheme gets no ':' behind it.
 local function feed_url(place, text)
   local part = text:gsub("[%c ]", "")
+  local mark = part:match("[:/?#]")
   if place.url == "start" and part:lower():find("^%a*script:") then
     place.url = "code"
-  elseif place.url ~= "code" and part:find("[?#]") then
+  elseif place.url == "code" or part == "" then
+    return true
+  elseif mark == ":" and (place.url == "begun" or place.url == "mixed") then
+    return nil, "this ':' may end a scheme that values are part of: write the scheme in one piece"
+  elseif part:find("[?#]") or (mark and place.url == "mixed") then
     place.url = "query"
-  elseif place.url == "start" and part:find("[/:]") then
+  elseif mark and place.url ~= "query" then
     place.url = "path"
+  elseif place.url == "start" then
+    place.url = "begun"
   end
+  return true
 end
 
 local function feed_value(place, text)
   if place.kind == "url" then
-    feed_url(place, text)
+    return feed_url(place, text)
   elseif place.kind == "script" then
     place.script.opaque = place.script.opaque or text:find("&[%w#]") ~= nil or nil
     return script.feed(place.script, text)
@@ -136,7 +144,8 @@ local function feed_value(place, text)
   return true
 end
 
--- Each takes the place, the text and a position; gives the position behind what it understood, or nil and what is wrong.
+-- Each takes the place, the text and a position; gives the position behind what it understood, or nil and what is
+-- wrong.
 local STEP = {}
 
 function STEP.text(place, text, at)
@@ -350,6 +359,17 @@ local function equal_but(a, b, ...)
   return M.key(x) == M.key(y)
 end
 
+local KNOWN = { path = true, query = true } -- parts of a URL: its scheme is over
+
+local function join_urls(a, b)
+  if a == b then
+    return a
+  elseif a == "code" or b == "code" then
+    return "code"
+  end
+  return KNOWN[a] and KNOWN[b] and "query" or "mixed"
+end
+
 --- The place from which either of two goes on, or nil when there is none. The result is the more careful one.
 ---@param a PagePlace
 ---@param b PagePlace
@@ -360,9 +380,7 @@ function M.join(a, b)
   end
   local out = M.copy(a)
   out.glued = a.glued or b.glued
-  if a.url ~= b.url then -- as in a query nothing is left that could mean anything in a URL
-    out.url = (a.url == "code" or b.url == "code") and "code" or "query"
-  end
+  out.url = join_urls(a.url, b.url)
   out.script = a.script and script.join(a.script, b.script)
   if a.script and not out.script then
     return nil
@@ -375,7 +393,7 @@ end
 ---@param text string
 function M.widen(place, text)
   if place.url and place.url ~= "code" then
-    place.url = "query"
+    place.url = KNOWN[place.url] and "query" or "mixed"
   elseif place.script and not place.script.inside then
     place.script.before = "unknown"
   elseif place.mode == "tag" and text:find("^[%s/>]") then
@@ -423,11 +441,14 @@ local WRITERS = {
     end,
   },
   element = { safe = same },
-  start = { none = escape.url, url = escape.html, safe = escape.html },
-  path = { none = escape.url_path, url = escape.html, safe = escape.html },
-  query = { none = escape.url_query, url = escape.html, safe = escape.html },
   code = {},
 }
+
+for name, none in pairs {
+  start = escape.url, begun = escape.url, path = escape.url_path, query = escape.url_query, mixed = escape.url_query,
+} do
+  WRITERS[name] = { none = none, url = escape.html, safe = escape.html }
+end
 
 -- What helps where nothing, or not this, is allowed.
 local ADVICE = {
@@ -456,7 +477,8 @@ local function kind_of_place(place)
   return nil, "a value cannot be part of the name of a tag, nor of <!…>"
 end
 
---- How a value is written here: a function from text to text; or nil and why it cannot be. The place goes behind the value.
+--- How a value is written here: a function from text to text; or nil and why it cannot be. The place goes behind the
+--- value.
 ---@param place PagePlace changed
 ---@param ending string? the pipe that says what the value is: attr, css, json, safe or url
 ---@return (fun(text: string): string)?, string?
@@ -480,6 +502,8 @@ function M.writer(place, ending)
     place.glued = true
   elseif place.script then
     place.script.before = "operand"
+  elseif kind == "start" then
+    place.url = "begun"
   end
   return writer
 end

@@ -1,4 +1,5 @@
--- template.pipes: what {{ value | pipe }} can do. A pipe changes a value; an ending, the last one, says what the text is.
+-- template.pipes: what {{ value | pipe }} can do. A pipe changes a value; an ending, the last one, says what the text
+-- is.
 
 local json = require "json"
 

@@ -1,4 +1,5 @@
--- template.reader: cuts the source of a template into text and tags, and tags into tokens. Knows nothing of what they mean.
+-- template.reader: cuts the source of a template into text and tags, and tags into tokens. Knows nothing of what they
+-- mean.
 --
 -- A tag or comment that has a line for itself leaves no line behind.
 

@@ -1,13 +1,13 @@
--- template.script: where in a script the text of a page has come to: code, a string, a comment, a regular expression. Only
--- as much of JavaScript as is needed to tell whether a value may stand there, and nothing is run.
+-- template.script: where in a script the text of a page has come to: code, a string, a comment, a regular expression.
+-- Only as much of JavaScript as is needed to tell whether a value may stand there, and nothing is run.
 --
--- A '/' begins a regular expression where an operand is expected and divides elsewhere; where branches of a template disagree
--- on that, a '/' is refused.
+-- A '/' begins a regular expression where an operand is expected and divides elsewhere; where branches of a template
+-- disagree on that, a '/' is refused.
 
 local M = {}
 
 ---@class ScriptPlace
----@field inside string? the string, comment or expression that is open: ' " ` // /* / or "class" ([ ] inside an expression)
+---@field inside string? what is open: ' " ` // /* / (a regular expression) or "class" ([ ] inside one)
 ---@field before string "operator", "operand" or "unknown": what came last in the code
 ---@field escaped boolean? the next character belongs to a backslash
 ---@field opaque boolean? entities make it unclear where we are (attributes only)

@@ -74,8 +74,9 @@ describe("reading", function()
   end)
 
   it("stays inside the folder", function()
-    for _, name in ipairs { "../shared_spec.lua", "css/../../scratch.lua", "/etc/passwd", "", ".", "css//page.css", "css/",
-      "a\\b", "a\0b", "./bus.png" } do
+    for _, name in ipairs {
+      "../shared_spec.lua", "css/../../scratch.lua", "/etc/passwd", "", ".", "css//page.css", "css/", "a\\b", "a\0b", "./bus.png",
+    } do
       local bytes, message, code = svc:read(name)
       assert.is_nil(bytes, name)
       assert.contains("is no name of a file in resources/", message)
@@ -119,12 +120,15 @@ describe("serving", function()
     assert.equal(200, res.status)
     assert.equal(PNG, res.body)
     assert.same({
-      etag = tag(PNG), ["cache-control"] = "max-age=3600, private, stale-while-revalidate=3600", ["content-type"] = "image/png",
+      etag = tag(PNG),
+      ["cache-control"] = "max-age=3600, private, stale-while-revalidate=3600",
+      ["content-type"] = "image/png",
     }, res.headers)
   end)
 
   it("leaves what the handler set", function()
-    local res = served(resources.bind(), "bus.png", nil, response { ["cache-control"] = "no-store", ["content-type"] = "x/y" })
+    local res = response { ["cache-control"] = "no-store", ["content-type"] = "x/y" }
+    served(resources.bind(), "bus.png", nil, res)
     assert.equal("no-store", res.headers["cache-control"])
     assert.equal("x/y", res.headers["content-type"])
   end)

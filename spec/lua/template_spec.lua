@@ -3,6 +3,8 @@
 local json = require "json"
 local template = require "template"
 
+local NO_TEXT = " is no text: write one of its fields, or use the pipe json"
+
 local function plain(source, data, options)
   options = options or {}
   options.name = "t.txt"
@@ -65,11 +67,11 @@ describe("values", function()
   end)
 
   it("that have no text are an error with their place", function()
-    fails("a\nb {{ user }}", { user = {} }, "t.txt:2:3: a table is no text: write one of its fields, or use the pipe json")
+    fails("a\nb {{ user }}", { user = {} }, "t.txt:2:3: a table" .. NO_TEXT)
   end)
 
   it("run none of the data's code", function()
-    fails("{{ f }}", { f = print }, "t.txt:1:1: a function is no text: write one of its fields, or use the pipe json")
+    fails("{{ f }}", { f = print }, "t.txt:1:1: a function" .. NO_TEXT)
   end)
 end)
 
@@ -95,8 +97,8 @@ describe("pipes", function()
   end)
 
   it("that do not exist are an error of the template", function()
-    refused("<p>\n  {{ name | uper }}", "t.html:2:13: there is no pipe 'uper': there are attr, css, default, join, json, "
-      .. "lower, safe, trim, upper, url")
+    refused("<p>\n  {{ name | uper }}", "t.html:2:13: there is no pipe 'uper': there are attr, css, default, join, "
+      .. "json, lower, safe, trim, upper, url")
   end)
 
   it("do not follow one that says what the text is", function()
@@ -104,7 +106,7 @@ describe("pipes", function()
   end)
 
   it("that fail say where", function()
-    fails("{{ a | upper }}", { a = {} }, "t.txt:1:8: upper: a table is no text: write one of its fields, or use the pipe json")
+    fails("{{ a | upper }}", { a = {} }, "t.txt:1:8: upper: a table" .. NO_TEXT)
     fails("{{ a | join(',') }}", { a = 5 }, "t.txt:1:8: join: join needs a list, not a number")
   end)
 end)
@@ -163,14 +165,16 @@ describe("for", function()
   end)
 
   it("goes over a table in the order of its keys", function()
-    assert.equal("a=1 b=2 c=3 ", plain("{% for k, v in map %}{{ k }}={{ v }} {% end %}", { map = { c = 3, a = 1, b = 2 } }))
-    assert.equal("1=x 2=y ", plain("{% for i, v in list %}{{ i }}={{ v }} {% end %}", { list = { "x", "y" } }))
+    local source = "{% for k, v in map %}{{ k }}={{ v }} {% end %}"
+    assert.equal("a=1 b=2 c=3 ", plain(source, { map = { c = 3, a = 1, b = 2 } }))
+    assert.equal("1=x 2=y ", plain(source, { map = { "x", "y" } }))
     fails("{% for x in map %}{% end %}", { map = { a = 1 } },
       "t.txt:1:1: this is a table with names, no list: write {% for key, x in … %}")
   end)
 
   it("hides names outside, also by null, and shows them again behind", function()
-    assert.equal("[1][][3]9", plain("{% for x in list %}[{{ x }}]{% end %}{{ x }}", { x = 9, list = { 1, json.null, 3 } }))
+    assert.equal("[1][][3]9",
+      plain("{% for x in list %}[{{ x }}]{% end %}{{ x }}", { x = 9, list = { 1, json.null, 3 } }))
     assert.equal("a1a2b1b2", plain("{% for x in xs %}{% for y in ys %}{{ x }}{{ y }}{% end %}{% end %}",
       { xs = { "a", "b" }, ys = { 1, 2 } }))
   end)
@@ -337,9 +341,20 @@ describe("in HTML a value", function()
 
   it("is filtered behind the harmless beginning of a URL, too", function()
     assert.equal('<a href="java#blocked">', html('<a href="java{{ x }}">', { x = "script:alert(1)" }))
-    assert.equal('<a href="/?a=1javascript%3Ax">',
-      html('<a href="{% if q %}/?a=1{% end %}{{ x }}">', { q = true, x = "javascript:x" }))
-    assert.equal('<a href="javascript%3Ax">', html('<a href="{% if q %}/?a=1{% end %}{{ x }}">', { x = "javascript:x" }))
+    local either = '<a href="{% if q %}/?a=1{% end %}{{ x }}">'
+    assert.equal('<a href="/?a=1javascript%3Ax">', html(either, { q = true, x = "javascript:x" }))
+    assert.equal('<a href="javascript%3Ax">', html(either, { x = "javascript:x" }))
+    assert.equal('<a href="a/b%2Fc/">',
+      html('<a href="{{ x }}/{% for y in l %}{{ y }}/{% end %}">', { x = "a", l = { "b/c" } }))
+    assert.equal('<a href="ab%3A/?q=c">',
+      html('<a href="{% for y in l %}{{ y }}{% end %}/?q={{ z }}">', { l = { "a", "b:" }, z = "c" }))
+    for _, source in ipairs {
+      '<a href="{{ x }}:{{ y }}">', '<a href="java{{ x }}:alert(1)">', '<a href="{{ x }}script:alert({{ y }})">',
+      '<a href="{% if x %}{{ x }}{% end %}:{{ y }}">', '<a href="{% for x in l %}{{ x }}{% end %}:{{ y }}">',
+      '<a href="javascript{% if x %}{% end %}:{{ y }}">', '<a href="{% if x %}/{% end %}{{ x }}:{{ y }}">',
+    } do
+      refused_like(source, "may end a scheme")
+    end
     refused_like('<a href="javascript:f({{ x | json }})">', "no value can be part of a script in a URL")
   end)
 
@@ -392,7 +407,7 @@ describe("in HTML a value", function()
   end)
 
   it("is a page of its own in srcdoc", function()
-    assert.equal('<iframe srcdoc="&amp;lt;b&amp;gt;">', html('<iframe srcdoc="{{ x }}"></iframe>', { x = "<b>" }):sub(1, 35))
+    assert.equal('<iframe srcdoc="&amp;lt;b&amp;gt;"></iframe>', html('<iframe srcdoc="{{ x }}"></iframe>', { x = "<b>" }))
   end)
 
   it("is refused where nothing makes it safe", function()
@@ -413,7 +428,8 @@ describe("the place in the page", function()
     assert.equal("<input checked>", html("<input{% if s %} checked{% end %}>", { s = true }))
     assert.equal('<a href="x" class="&lt;">',
       html('<a {% if s %}href="x"{% else %}name="y"{% end %} class="{{ c }}">', { s = true, c = "<" }))
-    refused_like('{% if a %}<p title="{% end %}', "end in different places of the page: in text, and in the attribute 'title'")
+    refused_like('{% if a %}<p title="{% end %}',
+      "end in different places of the page: in text, and in the attribute 'title'")
     refused_like("{% if a %}<script>{% else %}<p>{% end %}", "end in different places")
     refused_like("{% for x in l %}<script>{% end %}", "it begins in text and ends in <script>")
     refused_like("<p", "it begins in text and ends inside a tag")
@@ -436,7 +452,54 @@ describe("the place in the page", function()
 
   it("is followed through scripts with loops and branches", function()
     assert.equal("<script>x = [1,2,]; y = 4</script>", html(
-      "<script>x = [{% for x in l %}{{ x | json }},{% end %}]; {% if a %}z{% else %}y = 4{% end %}</script>", { l = { 1, 2 } }))
+      "<script>x = [{% for x in l %}{{ x | json }},{% end %}]; {% if a %}z{% else %}y = 4{% end %}</script>",
+      { l = { 1, 2 } }))
     refused_like("<script>{% if a %}x{% else %}x ={% end %} /2</script>", "may divide or begin a regular expression")
+  end)
+end)
+
+describe("whatever is written", function()
+  local PARTS = {
+    "{{ ", " }}", "{% ", " %}", "{{{", "}}}", "{#", "#}", "if a", "for x in a", "end", "else", "include 'p'", "a", ".",
+    "|", "json", "safe", "==", "(", ")", "#", "'", '"', "<", ">", "/", "<p ", "</p>", "<script>", "</script>", "<!--", "-->",
+    " href=", " onclick=", " title=", "javascript:", "?", "`", "\\", "\n", "[", "]", "é", "\0", "<style>", "</style>",
+    "=", " ", "{% if a %}", "{% end %}", "{{ a }}", "{{ a | json }}", "{{ a | attr }}",
+  }
+  local TRUSTED = { "safe", "{{{", "attr" }
+  local EVIL = [["><script>x</script>' onload="x]]
+
+  local function random_source()
+    local parts = {}
+    for i = 1, math.random(1, 12) do
+      parts[i] = PARTS[math.random(#PARTS)]
+    end
+    return table.concat(parts)
+  end
+
+  local function trusts(source)
+    for _, word in ipairs(TRUSTED) do
+      if source:find(word, 1, true) then
+        return true
+      end
+    end
+    return false
+  end
+
+  it("a mistake is told with its place, and no value opens an element", function()
+    local compiled = 0
+    for _ = 1, 20000 do
+      local source = random_source()
+      local ok, result = pcall(template.compile, source, { html = true, name = "t", partials = random_source })
+      if ok then
+        compiled = compiled + 1
+        ok, result = pcall(result.render, result, { a = EVIL })
+      end
+      if not ok then
+        assert.matches("^[^\n]-:%d+:%d+: ", result, source)
+      elseif not trusts(source) and not source:find("include", 1, true) then
+        assert.is_nil(result:find("><script>x", 1, true), source)
+      end
+    end
+    assert.is_true(compiled > 1000)
   end)
 end)

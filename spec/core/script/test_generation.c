@@ -67,6 +67,26 @@ static void a_snapshot_has_all_files_by_their_path_in_the_folder(void **state) {
     generation_give(g);
 }
 
+static void paths_are_listed_by_how_they_begin(void **state) {
+    struct buf out;
+    buf_init(&out);
+    folder_write("a/service.yaml", "");
+    folder_write("a/resources/b.txt", "");
+    folder_write("a/resources/a/c.txt", "");
+    folder_write("a/resources.txt", "");
+    struct generation *g = snapshot("a");
+    generation_list(g, STR("resources/"), &out);
+    struct str expected = STR("resources/a/c.txt\0resources/b.txt\0");
+    assert_true(str_eq(buf_view(&out), expected));
+    buf_clear(&out);
+    generation_list(g, STR("x"), &out);
+    assert_int_equal(out.n, 0);
+    generation_list(g, STR(""), &out);
+    assert_int_equal(out.n, expected.n + sizeof "resources.txt" + sizeof "service.yaml");
+    buf_free(&out);
+    generation_give(g);
+}
+
 static void a_snapshot_does_not_change_with_the_files(void **state) {
     folder_write("a/service.lua", "before");
     struct generation *g = snapshot("a");
@@ -346,6 +366,7 @@ static void a_folder_in_place_of_a_platform_service_is_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(a_snapshot_has_all_files_by_their_path_in_the_folder),
+        T(paths_are_listed_by_how_they_begin),
         T(a_snapshot_does_not_change_with_the_files),
         T(any_bytes_are_read),
         T(what_editors_leave_behind_is_left_out),

@@ -114,7 +114,7 @@ export async function metrics(adminUrl) {
   assert.equal(answer.status, 200);
   const values = new Map();
   for (const line of answer.text.split("\n")) {
-    const match = /^([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) (\S+)(?: \d+)?$/.exec(line);
+    const match = /^([a-zA-Z_:][\w:]*(?:\{.*\})?) (\S+)(?: \d+)?$/.exec(line);
     if (match) values.set(match[1], Number(match[2]));
   }
   return values;

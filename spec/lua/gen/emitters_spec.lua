@@ -43,6 +43,8 @@ metrics:
     kind: histogram
     buckets: [0.1, 1, 10]
     alias: waiting
+  - signature: Queue(n int)
+    kind: gauge
 ]]
 
 local FILES = scenery.declared(SECTIONS)
@@ -229,7 +231,8 @@ describe("the plumbing", function()
       inputs = { { name = "d", type = "time.Duration" } } }, data.metrics[2])
     assert.equal("Sales counts.", data.metrics[1].description)
     assert.same({ Limit = "config", Password = "config", Add = "function", Save = "function", OnSold = "event",
-      OnPaid = "sink", Home = "web", Tick = "ticker", Sales = "metric", Wait = "metric" }, data.kinds)
+      OnPaid = "sink", Home = "web", Tick = "ticker", Sales = "metric", Wait = "metric",
+      Queue = "metric" }, data.kinds)
   end)
 
   it("says which sources it was made of", function()
@@ -243,6 +246,7 @@ describe("the plumbing", function()
       "---@class services.shop.config\n---@field Limit integer Limit is how many.\n---@field Password string",
       "---@class services.shop.metrics\n---@field Sales fun(n: integer, item: string) Sales counts.\n",
       "---@field Wait fun(d: number)\n",
+      "---@field Queue Gauge|fun(n: integer)\n",
       "---@field config services.shop.config\n---@field metrics services.shop.metrics\n",
       "---@field Add fun(ctx: Context, x: integer, y: integer): integer\n",
       "---@field OnChangedLimit fun(ctx: Context)\n",
