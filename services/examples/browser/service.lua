@@ -1,4 +1,6 @@
 -- browser.example: /browser.example/browse?url=http://example.com
+--
+-- It fetches for whoever asks, from wherever the host can reach: not for the open internet.
 
 local egress = require "egress"
 

@@ -42,7 +42,7 @@ end
 ---@param httpRequestBody Person?
 ---@return PersonKey key
 function svc.Create(ctx, httpRequestBody)
-  return persons.add(valid(ctx, person))
+  return persons.add(valid(ctx, httpRequestBody))
 end
 
 --- Load finds a person by key.
@@ -65,9 +65,9 @@ end
 ---@param key PersonKey
 ---@param httpRequestBody Person?
 function svc.Update(ctx, key, httpRequestBody)
-  local clean = valid(ctx, person)
-  clean.key = key -- that of the path, whatever the body says
-  found(persons.replace(clean))
+  local person = valid(ctx, httpRequestBody)
+  person.key = key -- that of the path, whatever the body says
+  found(persons.replace(person))
 end
 
 --- LoadByEmail finds a person by e-mail address.
@@ -78,9 +78,8 @@ function svc.LoadByEmail(_, email)
 end
 
 --- List gives the keys of all persons.
----@param ctx Context
 ---@return PersonKey[] httpResponseBody
-function svc.List(ctx)
+function svc.List(_)
   return persons.keys()
 end
 

@@ -35,9 +35,8 @@ function svc.OnRegistered(_, email)
 end
 
 --- Registered lists the addresses that were registered, the first one first.
----@param ctx Context
 ---@return string[] emails
-function svc.Registered(ctx)
+function svc.Registered(_)
   local emails = {}
   for i, row in ipairs(errors.check(registrations:find { order_by = "createdAt" })) do
     emails[i] = row.email

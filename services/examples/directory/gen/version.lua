@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "69c7d75be4b9031b3971467007f8613aecbd1fb0180a276b2d553569024dc14c",
-  time = "2026-11-28T15:04:55.531274069Z",
+  version = 2,
+  sha256 = "6a551b856b46e6136df482bebe5b1d99d1c49b6eb77ccf6d2405608e89c19eda",
+  time = "2026-11-28T15:09:28.646884197Z",
 }

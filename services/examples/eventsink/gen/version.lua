@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "27e41a6996682b32625b714ce55ba6e5837723b9934c1387057b391397a4da68",
-  time = "2026-11-28T15:04:55.506538298Z",
+  version = 2,
+  sha256 = "b641f9feba8677807422afe6264ed271e040d4da63b8635f3e863b7d88dcc114",
+  time = "2026-11-28T15:09:39.367443080Z",
 }
