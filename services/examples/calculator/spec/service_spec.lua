@@ -4,8 +4,9 @@
 
 -- luacheck: std +busted
 
-local service = require("spec").service()
-local test = service.test
+local metric = require "metric"
+
+local test = require("spec").service().test
 
 describe("Arithmetic", function()
   it("adds and subtracts", function()
@@ -58,9 +59,28 @@ describe("Distance", function()
 end)
 
 describe("OpCount", function()
-  it("counts what was computed, and nothing else", function()
-    local counted = {}
-    service.metrics.OpCount = nil
-    assert.same({}, counted)
+  -- How often an operator was counted so far.
+  local function count(op)
+    for line in metric.render():gmatch("[^\n]+") do
+      if line:find("^calculator_op_count{") and line:find(('op="%s"'):format(op), 1, true) then
+        return tonumber(line:match("%S+$"))
+      end
+    end
+    return 0
+  end
+
+  it("counts what was computed, by operator", function()
+    local before = { plus = count "+", square = count "^2" }
+    test.Arithmetic({}, 1, "+", 2):no_error()
+    test.Arithmetic({}, 1, " ", 2):no_error()
+    test.Square({}, 5):no_error()
+    assert.equal(before.plus + 2, count "+")
+    assert.equal(before.square + 1, count "^2")
+  end)
+
+  it("does not count what failed", function()
+    local before = count "/"
+    test.Arithmetic({}, 1, "/", 0):error()
+    assert.equal(before, count "/")
   end)
 end)
