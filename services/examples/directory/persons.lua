@@ -37,12 +37,16 @@ function M.add(person)
   if errors.check(persons:count()) >= MOST then
     errors.raise(429, "the directory is full")
   end
-  -- All of it happens or nothing, and again when somebody else took the key meanwhile.
-  return check(store.transaction(function(tx)
-    person.key = next_key(tx)
-    tx(persons):create(row_of(person))
-    return person.key
-  end))
+  local key, message, code
+  repeat
+    -- All of it happens or nothing.
+    key, message, code = store.transaction(function(tx)
+      person.key = next_key(tx)
+      tx(persons):create(row_of(person))
+      return person.key
+    end)
+  until code ~= "conflict" -- others took the key each time; when they are done it is our turn
+  return check(key, message, code)
 end
 
 --- Puts a person in place of the one with its key; nil when there is none.
