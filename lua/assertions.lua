@@ -191,6 +191,17 @@ local function difference(text, at, expected, got)
   return failure
 end
 
+--- What is wrong with a value that should be the same as another; nil when it is.
+---@param text string what does not hold
+---@param at string the part of something larger that it is, or ""
+---@param expected any
+---@param got any
+---@return Failure?
+function M.compare(text, at, expected, got)
+  local where, e, g = differ(expected, got, at, {})
+  return where and difference(text, where, e, g) or nil
+end
+
 -- ---- what can be asserted ----
 --
 -- A check returns whether it holds, what the failure is when it should, and what a passed assertion returns besides its
@@ -272,7 +283,10 @@ end)
 
 -- ---- errors ----
 
-local function message_of(err)
+--- The text of whatever was raised.
+---@param err any
+---@return string
+function M.message_of(err)
   if type(err) == "table" and not M.is_failure(err) and err.message ~= nil then
     return tostring(err.message)
   end
@@ -286,7 +300,7 @@ end
 -- A text is the error's text, with or without its position; of a table those fields that are named.
 local function is_error(err, expected)
   if type(expected) == "string" then
-    local text = message_of(err)
+    local text = M.message_of(err)
     return text == expected or without_position(text) == expected
   elseif type(expected) == "table" and type(err) == "table" then
     for key, value in pairs(expected) do
@@ -299,9 +313,12 @@ local function is_error(err, expected)
   return rawequal(err, expected)
 end
 
-local function show_error(err)
+--- Whatever was raised, for people.
+---@param err any
+---@return string
+function M.show_error(err)
   local status = type(err) == "table" and err.status
-  return status and ("%s (status %s)"):format(M.show(message_of(err)), status) or M.show(message_of(err))
+  return status and ("%s (status %s)"):format(M.show(M.message_of(err)), status) or M.show(M.message_of(err))
 end
 
 define("error errors", 2, function(fn, expected)
@@ -312,48 +329,57 @@ define("error errors", 2, function(fn, expected)
     end
   end
   return expected == nil or is_error(err, expected), function()
-    return { text = "another error was raised", expected = M.show(expected), got = show_error(err) }
+    return { text = "another error was raised", expected = M.show(expected), got = M.show_error(err) }
   end, err
 end)
 
 define("error_matches error_match", 2, function(fn, pattern)
   local ok, err = pcall(fn)
-  local text = not ok and message_of(err)
+  local text = not ok and M.message_of(err)
   return text and text:find(pattern) ~= nil or false, function()
     return {
       text = ok and "no error was raised" or "another error was raised",
       expected = "a match of " .. quote(pattern),
-      got = not ok and show_error(err) or nil,
+      got = not ok and M.show_error(err) or nil,
     }
   end, err
 end)
 
 -- ---- the assert that specs see ----
 
-local HERE = { ["@lua/assertions.lua"] = true }
+--- Whether code is the host's own: a spec has nothing to do with its lines.
+---@param source string name of a chunk
+---@return boolean
+function M.is_host(source)
+  return source:find("^@lua/") ~= nil
+end
 
---- The nearest caller that is no file of `skip` (chunk names), as "file:line".
+--- The nearest caller that is not the host's own, as "file:line".
 ---@param level integer
----@param skip table<string, boolean>
 ---@return string?
-function M.caller(level, skip)
+function M.caller(level)
   for i = level + 1, level + 200 do
     local info = debug.getinfo(i, "Sl")
     if not info then
       return nil
-    elseif info.currentline > 0 and not skip[info.source] then
+    elseif info.currentline > 0 and not M.is_host(info.source) then
       return ("%s:%d"):format(info.short_src, info.currentline)
     end
   end
 end
 
-local function fail(failure, note)
-  failure.where = M.caller(2, HERE)
+--- Raises a failure of the spec's line that is being run, or of the line that it names itself.
+---@param failure Failure a table of its fields
+---@param note any text of the spec's own
+function M.fail(failure, note)
+  failure.where = failure.where or M.caller(2)
   if note ~= nil then
     failure.text = ("%s: %s"):format(tostring(note), failure.text)
   end
   error(setmetatable(failure, Failure), 0)
 end
+
+local fail = M.fail
 
 local function run(check, negated, ...)
   local note = select(check.values + 1, ...)
@@ -365,7 +391,7 @@ local function run(check, negated, ...)
     local raised = check.name:find("^error") ~= nil
     fail({
       text = raised and "an error was raised" or ("the opposite of %q was expected"):format(check.name),
-      got = raised and show_error(extra) or M.show((select(math.min(check.values, 2), ...))),
+      got = raised and M.show_error(extra) or M.show((select(math.min(check.values, 2), ...))),
     }, note)
   end
   if extra ~= nil then

@@ -4,11 +4,20 @@
 -- order, each in a task of its own, so that a test may wait, and what it leaves running ends with it. A test that takes
 -- too long is stopped. There is no way to skip a test: `pending` is refused.
 --
+-- A spec of a service calls its handlers by `service().test`; other services are played by `mock`, or started by `start`.
+-- What does that is in lua/spec/.
+--
 -- `moonbus test` calls run() in a fresh state for every file.
 
 local assertions = require "assertions"
+local bus = require "spec.bus"
+local cases = require "spec.cases"
+local context = require "spec.context"
+local declared = require "spec.declared"
 local files = require "files"
+local sinks = require "spec.sinks"
 local task = require "task"
+local testing = require "spec.testing"
 
 local M = {}
 
@@ -21,12 +30,22 @@ local M = {}
 ---@field passed integer
 ---@field failures SpecFailure[]
 
-local RUNNER = { ["@lua/spec.lua"] = true, ["@lua/assertions.lua"] = true }
+-- Frames that tell nobody anything.
+local SILENT = { "^@lua/spec[./]", "^@lua/assertions%.lua$", "^@lua/errors%.lua$" }
 local TRACE = 8 -- frames shown of an error's way
 
 local file -- what is being run: path, folder, timeout, filter, block (the innermost `describe`), problems
 
 -- ---- what went wrong, for people ----
+
+local function is_silent(source)
+  for _, pattern in ipairs(SILENT) do
+    if source:find(pattern) then
+      return true
+    end
+  end
+  return false
+end
 
 -- The frames of the spec and of what it called, up to the runner's own.
 local function frames(level)
@@ -35,11 +54,21 @@ local function frames(level)
     local info = debug.getinfo(i, "Sl")
     if not info or (#list > 0 and info.source == "@lua/spec.lua") then
       break
-    elseif info.currentline > 0 and not RUNNER[info.source] then
-      table.insert(list, ("%s:%d"):format(info.short_src, info.currentline))
+    elseif info.currentline > 0 and not is_silent(info.source) then
+      table.insert(list, { at = ("%s:%d"):format(info.short_src, info.currentline), host = assertions.is_host(info.source) })
     end
   end
   return list
+end
+
+-- The innermost frame that is not the host's; without any, the innermost one.
+local function own_frame(list)
+  for _, frame in ipairs(list) do
+    if not frame.host then
+      return frame.at
+    end
+  end
+  return list[1] and list[1].at
 end
 
 local function split_lines(text)
@@ -50,23 +79,30 @@ local function split_lines(text)
   return lines
 end
 
-local function text_of(err)
+-- An error's text; the line in front of it is not said twice, and those of the host are told by the frames.
+local function text_of(err, where)
   if type(err) == "table" and err.message ~= nil then
     local status = err.status and (" (status %s)"):format(err.status) or ""
     return ("error: %s%s"):format(tostring(err.message), status)
   end
-  return "error: " .. tostring(err)
+  local text = tostring(err)
+  if where and text:sub(1, #where + 2) == where .. ": " then
+    text = text:sub(#where + 3)
+  else
+    text = text:gsub("^lua/[%w_/]+%.lua:%d+: ", "")
+  end
+  return "error: " .. text
 end
 
 -- Message handler: { where, lines }, made while the stack is still there.
 local function explain(err)
   local list = frames(2)
   local failed = assertions.is_failure(err)
-  local lines = split_lines(failed and tostring(err) or text_of(err))
-  local where = failed and err.where or list[1]
+  local where = failed and err.where or own_frame(list)
+  local lines = split_lines(failed and tostring(err) or text_of(err, where))
   for i, frame in ipairs(list) do
-    if frame ~= where and i <= TRACE then
-      table.insert(lines, "called from " .. frame)
+    if frame.at ~= where and i <= TRACE then
+      table.insert(lines, (frame.host and "in the host at " or "called from ") .. frame.at)
     end
   end
   return { where = where or file.path, lines = lines }
@@ -90,7 +126,7 @@ local function new_block(name, parent)
 end
 
 local function here()
-  return assertions.caller(2, RUNNER) or file.path
+  return assertions.caller(2) or file.path
 end
 
 local function check_call(word, name, fn)
@@ -198,22 +234,32 @@ end
 -- One test with everything around it, in the test's own task.
 local function run_inside(block, test)
   local problems, broken = {}, false
+  cases.begin()
+  sinks.begin(file.timeout)
   for _, fn in ipairs(steps_of(block, "before_each")) do
     broken = broken or problem_of(problems, attempt(fn))
   end
-  if not broken then
-    problem_of(problems, attempt(test.test))
+  if not broken and not problem_of(problems, attempt(test.test)) then
+    problem_of(problems, attempt(cases.finish))
   end
   clean_up(block, problems)
   return problems
 end
 
+local function leave_bus(mark, where, problems)
+  for _, text in ipairs(bus.restore(mark)) do
+    table.insert(problems, { where = where, lines = split_lines(text) })
+  end
+end
+
 local function run_test(block, test, result)
+  local mark = bus.mark()
   local problems = task.timeout(file.timeout, run_inside, block, test)
   if not problems then
     problems = { { where = test.where, lines = { ("the test took longer than %g seconds"):format(file.timeout) } } }
     task.timeout(file.timeout, clean_up, block, problems)
   end
+  leave_bus(mark, test.where, problems)
   for _, problem in ipairs(problems) do
     problem.name = test.name
     problem.where = problem.where ~= file.path and problem.where or test.where
@@ -323,19 +369,30 @@ end
 ---@param timeout number seconds for each test
 ---@return SpecResult
 function M.run(path, folder, filter, timeout)
-  local outer = file
+  local outer, others, watched = file, bus.enter(folder), cases.begin()
   file = { path = path, folder = folder, filter = filter, timeout = timeout, problems = {}, names = {} }
+  declared.look_from(path)
   local ok, result = pcall(run_file, path)
+  local problems = bus.leave(others)
+  cases.begin(watched)
   file = outer
+  if outer then
+    declared.look_from(outer.path)
+  end
   if not ok then
     error(result, 0)
+  end
+  for _, text in ipairs(problems) do
+    table.insert(result.failures, { name = path, where = path, lines = split_lines(text) })
   end
   return result
 end
 
+-- ---- services ----
+
 --- The service that the spec belongs to: its service.lua, run and bound to its declaration. Its handlers are called
---- directly: `service.Add({}, 1, 2)`.
----@return table<string, function>
+--- directly, `service.Add({}, 1, 2)`, or through `service.test`, which gives a case: `service.test.Add({}, 1, 2):expect(3)`.
+---@return table svc
 function M.service()
   local source = files.read("service.lua")
   if not source then
@@ -345,7 +402,22 @@ function M.service()
   if not chunk then
     error(why, 0)
   end
-  return chunk(file.folder)
+  local svc = chunk(file.folder)
+  local plumbing = declared.of(file.folder)
+  rawset(svc, "test", testing.of(svc, plumbing))
+  bus.host(plumbing, svc)
+  return svc
 end
+
+--- Plays another service until the test ends, or all tests of the file when that is not in one: `mock("calculator.example",
+--- { Arithmetic = function(ctx, x, op, y) return 7 end })`. Functions and webs that are not given raise 500.
+M.mock = bus.mock
+
+--- Puts the real other service on the bus of the spec, until the test or the file ends: `start("calculator")`.
+M.start = bus.start
+
+--- The context of a caller: `context { languages = { "it" }, account = { id = "usr-1", roles = { "admin" } } }`. Also
+--- `baggage`, `clock_shift` in seconds, `token`, `id`, `from`.
+M.context = context.new
 
 return M

@@ -1,271 +1,244 @@
--- wire: values between JSON and Lua, by their declared types.
+-- wire: values of declared types on their way between JSON, texts, the bus and Lua.
 --
--- Primitive types and prefixes come from signatures (int, []string, map[string]float64, *Pet); classes come from the
--- LuaCATS annotations in the service's types.lua. Wrong input raises a 400 that names the argument and what was expected.
+-- Types are written as declarations have them (int, []string, map[string]float64, *Pet); what a class or an alias is made of
+-- is in `classes`, as gen/types.lua compiles it. For each type there is a converter in each of four directions, made once and
+-- then kept: it does not look at the type again while values go through it.
+--
+--     local decode = wire.decoder("[]Pet", classes)
+--     local pets = decode(json.decode(text), "pets")     -- raises 400 "pets[2].age: expected an integer, got a string"
+--
+-- A value that is missing (nil or null) becomes the zero of its type: "", 0, 0.0, false, an empty list or map, a class with
+-- the zeros of its fields. Pointers, any, times and optional fields have none: they stay nil. Nor has a class inside itself.
 
+local container = require "wire.container"
 local errors = require "errors"
 local json = require "json"
-local seal = require "seal"
-local time = require "time"
+local kinds = require "wire.kind"
+local types = require "gen.types"
 
 local M = {}
 
----@class Classes: table<string, table<string, { type: string, optional: boolean }>>
+---@alias Classes table<string, CompiledType>
 
---- Reads the classes of a types.lua: `---@class Name [: Parent]` followed by `---@field name[?] type` lines.
----@param source string
----@return Classes
-function M.classes(source)
-  local classes, current = {}, nil
-  for line in (source .. "\n"):gmatch("([^\n]*)\n") do
-    local name, parent = line:match("^%-%-%-@class%s+(%u%w*)%s*:?%s*(%w*)")
-    local field, optional, rest = line:match("^%-%-%-@field%s+([%w_]+)(%??)%s+(.+)$")
-    if name then
-      current = {}
-      for k, v in pairs(classes[parent] or {}) do
-        current[k] = v
+local NULL = json.null
+local filler = container.filler
+local JSON, TEXT = container.families.json, container.families.text
+
+local NONE = {}
+
+local function new_table()
+  return {}
+end
+
+-- ---- building ----
+
+---@class Space the converters of one family, by type
+---@field family Family
+---@field classes Classes
+---@field items table<string, Item>
+
+-- By classes and family; they go when the classes go.
+local spaces = setmetatable({}, { __mode = "k" })
+
+local function space_of(family, classes)
+  classes = classes or NONE
+  local of_classes = spaces[classes]
+  if not of_classes then
+    of_classes = {}
+    spaces[classes] = of_classes
+  end
+  if not of_classes[family] then
+    of_classes[family] = { family = family, classes = classes, items = {} }
+  end
+  return of_classes[family]
+end
+
+local item_of
+
+local function field_items(space, fields, owner)
+  local items = {}
+  for i, field in ipairs(fields) do
+    local base = item_of(space, field.type)
+    local zero, make = base.zero, base.make
+    if owner and kinds.is_endless(field, owner, space.classes) then
+      zero, make = nil, nil
+    end
+    items[i] = { name = field.name, required = not field.optional, convert = base.convert, zero = zero, make = make }
+  end
+  return items
+end
+
+local function make_convert(space, final)
+  local family, classes = space.family, space.classes
+  if family.leaves[final] then
+    return family.leaves[final]
+  end
+  local own = family == TEXT and item_of(space_of(JSON, classes), final).convert
+  local item = final:match("^%[%](.+)$")
+  if item then
+    return family.list(item_of(space, item), own)
+  end
+  item = final:match("^map%[string%](.+)$")
+  if item then
+    return family.map(item_of(space, item), own)
+  end
+  local class = classes[final]
+  return class and family.class(field_items(space, class.fields, final), own) or family.leaves.any
+end
+
+-- A type that contains itself gets, while it is being made, a converter that asks for the finished one.
+function item_of(space, kind)
+  local item = space.items[kind]
+  if item then
+    return item
+  end
+  item = {}
+  item.zero, item.make = kinds.zero(kind, space.classes, space.family.null)
+  function item.convert(value, depth)
+    return item.convert(value, depth)
+  end
+  space.items[kind] = item
+  local final = kinds.resolve(kind, space.classes)
+  item.convert = final == kind and make_convert(space, final) or item_of(space, final).convert
+  return item
+end
+
+-- The item of a type, or of the class that has these fields and no name.
+local function build(family, kind, classes)
+  local space = space_of(family, classes)
+  if type(kind) == "string" then
+    return item_of(space, kind)
+  end
+  return { convert = family.class(field_items(space, kind)), make = new_table }
+end
+
+local function place(where, bad)
+  return (where and where .. bad.path or bad.path:gsub("^%.", "")) .. ": " .. bad.text
+end
+
+-- Values that come in: what is wrong with them is a 400.
+local function incoming(family, kind, classes)
+  local item = build(family, kind, classes)
+  local convert, zero, make = item.convert, item.zero, item.make
+  return function(value, where)
+    if value == nil or value == NULL then
+      if make then
+        return make()
       end
-      classes[name] = current
-    elseif field and current then
-      current[field] = { type = M.lua_type(rest), optional = optional == "?" }
-    elseif not line:match("^%-%-%-") then
-      current = nil
+      return zero
     end
-  end
-  return classes
-end
-
-local PRIMITIVES = { string = "string", integer = "int", number = "float64", boolean = "bool", any = "any" }
-for name in ("int float64 bool byte time.Time time.Duration"):gmatch("%S+") do
-  PRIMITIVES[name] = name -- as signatures write them
-end
-
--- Prefixes of signatures, and [] behind the name as LuaCATS writes lists.
-local function prefixes(word)
-  local prefix = ""
-  while true do
-    local p = word:match("^%[%]") or word:match("^%*") or word:match("^map%[string%]")
-    if not p then
-      break
+    local out, bad = convert(value, 1)
+    if bad then
+      errors.raise(400, place(where, bad))
+    elseif out == nil and make then
+      return make()
     end
-    prefix, word = prefix .. p, word:sub(#p + 1)
+    return out
   end
-  while word:sub(-2) == "[]" do
-    prefix, word = prefix .. "[]", word:sub(1, -3)
-  end
-  return prefix, word
 end
 
---- The wire type of a type at the start of `text`, written as in LuaCATS (integer, string[], table<string, Pet>) or as in
---- a signature (int, []byte, map[string]time.Time); what it cannot say is "any".
----@param text string
+-- ---- the four directions ----
+
+--- Makes what turns decoded JSON into values of a type. The JSON is used up: containers are converted in place. Fields match
+--- their names in any case, the exact one first; unknown ones are dropped.
+---@param kind string|TypeField[] a type, or the fields of an object whose missing ones stay nil when they are optional
+---@param classes Classes?
+---@return fun(value: any, where: string?): any convert raises 400 with `where` and the way to what is wrong
+function M.decoder(kind, classes)
+  return incoming(JSON, kind, classes)
+end
+
+--- The same for texts of queries, forms and paths: a string, or a tree of service.form, which is used up. Lists, maps and
+--- classes may be JSON; a text alone is a list of one.
+---@param kind string|TypeField[]
+---@param classes Classes?
+---@return fun(value: any, where: string?): any
+function M.text_decoder(kind, classes)
+  return incoming(TEXT, kind, classes)
+end
+
+--- Makes what checks Lua values that come from another service, and completes copies of them: times are seconds, []byte is a
+--- string. Whole floats count as integers, integers as floats; unknown fields are dropped.
+---@param kind string|TypeField[]
+---@param classes Classes?
+---@return fun(value: any, where: string?): any
+function M.adopter(kind, classes)
+  return incoming(container.families.lua, kind, classes)
+end
+
+--- Makes what turns values of a type into what json.encode takes: times become text, empty lists stay lists. Of classes only
+--- the declared fields go out: missing ones as their zero, or null when there is none; optional ones not at all.
+---@param kind string
+---@param classes Classes?
+---@return fun(value: any, where: string?): any convert raises an error that is the service's fault
+function M.encoder(kind, classes)
+  local item = build(container.families.encode, kind, classes)
+  local convert = item.convert
+  return function(value, where)
+    if value == nil or value == NULL then
+      return filler(item)
+    end
+    local out, bad = convert(value, 1)
+    if bad then
+      error(place(where or "result", bad), 0)
+    end
+    return out
+  end
+end
+
+-- ---- types ----
+
+--- What a type is without pointers and aliases; what nobody defines is any.
+---@param kind string
+---@param classes Classes?
 ---@return string
-function M.lua_type(text)
-  local value = text:match("^table<%s*string%s*,%s*(.-)%s*>")
-  if value then
-    return "map[string]" .. M.lua_type(value)
-  end
-  local prefix, base = prefixes((text:match("^%S*"):gsub("%?$", "")))
-  local kind = PRIMITIVES[base] or base:match("^%u%w*$")
-  return kind and prefix .. kind or "any"
+function M.underlying(kind, classes)
+  classes = classes or NONE
+  local final = kinds.resolve(kind, classes)
+  local known = JSON.leaves[final] or classes[final] or final:find("^%[%]") or final:find("^map%[string%]")
+  return known and final or "any"
 end
 
-local function describe(value)
-  if value == nil or value == json.null then
-    return "null"
-  end
-  if type(value) == "table" then
-    return json.is_list(value) and "a list" or "an object"
-  end
-  return math.type(value) == "integer" and "an integer" or "a " .. type(value)
-end
-
-local function wrong(where, expected, value)
-  errors.raise(400, ("%s: expected %s, got %s"):format(where, expected, describe(value)))
-end
-
--- A pointer is what it points at: nil is a value of every type here.
-local function pointed(kind)
-  return (kind:gsub("^%*+", ""))
-end
-
-local ZERO = { string = "", int = 0, byte = 0, float64 = 0.0, bool = false, ["time.Duration"] = 0 }
-
---- What an argument that was not given is.
+--- What is in place of a value that was not given: the zero itself, or what makes a new one each time.
 ---@param kind string
-function M.zero(kind)
-  if kind:find("[]", 1, true) == 1 and kind ~= "[]byte" then
-    return json.list {}
-  end
-  return ZERO[kind]
+---@param classes Classes?
+---@return any zero
+---@return (fun(): table)? make
+function M.zeros(kind, classes)
+  return kinds.zero(kind, classes or NONE, nil)
 end
 
-local decode
-
--- A null in a list is the zero of its type; where there is none it stays null, so that the others keep their places.
-local function decode_list(item, value, classes, where)
-  local out = json.list {}
-  for i, v in ipairs(value) do
-    if v == json.null then
-      v = M.zero(item)
-      out[i] = v == nil and json.null or v
-    else
-      out[i] = decode(item, v, classes, ("%s[%d]"):format(where, i))
-    end
-  end
-  return out
-end
-
-local function decode_class(class, value, classes, where)
-  if type(value) ~= "table" or json.is_list(value) then
-    wrong(where, "an object", value)
-  end
-  local out = {}
-  for name, field in pairs(class) do
-    local v = value[name]
-    if v ~= nil and v ~= json.null then
-      out[name] = decode(field.type, v, classes, where .. "." .. name)
-    end
-  end
-  return out
-end
-
-local function decode_text(kind, value, where)
-  if kind == "[]byte" then
-    local bytes = type(value) == "string" and seal.unbase64(value)
-    return bytes or wrong(where, "base64 text", value)
-  end
-  local seconds = type(value) == "string" and time.parse(value)
-  return seconds or wrong(where, "a time such as 2006-01-02T15:04:05Z", value)
-end
-
---- A JSON value as the Lua value of a declared type.
+--- A zero of a type; nil when it has none.
 ---@param kind string
----@param value any
----@param classes Classes
----@param where string for messages: the argument's name
-function decode(kind, value, classes, where)
-  kind = pointed(kind)
-  if value == nil or value == json.null then
-    return nil
-  elseif kind == "any" then
-    return value
-  elseif kind == "string" then
-    return type(value) == "string" and value or wrong(where, "a string", value)
-  elseif kind == "int" or kind == "byte" then
-    return type(value) == "number" and math.tointeger(value) or wrong(where, "an integer", value)
-  elseif kind == "float64" then
-    return type(value) == "number" and value + 0.0 or wrong(where, "a number", value)
-  elseif kind == "bool" then
-    if type(value) ~= "boolean" then
-      wrong(where, "true or false", value)
-    end
-    return value
-  elseif kind == "time.Time" or kind == "[]byte" then
-    return decode_text(kind, value, where)
-  elseif kind == "time.Duration" then
-    local ns = type(value) == "number" and math.tointeger(value) or wrong(where, "nanoseconds as an integer", value)
-    return ns / 1e9
+---@param classes Classes?
+function M.zero(kind, classes)
+  local zero, make = M.zeros(kind, classes)
+  if make then
+    return make()
   end
-  local item = kind:match("^%[%](.+)$")
-  if item then
-    if type(value) ~= "table" or not (json.is_list(value) or next(value) == nil) then
-      wrong(where, "a list", value)
-    end
-    return decode_list(item, value, classes, where)
-  end
-  item = kind:match("^map%[string%](.+)$")
-  if item then
-    if type(value) ~= "table" or json.is_list(value) then
-      wrong(where, "an object", value)
-    end
-    local out = {}
-    for k, v in pairs(value) do
-      out[k] = decode(item, v, classes, where .. "." .. k)
-    end
-    return out
-  end
-  local class = classes[kind]
-  return class and decode_class(class, value, classes, where) or value
+  return zero
 end
-M.decode = decode
 
-local BOOLS = { ["true"] = true, ["1"] = true, t = true, ["false"] = false, ["0"] = false, f = false }
+-- ---- by type, each time ----
 
---- Text of a path, query or form as the Lua value of a declared type.
----@param kind string
----@param text string
----@param classes Classes
----@param where string
+function M.classes(source)
+  local names = {}
+  for _, definition in ipairs((types.read(source))) do
+    table.insert(names, definition.name)
+  end
+  return (types.compile(names, source, {}))
+end
+
 function M.from_text(kind, text, classes, where)
-  kind = pointed(kind)
-  if kind == "string" then
-    return text
-  elseif kind == "int" or kind == "byte" then
-    local n = text:match("^[+-]?%d+$") and math.tointeger(tonumber(text))
-    return n or wrong(where, "an integer", text)
-  elseif kind == "float64" then
-    local n = text:match("^[+-]?[%d.]+[eE]?[+-]?%d*$") and tonumber(text)
-    return n and math.abs(n) < math.huge and n + 0.0 or wrong(where, "a number", text)
-  elseif kind == "bool" then
-    local b = BOOLS[text:lower()]
-    if b == nil then
-      wrong(where, "true or false", text)
-    end
-    return b
-  elseif kind == "time.Time" or kind == "[]byte" then
-    return decode_text(kind, text, where)
-  elseif kind == "time.Duration" then
-    local ns = text:match("^-?%d+$") and math.tointeger(tonumber(text))
-    return ns and ns / 1e9 or time.duration(text) or wrong(where, "a duration such as 1m30s, or nanoseconds", text)
-  elseif kind == "any" then
-    local value = json.decode(text)
-    return value == nil and text or value
-  end
-  local value, message = json.decode(text)
-  if value == nil then
-    errors.raise(400, ("%s: %s"):format(where, message))
-  end
-  return decode(kind, value, classes, where)
+  return M.text_decoder(kind, classes)(text, where)
 end
 
---- A Lua value as JSON value of a declared type: lists stay lists when empty, times become text.
----@param kind string
----@param value any
----@param classes Classes
+function M.decode(kind, value, classes, where)
+  return M.decoder(kind, classes)(value, where)
+end
+
 function M.encode(kind, value, classes)
-  if value == nil or value == json.null then
-    return json.null
-  end
-  kind = pointed(kind)
-  if kind == "time.Time" then
-    return time.rfc3339(value)
-  elseif kind == "time.Duration" then
-    return math.floor(value * 1e9 + 0.5)
-  elseif kind == "[]byte" then
-    return seal.base64(value)
-  elseif type(value) ~= "table" then
-    return value
-  end
-  local item = kind:match("^%[%](.+)$")
-  if item then
-    local out = json.list {}
-    for i, v in ipairs(value) do
-      out[i] = M.encode(item, v, classes)
-    end
-    return out
-  end
-  item = kind:match("^map%[string%](.+)$")
-  local class = classes[kind]
-  if not item and not class then
-    return value
-  end
-  local out = {}
-  for k, v in pairs(value) do
-    local field = class and class[k]
-    out[k] = M.encode(item or (field and field.type) or "any", v, classes)
-  end
-  return out
+  return M.encoder(kind, classes)(value)
 end
 
 return M

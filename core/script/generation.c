@@ -256,27 +256,28 @@ struct str generation_file(const struct generation *g, struct str path) {
 
 /* ---- files of other services ----------------------------------------------------------------- */
 
-/* The folders of the user's tree take the place of embedded ones as a whole. */
-static struct str read_other(struct generation *g, struct str path) {
-    char full[1400], yaml[1400];
-    struct str text = STR_NONE;
-    struct stat st;
-    ptrdiff_t folder = -1;
-    /* "calculator/gen/api.lua": the folder is what comes before the last part that is ours. */
+/* The names of files that others may read. */
+static bool may_be_read(struct str path) {
     static const char *const ends[] = {"/gen/api.lua", "/gen/plumbing.lua", "/service.yaml",
                                        "/types.lua"};
+    if (path.n == 0 || path.p[0] == '/' || str_find(path, STR("..")) >= 0) return false;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        if (str_ends(path, str_of(ends[i]))) folder = (ptrdiff_t)(path.n - strlen(ends[i]));
-    if (folder <= 0 || str_find(path, STR("..")) >= 0 || path.p[0] == '/') return text;
-    snprintf(yaml, sizeof yaml, "%s/%.*s/service.yaml", g->root, (int)folder, path.p);
-    if (access(yaml, F_OK) != 0) {
-        int n = snprintf(full, sizeof full, "services/%.*s", STR_FMT(path));
+        if (str_ends(path, str_of(ends[i]))) return path.n > strlen(ends[i]);
+    return false;
+}
+
+/* The user's tree goes first; what its folder lacks of a platform service is that of the binary. */
+static struct str read_other(struct generation *g, struct str path) {
+    char full[1400];
+    struct str text = STR_NONE;
+    struct stat st;
+    if (!may_be_read(path)) return text;
+    int n = snprintf(full, sizeof full, "%s/%.*s", g->root, STR_FMT(path));
+    int fd = n > 0 && (size_t)n < sizeof full ? open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    if (fd < 0) {
+        n = snprintf(full, sizeof full, "services/%.*s", STR_FMT(path));
         return n > 0 && (size_t)n < sizeof full ? embed_find(str_make(full, (size_t)n)) : text;
     }
-    int n = snprintf(full, sizeof full, "%s/%.*s", g->root, STR_FMT(path));
-    if (n < 0 || (size_t)n >= sizeof full) return text;
-    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return text;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size <= MAX_BYTES) {
         char *p = arena_alloc(&g->arena, (size_t)st.st_size + 1);
         ssize_t got = p ? read(fd, p, (size_t)st.st_size) : -1;

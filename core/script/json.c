@@ -51,6 +51,23 @@ const void *json_list_mark(lua_State *L) {
     return mark;
 }
 
+static const char order_key; /* its address is where a metatable keeps the names of members */
+
+void json_push_order(lua_State *L, int names) {
+    names = lua_absindex(L, names);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, names);
+    lua_rawsetp(L, -2, &order_key);
+}
+
+bool json_push_names(lua_State *L, int index) {
+    if (!lua_getmetatable(L, index)) return false;
+    bool ordered = lua_rawgetp(L, -1, &order_key) == LUA_TTABLE;
+    lua_remove(L, -2);
+    if (!ordered) lua_pop(L, 1);
+    return ordered;
+}
+
 bool json_is_list(lua_State *L, int index) {
     if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return false;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);

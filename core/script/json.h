@@ -50,6 +50,11 @@ int json_encode_pretty(lua_State *L, int index, struct buf *out, const struct js
 /* The list mark, a metatable that all lists of a state share; marking replaces a metatable that the
  * table has. May throw out-of-memory. */
 void json_mark_list(lua_State *L, int index);
+/* Pushes a metatable for objects whose members are written in the order of the names at `names`;
+ * others of their members are left out. Protected context. */
+void json_push_order(lua_State *L, int names);
+/* Pushes the names that the table at `index` was given so; false = none, nothing is pushed. */
+bool json_push_names(lua_State *L, int index);
 bool json_is_list(lua_State *L, int index);
 const void *json_list_mark(lua_State *L); /* lua_topointer of that metatable; NULL = none yet */
 /* json.null is the light userdata NULL, the same that lua-cjson uses. */

@@ -304,6 +304,28 @@ static bool is_marked(struct encoder *e) {
     return marked;
 }
 
+/* Pushes the names of its members that the table on top was given with an order, without those that
+ * are nil. False = it has no order. */
+static bool push_order(struct encoder *e, struct level *v) {
+    lua_State *L = e->L;
+    if (!json_push_names(L, v->table)) return false;
+    lua_Integer n = (lua_Integer)lua_rawlen(L, -1), there = 0;
+    lua_newtable(L);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, v->table + 1, i);
+        lua_pushvalue(L, -1);
+        bool is_there = lua_rawget(L, v->table) != LUA_TNIL;
+        lua_pop(L, 1);
+        if (is_there)
+            lua_rawseti(L, v->table + 2, ++there);
+        else
+            lua_pop(L, 1);
+    }
+    lua_remove(L, v->table + 1);
+    v->n = there;
+    return true;
+}
+
 /* The table on top becomes the innermost level. */
 static bool open_table(struct encoder *e) {
     lua_State *L = e->L;
@@ -316,6 +338,10 @@ static bool open_table(struct encoder *e) {
         v->kind = LEVEL_ARRAY;
         v->n = n;
         return put_bracket(e, '[');
+    }
+    if (push_order(e, v)) {
+        v->kind = LEVEL_SORTED;
+        return put_bracket(e, '{');
     }
     if (e->indent > 0) {
         v->kind = LEVEL_SORTED;

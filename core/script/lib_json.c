@@ -145,6 +145,13 @@ static int l_list(lua_State *L) {
     return 1;
 }
 
+/* json.order(names) -> metatable */
+static int l_order(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    json_push_order(L, 1);
+    return 1;
+}
+
 static int l_is_list(lua_State *L) {
     luaL_checkany(L, 1);
     lua_pushboolean(L, json_is_list(L, 1));
@@ -187,14 +194,18 @@ const struct lib_doc lib_json_docs[] = {
     {"list", "fun(list?: table): table",
      "Marks a table, or a new one, as a list, so that it encodes as [] even when it is empty. "
      "Replaces its metatable."},
+    {"order", "fun(names: string[]): metatable",
+     "A metatable for tables that are written as objects with these members, in this order: "
+     "setmetatable(value, order). Members that are nil, and others, are left out."},
     {"is_list", "fun(value: any): boolean", "Whether a value carries the mark of json.list."},
     {"null", "lightuserdata", "What stands for null. It is true in conditions: compare with ==."},
     {NULL, NULL, NULL},
 };
 
 int lib_json(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"decode", l_decode}, {"list", l_list}, {"is_list", l_is_list}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"decode", l_decode},   {"list", l_list},
+                                         {"is_list", l_is_list}, {"order", l_order},
+                                         {"order", l_order},     {NULL, NULL}};
     luaL_newlib(L, functions);
     new_scratch(L);
     lua_pushcclosure(L, l_encode, 1);

@@ -1,8 +1,9 @@
 /*
  * lib_spec: what `moonbus test` needs of the host: to find spec files, and to run one in a state of
  * its own with a fresh store and shared map, at the end of which nothing may be left over. Called
- * by lua/cli/test.lua, one file at a time; what runs inside is lua/spec.lua. The store and the map
- * are the process's (host.h): never for a process that serves.
+ * by lua/cli/test.lua, one file at a time; what runs inside is lua/spec.lua, whose stand-ins for
+ * other services copy values here as the bus would. The store and the map are the process's
+ * (host.h): never for a process that serves.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -385,7 +386,48 @@ static int l_run(lua_State *L) {
     return op_fail(L, e.code, e.text);
 }
 
+/* ---- what stands in for other services ------------------------------------------------------- */
+
+/* spec.copy(...) -> the same values as another state would get them over the bus; raises for what
+ * cannot go there */
+static int l_copy(lua_State *L) {
+    int n = lua_gettop(L);
+    const char *why = NULL;
+    static _Thread_local struct buf copied;
+    struct buf *packed = lib_buf(&copied);
+    luaL_checkstack(L, n + 4, "values");
+    for (int i = 1; i <= n; i++)
+        if (pack_value(L, i, packed, &why) < 0) return luaL_error(L, "%s", why);
+    struct str in = buf_view(packed);
+    for (int i = 1; i <= n; i++)
+        pack_push(L, &in);
+    return n;
+}
+
+/* spec.embedded(path) -> text, or nil */
+static int l_embedded(lua_State *L) {
+    struct str text = embed_find(lib_str(L, 1));
+    if (!text.p) return 0;
+    lua_pushlstring(L, text.p, text.n);
+    return 1;
+}
+
+/* spec.is_library(name) -> whether `require` gives a module that is written in C */
+static int l_is_library(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    const struct lib *lib = lib_all;
+    while (lib->name && strcmp(lib->name, name) != 0)
+        lib++;
+    lua_pushboolean(L, lib->name != NULL);
+    return 1;
+}
+
 const struct lib_doc lib_spec_docs[] = {
+    {"copy", "fun(...: any): any ...",
+     "The values as another service would get them over the bus; raises for what cannot go there."},
+    {"embedded", "fun(path: string): string?", "A file inside the binary: lua/errors.lua."},
+    {"is_library", "fun(name: string): boolean",
+     "Whether a module is one of the host's that are written in C."},
     {"find", "fun(path: string): string[]?, string?, string?",
      "The spec files (*_spec.lua) at or below a path, sorted."},
     {"run", "fun(path: string, filter?: string, timeout?: number): SpecResult?, string?, string?",
@@ -397,7 +439,9 @@ const struct lib_doc lib_spec_docs[] = {
 };
 
 int lib_spec(lua_State *L) {
-    static const luaL_Reg functions[] = {{"find", l_find}, {"run", l_run}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"copy", l_copy}, {"embedded", l_embedded},
+                                         {"find", l_find}, {"is_library", l_is_library},
+                                         {"run", l_run},   {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -1,5 +1,5 @@
--- emit/spec: spec/service_spec.lua: a test for each handler and event, to be filled in. Adds those that no spec of the
--- service speaks of and touches nothing else. Pure.
+-- emit/spec: spec/service_spec.lua: a test for each handler and event, to be filled in: it holds as it is, and shows in a
+-- comment how to go on. Adds those that no spec of the service speaks of and touches nothing else. Pure.
 
 local code = require "gen.code"
 local handler = require "gen.emit.handler"
@@ -13,7 +13,7 @@ local PATH = "spec/service_spec.lua"
 local HEAD = [[
 -- Specs of %s: moonbus test %s
 --
--- Yours. The generator adds a test for each handler that no spec speaks of.
+-- Yours. The generator adds a test for each handler that no spec speaks of. The commented lines show how to go on.
 
 -- luacheck: std +busted
 
@@ -49,28 +49,55 @@ local function title(item)
   return #text <= 90 and text or item.name
 end
 
--- How the handler is called, for a comment: `local sum = service.Add({}, x, y)`.
-local function call(item, object)
-  local arguments, results = {}, {}
-  for i, name in ipairs(handler.parameters(item)) do
-    arguments[i] = i == 1 and "{}" or item.kind == "web" and "{}" or name
+-- ---- how to go on, for a comment ----
+
+local function values(list)
+  local out = {}
+  for i, item in ipairs(list) do
+    out[i] = names.variable(item.name)
   end
-  for i, output in ipairs(item.outputs) do
-    results[i] = names.variable(output.name)
+  return table.concat(out, ", ")
+end
+
+local BODILESS = { GET = true, HEAD = true, DELETE = true, ANY = true }
+local BODY = { POST = true, PUT = true, PATCH = true }
+
+-- The call of a web handler: `.get({}, "?name=value")`.
+local function visit(item)
+  local method = item.method
+  if BODILESS[method] then
+    return (".%s({}, \"?name=value\"):status_ok()"):format(method == "ANY" and "get" or method:lower())
+  elseif BODY[method] then
+    return (".%s({}, \"\", \"application/json\", { name = \"value\" }):status_ok()"):format(method:lower())
   end
-  local head = #results > 0 and ("local %s = "):format(table.concat(results, ", ")) or ""
-  return ("%s%s.%s(%s)"):format(head, object, item.name, table.concat(arguments, ", "))
+  return ".request({}):status_ok()"
+end
+
+local function outcome(item)
+  return #item.outputs > 0 and (":expect(%s)"):format(values(item.outputs)) or ":no_error()"
+end
+
+-- `service.test.Add({}, x, y):expect(sum)`
+local function example(item, object)
+  local head = ("%s.test.%s"):format(object, item.name)
+  if item.kind == "web" then
+    return head .. visit(item)
+  elseif item.kind == "event" then
+    return ("%s():expect(%s):wait()"):format(head, values(item.inputs))
+  end
+  local arguments = table.move(handler.parameters(item), 2, #handler.parameters(item), 2, { "{}" })
+  return ("%s(%s)%s"):format(head, table.concat(arguments, ", "), outcome(item))
 end
 
 local function test_of(item, object)
   local lines = { ("  it(%s, function()"):format(literal.quote(title(item))) }
+  local shown = example(item, object)
+  if #shown <= literal.WIDTH - 7 then
+    table.insert(lines, "    -- " .. shown)
+  end
   if item.kind == "event" then
     table.insert(lines, ('    assert.equal("event", require("gen.plumbing").kinds.%s)'):format(item.name))
   else
-    local example = call(item, object)
-    if #example <= literal.WIDTH - 7 then
-      table.insert(lines, "    -- " .. example)
-    end
     table.insert(lines, ("    assert.is_function(%s.%s)"):format(object, item.name))
   end
   table.insert(lines, "  end)\n")

@@ -142,3 +142,18 @@ describe("json.list", function()
     assert.is_false(json.is_list "x")
   end)
 end)
+
+describe("json.order", function()
+  local order = json.order { "zeta", "alpha", "mid" }
+
+  it("writes members in its order, however many there are and whatever is inside", function()
+    local value = setmetatable({ alpha = { 1 }, mid = json.null, zeta = { b = true } }, order)
+    assert.equal('{"zeta":{"b":true},"alpha":[1],"mid":null}', json.encode(value))
+    assert.equal('[{"zeta":1,"alpha":2}]', json.encode { setmetatable({ alpha = 2, zeta = 1 }, order) })
+  end)
+
+  it("leaves out what is nil, and what it does not name", function()
+    assert.equal('{"alpha":1}', json.encode(setmetatable({ alpha = 1, other = 2 }, order)))
+    assert.equal("{}", json.encode(setmetatable({}, order)))
+  end)
+end)

@@ -110,10 +110,29 @@ static inline void write_service(const char *folder, const char *sections, const
 
 /* In place of the binary's own, so that tests are about their own services only. */
 static inline void write_platform(void) {
-    folder_write("user/service.yaml", "general:\n  host: user-svc\n");
-    folder_write("user/service.lua", "return require 'service' (...)\n");
-    folder_write("registry/service.yaml", "general:\n  host: registry-svc\n");
-    folder_write("registry/service.lua", "return require 'service' (...)\n");
+    static const char *const hosts[][2] = {
+        {"user", "user-svc"},
+        {"registry", "registry-svc"},
+        {"configurator", "configurator.core"},
+        {"egress", "http.egress.core"},
+        {"metrics", "metrics.core"},
+        {"openapiportal", "openapiportal.core"},
+    };
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        char path[64], yaml[512];
+        bool configs = strcmp(hosts[i][0], "configurator") == 0;
+        snprintf(path, sizeof path, "%s/service.yaml", hosts[i][0]);
+        snprintf(yaml, sizeof yaml, "general:\n  host: %s\n%s", hosts[i][1],
+                 configs ? "functions:\n"
+                           "  - signature: Values(names []string) (values map[string]string)\n"
+                         : "");
+        folder_write(path, yaml);
+        snprintf(path, sizeof path, "%s/service.lua", hosts[i][0]);
+        folder_write(path, configs ? "local svc = require 'service' (...)\n"
+                                     "function svc.Values() return {} end\n"
+                                     "return svc\n"
+                                   : "return require 'service' (...)\n");
+    }
 }
 
 static inline void reloaded(void *arg, int result, struct str text) {

@@ -338,7 +338,7 @@ static void the_binary_brings_the_platform_services(void **state) {
     assert_int_equal(generation_scan_embedded(note, &s), 0);
     assert_true(was_seen(&s, "user"));
     assert_true(was_seen(&s, "registry"));
-    struct generation *g = generation_embedded(STR("user"), &e);
+    struct generation *g = generation_embedded(folder_root, STR("user"), &e);
     assert_non_null(g);
     assert_true(g->embedded);
     assert_true(g->platform);

@@ -171,12 +171,47 @@ static void what_does_not_load_changes_nothing_and_says_why_and_where(void **sta
     refused("webs: [", "return require 'service' (...)", "services/lab/service.yaml:");
     refused("webs:\n  - signature: who()\n    method: 1\n", "return require 'service' (...)",
             "'who()'\nservices/lab/service.yaml:5:13: invalid method '1'");
-    refused("webs:\n  - signature: Who()\n    path: :8080/x\n", "return require 'service' (...)",
-            "services/lab/service.yaml:4:16: port 8080 in path ':8080/x' is not served yet");
-    refused("webs:\n  - signature: Who()\n    path: //other.host/x\n",
+    refused("webs:\n  - signature: Who()\n    path: //user-svc/x\n",
             "return require 'service' (...)",
-            "services/lab/service.yaml:4:16: another host in path '//other.host/x' is not served");
+            "services/lab listens at host user-svc, which services/user has");
     assert_int_equal(stat_get(STAT_STATES_OPEN), states);
+}
+
+static void other_hosts_are_routed_while_the_declaration_says_so(void **state) {
+    const char *lua = "local svc = require 'service' (...)\n"
+                      "function svc.Who() return 'lab' end\n"
+                      "return svc\n";
+    write_service("lab", "webs:\n  - signature: Who()\n    path: //front.door/who\n", lua);
+    assert_int_equal(reload(""), 0);
+    GIVES("/front.door/who", 200, "lab");
+    GIVES("/front.door:443/who", 200, "lab");
+    GIVES("/front.door/other", 404, "{\"error\":\"lab.example has nothing at /front.door/other\"}");
+    write_service("lab", WEBS, lua);
+    assert_int_equal(reload(""), 0);
+    GIVES("/front.door/who", 404, "no instances found");
+}
+
+static void a_service_comes_anew_when_what_it_calls_by_changed(void **state) {
+    static const char *const api = "return { name = '%s' }\n";
+    char text[64];
+    write_version("other", "one");
+    snprintf(text, sizeof text, api, "first");
+    folder_write("other/gen/api.lua", text);
+    write_service("lab", WEBS,
+                  "local svc = require 'service' (...)\n"
+                  "local other = require 'services.other.api'\n"
+                  "function svc.Who() return other.name end\n"
+                  "return svc\n");
+    assert_int_equal(reload(""), 0);
+    GIVES("/lab.example/who", 200, "first");
+    snprintf(text, sizeof text, api, "second");
+    folder_write("other/gen/api.lua", text);
+    assert_int_equal(reload(""), 0);
+    GIVES("/lab.example/who", 200, "second");
+    folder_remove("other/gen/api.lua");
+    assert_true(reload("lab") < 0);
+    reported("there is no services/other/gen/api.lua: moonbus gen makes it");
+    GIVES("/lab.example/who", 200, "second");
 }
 
 static void a_mended_service_comes_into_service(void **state) {
@@ -602,6 +637,8 @@ int main(void) {
         L(any_file_of_the_folder_counts),
         L(paths_and_configs_are_what_the_declaration_says),
         L(what_does_not_load_changes_nothing_and_says_why_and_where),
+        L(other_hosts_are_routed_while_the_declaration_says_so),
+        L(a_service_comes_anew_when_what_it_calls_by_changed),
         L(a_mended_service_comes_into_service),
         L(a_missing_file_is_told_and_the_old_one_goes_on),
         L(the_host_name_cannot_change),

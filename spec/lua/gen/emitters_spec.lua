@@ -63,12 +63,16 @@ describe("a fresh spec", function()
   it("calls tests by what the handlers do, and shows how to call them", function()
     assert.contains([[
   it("Add adds two integers", function()
-    -- local sum = service.Add({}, x, y)
+    -- service.test.Add({}, x, y):expect(sum)
     assert.is_function(service.Add)
   end)
 ]], text)
     assert.contains('it("Home: the page"', text)
-    assert.contains("-- service.Home({}, {}, {})\n", text)
+    assert.contains('    -- service.test.Home.get({}, "?name=value"):status_ok()\n', text)
+    assert.contains("    -- service.test.Tick({}):no_error()\n", text)
+    assert.contains("    -- service.test.OnChangedLimit({}):no_error()\n", text)
+    assert.matches("    %-%- service%.test%.OnPaid%({}, ", text)
+    assert.matches("    %-%- service%.test%.OnSold%(%):expect%(.-%):wait%(%)\n    assert%.equal%(\"event\"", text)
   end)
 
   it("compiles", function()
@@ -85,8 +89,12 @@ describe("a spec that is there", function()
   end
 
   local function test_of(name)
-    return ('  it("%s is a function", function()\n    -- service.%s({}, x)\n    assert.is_function(service.%s)\n  end)\n')
-      :format(name, name, name)
+    return ([[
+  it("%s is a function", function()
+    -- service.test.%s({}, x):no_error()
+    assert.is_function(service.%s)
+  end)
+]]):format(name, name, name)
   end
 
   it("gets the tests that it lacks at the end of its last block", function()
@@ -116,7 +124,7 @@ describe("a spec that is there", function()
 
   it("speaks of nothing in comments, longer words and the middle of texts", function()
     local text = spec_of "-- service.Sub\nlocal t = 'the Sub', 'Subtract', x.Subs\nx.Add()\n"
-    assert.contains("service.Sub({}, x)", text)
+    assert.contains("service.test.Sub({}, x)", text)
     assert.is_nil(text:find("service.Add", 1, true))
   end)
 

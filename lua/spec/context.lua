@@ -1,0 +1,100 @@
+-- spec.context: contexts of calls that nobody made. A spec gives what the handler should know of its caller; a plain table
+-- will do.
+
+local time = require "time"
+
+local M = {}
+
+local Context = { __name = "context" }
+
+local METHODS = {}
+
+--- The time now, as the caller sees it: seconds since the epoch.
+---@return number
+function METHODS.now(ctx)
+  return time.now() + ctx.clock_shift
+end
+
+local DEFAULTS = {
+  languages = function()
+    return {}
+  end,
+  baggage = function()
+    return {}
+  end,
+  clock_shift = function()
+    return 0
+  end,
+  roles = function(ctx)
+    local account = rawget(ctx, "account")
+    return account and account.roles
+  end,
+}
+
+function Context.__index(ctx, key)
+  if METHODS[key] then
+    return METHODS[key]
+  end
+  local make = DEFAULTS[key]
+  local value = make and make(ctx)
+  if value ~= nil then
+    rawset(ctx, key, value)
+  end
+  return value
+end
+
+-- What a spec may say of a caller, and as what.
+local FIELDS = {
+  languages = "table", baggage = "table", clock_shift = "number", account = "table", roles = "table", token = "string",
+  id = "string", from = "table", deadline = "number",
+}
+
+--- The context of a caller.
+---@param fields { languages: string[]?, baggage: table<string, string>?, clock_shift: number?, account: table?, roles: string[]?,
+---  token: string?, id: string?, from: { host: string, platform: boolean }?, deadline: number? }?
+---@return Context
+function M.new(fields)
+  local ctx = {}
+  for name, value in pairs(fields or {}) do
+    if not FIELDS[name] then
+      error(("a context has no %q"):format(tostring(name)), 2)
+    elseif type(value) ~= FIELDS[name] then
+      error(("%s of a context is a %s, not a %s"):format(name, FIELDS[name], type(value)), 2)
+    end
+    ctx[name] = value
+  end
+  return setmetatable(ctx, Context)
+end
+
+--- What a spec gave as a context, as one: nil and plain tables, too.
+---@param given Context|table?
+---@return Context
+function M.of(given)
+  if given == nil then
+    return M.new()
+  elseif type(given) ~= "table" then
+    error(("a context is a table, not a %s"):format(type(given)), 3)
+  elseif getmetatable(given) then
+    return given
+  end
+  local ctx = {}
+  for name, value in pairs(given) do
+    ctx[name] = value
+  end
+  return setmetatable(ctx, Context)
+end
+
+local CARRIED = { "languages", "baggage", "clock_shift", "account", "trace" }
+
+--- What of a context goes along with a call.
+---@param ctx Context|table
+---@return table
+function M.frame(ctx)
+  local frame = {}
+  for _, name in ipairs(CARRIED) do
+    frame[name] = rawget(ctx, name)
+  end
+  return frame
+end
+
+return M

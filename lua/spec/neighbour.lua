@@ -1,0 +1,101 @@
+-- spec.neighbour: runs the code of another service inside the state of a spec. Its `require` finds its own files first, as in
+-- a state of its own; what the runtime reads of "this service" is what belongs to the code that asks.
+
+local core = require "spec.core"
+local declared = require "spec.declared"
+local files = require "files"
+
+local M = {}
+
+local running = {} -- folders of services that were started, as keys
+
+local function source_of(folder, path)
+  return ("@services/%s/%s"):format(folder, path)
+end
+
+-- ---- whose files are meant ----
+
+-- The folder of a chunk, when it belongs to a started service: the longest that fits.
+local function owner_of(source)
+  local path = source:match("^@services/(.*)$")
+  while path do
+    path = path:match("^(.*)/[^/]*$")
+    if path and running[path] then
+      return path
+    end
+  end
+end
+
+-- The started service whose code is nearest on the stack; nil when that is the one under test.
+local function asking()
+  for level = 3, 200 do
+    local info = debug.getinfo(level, "S")
+    if not info then
+      return nil
+    elseif info.source:find("^@services/") then
+      return owner_of(info.source)
+    end
+  end
+end
+
+local function share_files()
+  local own = files.read
+  files.read = function(path)
+    local folder = asking()
+    if folder then
+      return declared.read(folder, path)
+    end
+    return own(path)
+  end
+end
+
+-- ---- its modules ----
+
+local function is_host(name, path)
+  return core.is_library(name) or core.embedded("lua/" .. path) ~= nil or (path:find("^gen/") and core.embedded(path) ~= nil)
+end
+
+-- The globals of a service: those of the state, and a `require` of its own.
+local function environment(folder)
+  local env, loaded, loading = {}, {}, {}
+  function env.require(name)
+    local path = tostring(name):gsub("%.", "/") .. ".lua"
+    if loaded[name] then
+      return loaded[name]
+    end
+    local text = not is_host(name, path) and declared.read(folder, path)
+    if not text then
+      return require(name)
+    elseif loading[name] then
+      error(("modules require each other: %s"):format(name), 2)
+    end
+    loading[name] = true
+    local chunk, why = load(text, source_of(folder, path), "t", env)
+    local module = chunk and chunk(name) or error(why, 0)
+    if type(module) ~= "table" then
+      error(("module '%s' must return a table"):format(name), 2)
+    end
+    loading[name], loaded[name] = nil, module
+    return module
+  end
+  return setmetatable(env, { __index = _G })
+end
+
+--- Runs the service.lua of another service.
+---@param folder string below services/
+---@return table svc
+function M.load(folder)
+  local text = declared.read(folder, "service.lua")
+  if not text then
+    error(("services/%s has no service.lua"):format(folder), 0)
+  end
+  if next(running) == nil then
+    share_files()
+  end
+  running[folder] = true
+  local chunk, why = load(text, source_of(folder, "service.lua"), "t", environment(folder))
+  local svc = chunk and chunk(folder) or error(why, 0)
+  return svc
+end
+
+return M

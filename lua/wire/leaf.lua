@@ -1,0 +1,278 @@
+-- wire.leaf: simple values of declared types, in the four directions of lua/wire.lua. What a converter gets is never null;
+-- it returns the value, or nil and a mismatch. Pure.
+
+local duration = require "gen.duration"
+local json = require "json"
+local seal = require "seal"
+local time = require "time"
+
+local M = {}
+
+---@class Mismatch why a value is not of its type; it travels up, and each level puts its own name in front
+---@field path string from the value that was to be converted to the wrong one: ".owner.age", "[3]", or ""
+---@field text string "expected an integer, got a string"
+
+---@alias Convert fun(value: any, depth: integer): any, Mismatch?
+
+local NULL = json.null
+local is_list = json.is_list
+local math_type = math.type
+local tointeger = math.tointeger
+
+local function describe(value)
+  if value == nil or value == NULL then
+    return "null"
+  elseif type(value) == "table" then
+    return is_list(value) and "a list" or "an object"
+  end
+  return math_type(value) == "integer" and "an integer" or "a " .. type(value)
+end
+
+--- For the second result of a converter.
+---@param expected string "an integer"
+---@param value any what came
+---@return Mismatch
+function M.mismatch(expected, value)
+  return { path = "", text = ("expected %s, got %s"):format(expected, describe(value)) }
+end
+
+local function wrong(expected, value)
+  return nil, M.mismatch(expected, value)
+end
+
+local INTEGER, NUMBER, BOOL, BYTE = "an integer", "a number", "true or false", "an integer from 0 to 255"
+local TIME = "a time such as 2006-01-02T15:04:05Z"
+
+local function is_finite(value)
+  return type(value) == "number" and value - value == 0
+end
+
+-- ---- values that are the same on both sides ----
+
+local function string(value)
+  if type(value) == "string" then
+    return value
+  end
+  return wrong("a string", value)
+end
+
+local function int(value)
+  if math_type(value) == "integer" then
+    return value
+  end
+  local whole = math_type(value) == "float" and tointeger(value)
+  if whole then
+    return whole
+  end
+  return wrong(INTEGER, value)
+end
+
+local function byte(value)
+  local whole = int(value)
+  if whole and whole >= 0 and whole <= 255 then
+    return whole
+  end
+  return wrong(BYTE, value)
+end
+
+local function float64(value)
+  if type(value) == "number" then
+    return value + 0.0
+  end
+  return wrong(NUMBER, value)
+end
+
+local function bool(value)
+  if type(value) == "boolean" then
+    return value
+  end
+  return wrong(BOOL, value)
+end
+
+local function any(value)
+  return value
+end
+
+-- ---- from JSON, and from texts ----
+
+local function time_of(value)
+  if value == "" then
+    return nil
+  end
+  local seconds = type(value) == "string" and time.parse(value)
+  if seconds then
+    return seconds
+  end
+  return wrong(TIME, value)
+end
+
+local function bytes_of(value)
+  local bytes = type(value) == "string" and seal.unbase64(value)
+  if bytes then
+    return bytes
+  end
+  return wrong("base64 text", value)
+end
+
+local function duration_of(value)
+  local ns = int(value)
+  if ns then
+    return duration.seconds(ns)
+  end
+  return wrong("nanoseconds as an integer", value)
+end
+
+---@type table<string, Convert>
+M.json = {
+  string = string, int = int, byte = byte, float64 = float64, bool = bool, any = any,
+  ["time.Time"] = time_of, ["time.Duration"] = duration_of, ["[]byte"] = bytes_of,
+}
+
+-- Of a name that came several times the last value counts.
+local function text(parse)
+  return function(value)
+    if type(value) == "table" and is_list(value) then
+      value = value[#value]
+    end
+    return parse(value)
+  end
+end
+
+local function text_string(value)
+  if type(value) ~= "string" then
+    return wrong("a string", value)
+  elseif not utf8.len(value) then
+    return nil, { path = "", text = "expected UTF-8 text, got other bytes" }
+  end
+  return value
+end
+
+local function integer_in(value)
+  return type(value) == "string" and value:find("^[+-]?%d+$") and tointeger(tonumber(value)) or nil
+end
+
+local function text_int(value)
+  local whole = integer_in(value)
+  if whole then
+    return whole
+  end
+  return wrong(INTEGER, value)
+end
+
+local function text_byte(value)
+  local whole = integer_in(value)
+  if whole and whole >= 0 and whole <= 255 then
+    return whole
+  end
+  return wrong(BYTE, value)
+end
+
+local function text_float64(value)
+  local number = type(value) == "string" and value:find("^[+-]?[%d.]+[eE]?[+-]?%d*$") and tonumber(value)
+  if number and is_finite(number) then
+    return number + 0.0
+  end
+  return wrong(NUMBER, value)
+end
+
+local BOOLS = { ["true"] = true, ["1"] = true, t = true, ["false"] = false, ["0"] = false, f = false }
+
+local function text_bool(value)
+  local yes
+  if type(value) == "string" then
+    yes = BOOLS[value:lower()]
+  end
+  if yes == nil then
+    return wrong(BOOL, value)
+  end
+  return yes
+end
+
+local function text_duration(value)
+  local ns = integer_in(value) or type(value) == "string" and duration.parse(value)
+  if ns then
+    return duration.seconds(ns)
+  end
+  return wrong("a duration such as 1m30s, or nanoseconds", value)
+end
+
+---@type table<string, Convert>
+M.text = {
+  string = text(text_string),
+  int = text(text_int),
+  byte = text(text_byte),
+  float64 = text(text_float64),
+  bool = text(text_bool),
+  ["time.Time"] = text(time_of),
+  ["time.Duration"] = text(text_duration),
+  ["[]byte"] = text(bytes_of),
+}
+
+--- A text that may be anything: JSON when it is that, or else itself, without the quotes around it.
+---@param value string
+function M.guess(value)
+  if value == "" then
+    return value
+  end
+  local guessed = json.decode(value)
+  if guessed ~= nil then
+    return guessed
+  end
+  return text_string(value:match('^"(.*)"$') or value)
+end
+
+-- ---- from Lua, as it comes over the bus ----
+
+local function seconds(value)
+  if is_finite(value) then
+    return value
+  end
+  return wrong("seconds", value)
+end
+
+---@type table<string, Convert>
+M.lua = {
+  string = string, int = int, byte = byte, float64 = float64, bool = bool, any = any,
+  ["time.Time"] = seconds, ["time.Duration"] = seconds, ["[]byte"] = string,
+}
+
+-- ---- to JSON ----
+
+local function finite(value)
+  if is_finite(value) then
+    return value
+  end
+  return wrong("a finite number", value)
+end
+
+local YEAR_0, YEAR_10000 = -62167219200, 253402300800 -- RFC 3339 has no others
+
+local function time_text(value)
+  if is_finite(value) and value >= YEAR_0 and value < YEAR_10000 then
+    return time.rfc3339(value)
+  end
+  return wrong("seconds between the years 0 and 9999", value)
+end
+
+local function nanoseconds(value)
+  local ns = is_finite(value) and tointeger(math.floor(value * 1e9 + 0.5))
+  if ns then
+    return ns
+  end
+  return wrong("seconds, at most 292 years", value)
+end
+
+local function base64(value)
+  if type(value) == "string" then
+    return seal.base64(value)
+  end
+  return wrong("a string", value)
+end
+
+---@type table<string, Convert>
+M.encode = {
+  string = string, int = int, byte = byte, float64 = finite, bool = bool, any = any,
+  ["time.Time"] = time_text, ["time.Duration"] = nanoseconds, ["[]byte"] = base64,
+}
+
+return M

@@ -1,0 +1,2 @@
+-- The same name as a module of the shop.
+return { name = "calculator" }

@@ -1,0 +1,4 @@
+---@class Item
+---@field name string
+---@field made time.Time
+---@field parts? Item[]
