@@ -11,8 +11,11 @@ local persons = require "persons" -- persons.lua, beside this file
 ---@type services.examples.directory
 local svc = require "service" (...)
 
+local LONGEST = 254 -- bytes of an e-mail address (RFC 5321 section 4.5.3.1.3); enough for names, too
+
 local function trim(text)
-  return (text or ""):match("^%s*(.-)%s*$")
+  text = (text or ""):match("^%s*(.-)%s*$")
+  return #text <= LONGEST and text or errors.raise(400, ("no more than %d bytes, please"):format(LONGEST))
 end
 
 -- What may be stored of what somebody sent.

@@ -8,6 +8,7 @@ local store = require "store"
 local svc = require "service" (...)
 
 local MOST = 10000 -- what anybody may add to needs an end
+local LONGEST = 254 -- bytes of an e-mail address (RFC 5321 section 4.5.3.1.3)
 
 -- In the store, as every worker of the host has a Lua state of its own, and all of them end with the host.
 local registrations = store.collection("registrations", { id = "reg" })
@@ -21,7 +22,7 @@ end
 ---@return boolean allow
 function svc.OnAllowRegister(_, email)
   email = email:lower()
-  return not ends_with(email, "@gmail.com") and not ends_with(email, "@hotmail.com")
+  return #email <= LONGEST and not ends_with(email, "@gmail.com") and not ends_with(email, "@hotmail.com")
 end
 
 --- OnRegistered remembers who has registered.

@@ -51,6 +51,11 @@ describe("Create", function()
     test.Create({}, { firstName = "Ada", lastName = "Lovelace" }):error("email cannot be empty"):error_code(400)
   end)
 
+  it("refuses what is too long", function()
+    test.Create({}, person { firstName = ("a"):rep(254) }):no_error()
+    test.Create({}, person { firstName = ("a"):rep(255) }):error("no more than 254 bytes"):error_code(400)
+  end)
+
   it("refuses those who are not born yet", function()
     local tomorrow = time.now() + 86400
     test.Create({}, person { birthday = tomorrow }):error("birthday must be a past date"):error_code(400)

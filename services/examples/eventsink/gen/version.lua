@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 2,
-  sha256 = "b641f9feba8677807422afe6264ed271e040d4da63b8635f3e863b7d88dcc114",
-  time = "2026-11-28T15:09:39.367443080Z",
+  version = 1,
+  sha256 = "1d2eec1be192ffd6e2675cb2cc168e57bedbb288556e83917411f934f4d1b541",
+  time = "2026-11-28T15:19:49.776789663Z",
 }

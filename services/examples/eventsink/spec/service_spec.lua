@@ -13,6 +13,10 @@ describe("OnAllowRegister", function()
     test.OnAllowRegister({}, "Nancy@GMail.com"):expect(false)
   end)
 
+  it("objects to what is too long for an address", function()
+    test.OnAllowRegister({}, ("n"):rep(300) .. "@example.com"):expect(false)
+  end)
+
   it("has nothing against all others", function()
     test.OnAllowRegister({}, "nancy@example.com"):expect(true)
     test.OnAllowRegister({}, "gmail.com@example.com"):expect(true)
