@@ -303,15 +303,17 @@ local NO_CONTENT = { [204] = true, [304] = true }
 ---@param classes Classes
 ---@return fun(...): integer, any
 function M.results(endpoint, classes)
-  local outputs, encoders = endpoint.outputs, {}
+  local outputs, encoders, names = endpoint.outputs, {}, {}
   for i, output in ipairs(outputs) do
     encoders[i] = wire.encoder(output.type, classes)
+    table.insert(names, output.name ~= STATUS and output.name ~= RESULT and output.name or nil)
   end
+  local order = json.order(names) -- of the signature
   if #outputs == 1 and outputs[1].name ~= RESULT and outputs[1].name ~= STATUS then
     return single(outputs[1], classes)
   end
   return function(...)
-    local status, body = 200, {}
+    local status, body = 200, setmetatable({}, order)
     for i, output in ipairs(outputs) do
       local value = (select(i, ...))
       if output.name == STATUS then
