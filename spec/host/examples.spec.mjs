@@ -119,10 +119,7 @@ it("directory: creates, finds, updates and deletes persons", async () => {
   assert.match(twin.text, /Duplicate key/);
 
   const married = { ...ada, lastName: "King" };
-  assert.equal(
-    (await get(`${persons}/key/${key}`, { method: "PUT", json: married })).status,
-    200,
-  );
+  assert.equal((await get(`${persons}/key/${key}`, { method: "PUT", json: married })).status, 200);
   const page = await submit("/directory.example/web-ui", {
     method: "GET",
     path: `/persons/key/${key}`,
