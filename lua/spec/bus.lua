@@ -12,6 +12,7 @@ local errors = require "errors"
 local gen_url = require "gen.url"
 local message = require "service.message"
 local neighbour = require "spec.neighbour"
+local service = require "service"
 local station = require "spec.station"
 
 local M = {}
@@ -73,10 +74,14 @@ function M.leave(others)
   return problems
 end
 
--- The code of a service; handlers may be assigned later.
+-- The code of a service; handlers may be assigned later. What is no call of a handler by its name goes through the runtime.
 local function service_station(plumbing, svc)
+  local entry
   return station.new(plumbing, function(name)
     return svc[name] or errors.raise(501, ("%s is declared but has no code"):format(name))
+  end, function(ctx, name, ...)
+    entry = entry or service.entry(svc, false)
+    return entry.call(ctx.from.host, false, false, context.frame(ctx), name, ...)
   end)
 end
 

@@ -1,19 +1,13 @@
 -- spec.context: contexts of calls that nobody made. A spec gives what the handler should know of its caller; a plain table
 -- will do.
 
-local time = require "time"
+local context = require "service.context"
 
 local M = {}
 
 local Context = { __name = "context" }
 
-local METHODS = {}
-
---- The time now, as the caller sees it: seconds since the epoch.
----@return number
-function METHODS.now(ctx)
-  return time.now() + ctx.clock_shift
-end
+local runtime = getmetatable(context.new {}).__index -- what is not said here is as in any other context: now, with, go, …
 
 local DEFAULTS = {
   languages = function()
@@ -32,11 +26,11 @@ local DEFAULTS = {
 }
 
 function Context.__index(ctx, key)
-  if METHODS[key] then
-    return METHODS[key]
-  end
   local make = DEFAULTS[key]
-  local value = make and make(ctx)
+  if not make then
+    return runtime(ctx, key)
+  end
+  local value = make(ctx)
   if value ~= nil then
     rawset(ctx, key, value)
   end
