@@ -1,5 +1,5 @@
--- wire.leaf: simple values of declared types, in the four directions of lua/wire.lua. What a converter gets is never null;
--- it returns the value, or nil and a mismatch. Pure.
+-- wire.leaf: simple values of declared types, in the four directions of lua/wire.lua. What a converter gets is never
+-- null; it returns the value, or nil and a mismatch. Pure.
 
 local duration = require "gen.duration"
 local json = require "json"
@@ -130,8 +130,8 @@ M.json = {
   ["time.Time"] = time_of, ["time.Duration"] = duration_of, ["[]byte"] = bytes_of,
 }
 
--- A converter of texts from `parse`, which returns nil for what it does not take, or a mismatch of its own. Of a name that came
--- several times the last value counts.
+-- A converter of texts from `parse`, which returns nil for what it does not take, or a mismatch of its own. Of a name
+-- that came several times the last value counts.
 local function text(expected, parse)
   local function convert(value)
     if type(value) == "string" then
