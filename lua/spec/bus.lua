@@ -74,7 +74,7 @@ function M.leave(others)
   return problems
 end
 
--- The code of a service; handlers may be assigned later. What is no call of a handler by its name goes through the runtime.
+-- The code of a service; handlers may be assigned later. What is no call of a handler by its name is the runtime's.
 local function service_station(plumbing, svc)
   local entry
   return station.new(plumbing, function(name)
@@ -107,14 +107,14 @@ local function find(host)
     or errors.raise(404, ("there is no %s on the bus of this spec: mock it, or start it"):format(host))
 end
 
--- Errors cross with status and message; of others the text does. What an assertion of the spec raised is the test's.
-local function fail(problem)
-  if errors.is(problem) then
-    errors.raise(problem.status, problem.message)
-  elseif assertions.is_failure(problem) then
+-- Errors cross as on the real bus: the text of one that chose no status is not meant for strangers. What an assertion of the
+-- spec raised is the test's.
+local function fail(problem, host)
+  if assertions.is_failure(problem) then
     error(problem, 0)
   end
-  error(type(problem) == "string" and problem or tostring(problem), 0)
+  local chosen = errors.is(problem) and not problem.internal
+  error(errors.remote(chosen and problem.status or nil, tostring(problem), host, ""), 0)
 end
 
 local function deliver(to, frame, name, ...)
@@ -129,7 +129,7 @@ local function deliver(to, frame, name, ...)
   local results = table.pack(pcall(to.call, ctx, name, core.copy(...)))
   depths[task] = depth - 1
   if not results[1] then
-    fail(results[2])
+    fail(results[2], to.host)
   end
   return core.copy(table.unpack(results, 2, results.n))
 end
