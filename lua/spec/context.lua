@@ -5,38 +5,6 @@ local context = require "service.context"
 
 local M = {}
 
-local Context = { __name = "context" }
-
-local runtime = getmetatable(context.new {}).__index -- what is not said here is as in any other context: now, with, go, …
-
-local DEFAULTS = {
-  languages = function()
-    return {}
-  end,
-  baggage = function()
-    return {}
-  end,
-  clock_shift = function()
-    return 0
-  end,
-  roles = function(ctx)
-    local account = rawget(ctx, "account")
-    return account and account.roles
-  end,
-}
-
-function Context.__index(ctx, key)
-  local make = DEFAULTS[key]
-  if not make then
-    return runtime(ctx, key)
-  end
-  local value = make(ctx)
-  if value ~= nil then
-    rawset(ctx, key, value)
-  end
-  return value
-end
-
 -- What a spec may say of a caller, and as what.
 local FIELDS = {
   languages = "table", baggage = "table", clock_shift = "number", account = "table", roles = "table", token = "string",
@@ -57,7 +25,7 @@ function M.new(fields)
     end
     ctx[name] = value
   end
-  return setmetatable(ctx, Context)
+  return context.new(ctx)
 end
 
 --- What a spec gave as a context, as one: nil and plain tables, too.
@@ -75,20 +43,14 @@ function M.of(given)
   for name, value in pairs(given) do
     ctx[name] = value
   end
-  return setmetatable(ctx, Context)
+  return context.new(ctx)
 end
-
-local CARRIED = { "languages", "baggage", "clock_shift", "account", "trace" }
 
 --- What of a context goes along with a call.
 ---@param ctx Context|table
----@return table
+---@return table?
 function M.frame(ctx)
-  local frame = {}
-  for _, name in ipairs(CARRIED) do
-    frame[name] = rawget(ctx, name)
-  end
-  return frame
+  return (context.frame(ctx))
 end
 
 return M
