@@ -178,8 +178,8 @@ local CARRIED = { "languages", "baggage", "clock_shift", "trace" }
 ---@return boolean known
 ---@return number?
 function M.frame(ctx)
-  if ctx == nil then
-    error("a call needs the context of the caller; {} is nobody's", 3)
+  if type(ctx) ~= "table" then
+    error(("a call begins with the context of the caller, not with a %s; {} is nobody's"):format(type(ctx)), 3)
   end
   local frame
   for _, key in ipairs(CARRIED) do
@@ -205,9 +205,10 @@ end
 ---@param frame table?
 ---@return Context
 function M.of_call(host, platform, known, frame)
-  local ctx = frame or {}
-  ctx.account = nil -- that is the host's word, not the caller's
-  ctx.from, ctx.known = { host = host, platform = platform }, known
+  local ctx = { from = { host = host, platform = platform }, known = known }
+  for _, key in ipairs(frame and CARRIED or {}) do -- no more: who calls is the host's word, not the caller's
+    ctx[key] = frame[key]
+  end
   return setmetatable(ctx, Context)
 end
 
