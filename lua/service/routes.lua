@@ -80,13 +80,11 @@ local function fit(route, parts, path)
   return #parts == #route.segments and params or nil
 end
 
--- "/a/b" -> its segments and where each begins
+-- "/a/b" -> its segments and where each begins; behind a last slash there is an empty one
 local function split(path)
   local parts = {}
-  for at, text in path:sub(2):gmatch("()([^/]*)/?") do
-    if at <= #path - 1 or path:sub(-1) == "/" then
-      table.insert(parts, { at = at + 1, text = text })
-    end
+  for at, text in (path:sub(2) .. "/"):gmatch("()([^/]*)/") do
+    table.insert(parts, { at = at + 1, text = text })
   end
   return parts
 end

@@ -62,7 +62,10 @@ end
 local HOW = {}
 
 function HOW.request(ctx, order)
-  return response(bus.request(ctx, order.message))
+  local message = order.message
+  message.body = message.fill and (message.body or "") .. ("1"):rep(message.fill) or message.body
+  message.fill = nil
+  return response(bus.request(ctx, message))
 end
 
 function HOW.publish(ctx, order)
@@ -184,6 +187,7 @@ function jsonOf(text) {
  * @property {Record<string, string>} [headers]
  * @property {any} [json]        the body, as JSON
  * @property {string} [body]     the body
+ * @property {number} [fill]     bytes that are put behind it
  * @property {Expected} expect
  *
  * @typedef {object} Expected
@@ -201,7 +205,7 @@ async function fromOutside(host, b) {
   const answer = await call(host.url, `/${b.host ?? "probe.example"}${b.path}`, {
     method: METHOD(b),
     headers: b.headers,
-    body: b.body,
+    body: b.fill ? b.body + "1".repeat(b.fill) : b.body,
     json: b.json,
   });
   const json = jsonOf(answer.text);
@@ -220,6 +224,7 @@ async function overBus(host, b) {
         ...b.headers,
       },
       body: b.json !== undefined ? JSON.stringify(b.json) : b.body,
+      fill: b.fill,
     },
   });
   if (answer.raised) return { headers: {}, text: "", ...answer };
