@@ -156,10 +156,7 @@ local function answer_message(svc, ctx, wire)
     body = wire.body, host = wire.host, id = ctx.id, account = ctx.account, token = ctx.token,
   }
   local res = message.response(req)
-  if wire.port == CONTROL then
-    if not control.answer(svc, ctx, req, res) then
-      return nil, 404, ("%s has no %s on port %d"):format(svc.host, wire.path, CONTROL)
-    end
+  if wire.port == CONTROL and control.answer(svc, ctx, req, res) then
     return result_of(res)
   end
   -- As <id>.<host>, or for all, it is asked for what it has at its own host.

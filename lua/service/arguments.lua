@@ -201,9 +201,27 @@ end
 
 local NOTHING = {}
 
+-- Most signatures are short: their values get a table that has room for them from the beginning.
+local ROOM = {
+  function()
+    return { nil, n = 1 }
+  end,
+  function()
+    return { nil, nil, n = 2 }
+  end,
+  function()
+    return { nil, nil, nil, n = 3 }
+  end,
+}
+
+local function new_values(n)
+  local make = ROOM[n]
+  return make and make() or { n = n }
+end
+
 local function zeros(list)
   local n = #list
-  local values = { n = n }
+  local values = new_values(n)
   for i = 1, n do
     local input = list[i]
     if input.make then
@@ -216,7 +234,7 @@ local function zeros(list)
 end
 
 local function merge(list, by_path, by_query, by_body, whole)
-  local values = { n = #list }
+  local values = new_values(#list)
   for i = 1, #list do
     local input = list[i]
     local name = input.name
@@ -303,15 +321,17 @@ local NO_CONTENT = { [204] = true, [304] = true }
 ---@param classes Classes
 ---@return fun(...): integer, any
 function M.results(endpoint, classes)
-  local outputs, encoders = endpoint.outputs, {}
+  local outputs, encoders, names = endpoint.outputs, {}, {}
   for i, output in ipairs(outputs) do
     encoders[i] = wire.encoder(output.type, classes)
+    table.insert(names, output.name ~= STATUS and output.name ~= RESULT and output.name or nil)
   end
+  local order = json.order(names) -- of the signature
   if #outputs == 1 and outputs[1].name ~= RESULT and outputs[1].name ~= STATUS then
     return single(outputs[1], classes)
   end
   return function(...)
-    local status, body = 200, {}
+    local status, body = 200, setmetatable({}, order)
     for i, output in ipairs(outputs) do
       local value = (select(i, ...))
       if output.name == STATUS then

@@ -178,8 +178,8 @@ local CARRIED = { "languages", "baggage", "clock_shift", "trace" }
 ---@return boolean known
 ---@return number?
 function M.frame(ctx)
-  if ctx == nil then
-    error("a call needs the context of the caller; {} is nobody's", 3)
+  if type(ctx) ~= "table" then
+    error(("a call begins with the context of the caller, not with a %s; {} is nobody's"):format(type(ctx)), 3)
   end
   local frame
   for _, key in ipairs(CARRIED) do

@@ -19,12 +19,10 @@ local MAX_DEPTH = 32
 
 local is_list = json.is_list
 local new_list = json.list
+local find, gmatch, utf8_length = string.find, string.gmatch, utf8.len
 
 -- A broken escape stands for itself.
 local function decode(text)
-  if not text:find("[%%+]") then
-    return text
-  end
   text = text:gsub("+", " ")
   return url.decode(text) or text
 end
@@ -93,20 +91,28 @@ local function put_deep(root, name, value)
   put(node, parts[#parts], value)
 end
 
---- The values of a query or form by name; raises 400 when there are more than anybody needs.
+--- The values of a query or form by name; raises 400 when there are more than anybody needs, or a name
+--- is no text.
 ---@param text string without the ?
 ---@return table<string, string|table> tree
 function M.parse(text)
   local root, count = {}, 0
-  for name, value in text:gmatch("([^&=]*)=?([^&]*)&?") do
+  local escaped = find(text, "[%%+]") ~= nil
+  local deep = escaped or find(text, "[%[.]") ~= nil
+  for name, value in gmatch(text, "([^&=]*)=?([^&]*)&?") do
+    if escaped then
+      name, value = decode(name), decode(value)
+    end
     if name ~= "" then
       count = count + 1
       if count > MAX_VALUES then
         errors.raise(400, ("there are more than %d values"):format(MAX_VALUES))
-      end
-      name, value = decode(name), decode(value)
-      if name:find("[%[.]") then
+      elseif not utf8_length(name) then
+        errors.raise(400, "a name is no UTF-8 text")
+      elseif deep and find(name, "[%[.]") then
         put_deep(root, name, value)
+      elseif root[name] == nil then
+        root[name] = value
       else
         put(root, name, value)
       end

@@ -185,13 +185,14 @@ function Routes:usual(method, path)
   return methods and (methods[method] or methods.ANY)
 end
 
---- The route of a request, and the values in its path. Without one: nil and what other methods there are, by name.
+--- The route of a request, and the values in its path if it has any. Without one: nil and what other methods there are, by
+--- name.
 ---@param method string
 ---@param host string
 ---@param port integer
 ---@param path string as it travelled; "" or beginning with "/"
 ---@return Route?
----@return table params_or_allowed
+---@return table? params_or_allowed
 function Routes:find(method, host, port, path)
   local ports = self.places[host]
   local place = ports and (ports[port] or ports[0])
@@ -201,7 +202,7 @@ function Routes:find(method, host, port, path)
   local methods = place.exact[path]
   local route = methods and (methods[method] or methods.ANY)
   if route then
-    return route, {}
+    return route, nil
   end
   local allowed, params = {}, nil
   for name, other in pairs(methods or allowed) do
@@ -211,7 +212,7 @@ function Routes:find(method, host, port, path)
     route, params = by_pattern(place.patterns, method, path, allowed)
   end
   if not route and method == "HEAD" and allowed.GET then
-    return allowed.GET[1], allowed.GET[2] or {}
+    return allowed.GET[1], allowed.GET[2]
   end
   return route, route and params or allowed
 end

@@ -80,12 +80,18 @@ local function service_station(plumbing, svc)
   end)
 end
 
+--- Puts somebody on the bus.
+---@param one Station
+function M.add(one)
+  stations[one.host] = one
+end
+
 --- For the runner: the service under test is on the bus, too.
 ---@param plumbing Plumbing
 ---@param svc table
 function M.host(plumbing, svc)
   own = plumbing.host
-  stations[own] = service_station(plumbing, svc)
+  M.add(service_station(plumbing, svc))
 end
 
 -- ---- calls ----
@@ -273,7 +279,7 @@ function M.mock(host, handlers)
     return all[name] or errors.raise(500, ("mocked endpoint '%s' not implemented"):format(name))
   end)
   one.played = all
-  stations[host] = one
+  M.add(one)
 end
 
 -- Both hooks of a service get a context of nobody.
@@ -298,7 +304,7 @@ function M.start(word)
   function one.stop()
     run_hook(svc, "on_stop")
   end
-  stations[plumbing.host] = one
+  M.add(one)
   run_hook(svc, "on_start")
   return svc
 end
@@ -310,7 +316,7 @@ end
 function M.on(topic, handler)
   count = count + 1
   local host = ("sink%d.spec"):format(count)
-  stations[host] = {
+  M.add {
     host = host,
     topics = { [topic] = true },
     hidden = true,

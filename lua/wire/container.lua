@@ -339,7 +339,7 @@ end
 function LUA.map(item)
   local convert = item.convert
   return function(value, depth)
-    if type(value) ~= "table" or is_list(value) and #value > 0 then
+    if type(value) ~= "table" or value[1] ~= nil then
       return nil, mismatch("an object", value)
     end
     return convert_map(item, convert, value, {}, depth)
@@ -350,7 +350,7 @@ end
 local function copies(null)
   return function(fields)
     return function(value, depth)
-      if type(value) ~= "table" or is_list(value) and #value > 0 then
+      if type(value) ~= "table" or value[1] ~= nil then
         return nil, mismatch("an object", value)
       elseif depth > MAX_DEPTH then
         return too_deep()

@@ -18,12 +18,13 @@ local NULL = json.null
 local is_list = json.is_list
 local math_type = math.type
 local tointeger = math.tointeger
+local find = string.find
 
 local function describe(value)
   if value == nil or value == NULL then
     return "null"
   elseif type(value) == "table" then
-    return is_list(value) and "a list" or "an object"
+    return (is_list(value) or value[1] ~= nil) and "a list" or "an object"
   end
   return math_type(value) == "integer" and "an integer" or "a " .. type(value)
 end
@@ -148,7 +149,8 @@ local function text_string(value)
 end
 
 local function integer_in(value)
-  return type(value) == "string" and value:find("^[+-]?%d+$") and tointeger(tonumber(value)) or nil
+  local number = type(value) == "string" and find(value, "^[+-]?%d+$") and tonumber(value)
+  return math_type(number) == "integer" and number or nil
 end
 
 local function text_int(value)

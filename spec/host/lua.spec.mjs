@@ -248,7 +248,7 @@ it("what a called service raised unasked is no caller's to see", async (t) => {
       "general:\n  host: front.example\nfunctions:\n  - signature: Ask(name string)\n",
     "service.lua":
       'local bus = require "bus"\nlocal svc = require "service" (...)\n' +
-      'function svc.Ask(_, name) bus.call("lab.example", name, "secret 5") end\nreturn svc\n',
+      'function svc.Ask(ctx, name) bus.call(ctx, "lab.example", name, "secret 5") end\nreturn svc\n',
   };
   const two = await startHost(t, { services: { lab: lab(), front } });
   const failed = await call(two.url, "/front.example/ask?name=Fail");

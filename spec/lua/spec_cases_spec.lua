@@ -77,25 +77,26 @@ describe("handlers of any kind", function()
     assert.equal("calculator.example", plumbing.sinks[1].event_host)
     local heard
     local others = bus.enter("x")
-    bus.host(plumbing, {
-      OnSold = function(ctx, item)
+    bus.add(station.new(plumbing, function(name)
+      assert.equal("OnSold", name)
+      return function(ctx, item)
         heard = { item, ctx.from.host }
         return true
-      end,
-    })
+      end
+    end))
     local answers = bus.fire({}, "calculator.example", "OnComputed", "pear")
     bus.leave(others)
     assert.is_true(answers[1][1])
-    assert.same({ "pear", "shop.example" }, heard)
+    assert.same({ "pear", "x" }, heard)
   end)
 
   it("are told where the host's bus would find them", function()
     local others = bus.enter("x")
-    bus.host(plumbing, {})
+    bus.add(station.new(plumbing, error))
     assert.same({ "shop.example" }, bus.transport.listeners())
     assert.same({ "shop.example" }, bus.transport.listeners(station.topic("calculator.example", "OnComputed")))
     assert.same({}, bus.transport.listeners("other"))
-    assert.equal("shop.example", (bus.transport.self()))
+    assert.equal("x", (bus.transport.self()))
     bus.leave(others)
   end)
 end)

@@ -79,7 +79,9 @@ static void arguments_that_are_missing_are_zero_and_unknown_ones_ignored(void **
     IS(post_json(0, "/lab.example/add", "{\"x\":1,\"y\":null,\"z\":{}}"), 200, "{\"sum\":1}");
     IS(post_json(0, "/lab.example/add", "{}"), 200, "{\"sum\":0}");
     IS(get(0, "/lab.example/show"), 200,
-       "\"{\\\"b\\\":false,\\\"f\\\":0.0,\\\"l\\\":[],\\\"s\\\":\\\"\\\"}\"");
+       "\"{\\\"b\\\":false,\\\"f\\\":0.0,\\\"l\\\":[],\\\"m\\\":{},\\\"p\\\":{\\\"name\\\":"
+       "\\\"\\\","
+       "\\\"tags\\\":[]},\\\"s\\\":\\\"\\\"}\"");
 }
 
 static void integers_of_64_bits_arrive_and_leave_exactly(void **state) {
@@ -94,10 +96,12 @@ static void values_of_all_types_arrive_as_declared(void **state) {
                  "\"p\":{\"name\":\"Rex\",\"color\":\"red\"},\"a\":[1,{}]}"),
        200,
        "\"{\\\"a\\\":[1,{}],\\\"b\\\":true,\\\"f\\\":3.0,\\\"l\\\":[\\\"a\\\"],\\\"m\\\":{"
-       "\\\"k\\\":1},\\\"p\\\":{\\\"name\\\":\\\"Rex\\\"},\\\"s\\\":\\\"\u00e4\\\"}\"");
+       "\\\"k\\\":1},\\\"p\\\":{\\\"name\\\":\\\"Rex\\\",\\\"tags\\\":[]},\\\"s\\\":\\\"\u00e4\\\"}"
+       "\"");
     IS(get(0, "/lab.example/show?l=%5B%22a%22%5D&p=%7B%22name%22%3A%22Tom%22%7D&b=1&f=1e2"), 200,
-       "\"{\\\"b\\\":true,\\\"f\\\":100.0,\\\"l\\\":[\\\"a\\\"],\\\"p\\\":{\\\"name\\\":\\\"Tom"
-       "\\\"},\\\"s\\\":\\\"\\\"}\"");
+       "\"{\\\"b\\\":true,\\\"f\\\":100.0,\\\"l\\\":[\\\"a\\\"],\\\"m\\\":{},\\\"p\\\":{"
+       "\\\"name\\\":\\\"Tom"
+       "\\\",\\\"tags\\\":[]},\\\"s\\\":\\\"\\\"}\"");
 }
 
 static void a_wrong_type_is_400_and_names_the_argument(void **state) {
@@ -114,9 +118,12 @@ static void a_wrong_type_is_400_and_names_the_argument(void **state) {
 }
 
 static void a_body_that_is_no_json_object_is_400(void **state) {
-    IS(post_json(0, "/lab.example/add", "{\"x\":"), 400, "{\"error\": \"Invalid JSON\"}");
-    IS(post_json(0, "/lab.example/add", "[1,2]"), 400, "{\"error\": \"Invalid JSON\"}");
-    IS(post_json(0, "/lab.example/add", "\"x\""), 400, "{\"error\": \"Invalid JSON\"}");
+    IS(post_json(0, "/lab.example/add", "{\"x\":"), 400,
+       "{\"error\": \"invalid JSON at line 1 column 6: a value is missing\"}");
+    IS(post_json(0, "/lab.example/add", "[1,2]"), 400,
+       "{\"error\": \"the body must be a JSON object with the arguments by name\"}");
+    IS(post_json(0, "/lab.example/add", "\"x\""), 400,
+       "{\"error\": \"the body must be a JSON object with the arguments by name\"}");
 }
 
 static void path_arguments_are_decoded_and_greedy_ones_take_the_rest(void **state) {

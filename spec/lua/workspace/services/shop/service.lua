@@ -5,7 +5,7 @@ local prices = require "prices"
 
 local svc = require "service" (...)
 
--- The bus that a spec looks at; in a spec the module `bus` is that one.
+-- The bus of the spec that runs this: no other service is declared to be called.
 local bus = require "spec.bus"
 
 function svc.Price(ctx, item, amount)

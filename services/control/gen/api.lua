@@ -1,0 +1,73 @@
+-- Generated from service.yaml by `moonbus gen`; do not edit.
+--
+-- control.core for those who call it:
+--
+--     local control = require "services.control.api"
+
+local client = require "client"
+
+---@class services.control.api.all
+---@field Ping fun(ctx: Context): fun(): Answer?
+---@field ConfigRefresh fun(ctx: Context): fun(): Answer?
+---@field Trace fun(ctx: Context, id: string): fun(): Answer?
+
+---@class services.control.api
+---@field call fun(name: string, ctx: Context, ...): ...
+---@field all services.control.api.all
+local api = client.bind {
+  host = "control.core",
+  functions = {
+    {
+      name = "Ping",
+      method = "ANY",
+      port = 888,
+      path = "/ping",
+      queue = "none",
+      inputs = {},
+      outputs = { { name = "pong", type = "int" } },
+    },
+    {
+      name = "ConfigRefresh",
+      method = "ANY",
+      port = 888,
+      path = "/config-refresh",
+      queue = "none",
+      inputs = {},
+      outputs = {},
+    },
+    {
+      name = "Trace",
+      method = "ANY",
+      port = 888,
+      path = "/trace",
+      queue = "none",
+      inputs = { { name = "id", type = "string" } },
+      outputs = {},
+    },
+  },
+  events = {},
+  webs = {},
+  classes = {},
+}
+
+--- Ping says that a service is there.
+---@param ctx Context
+---@return integer pong
+function api.Ping(ctx)
+  return api.call("Ping", ctx)
+end
+
+--- ConfigRefresh has a service ask for the values of its configs again.
+---@param ctx Context
+function api.ConfigRefresh(ctx)
+  return api.call("ConfigRefresh", ctx)
+end
+
+--- Trace selects a trace for export; there is no exporter yet, so that nothing follows.
+---@param ctx Context
+---@param id string
+function api.Trace(ctx, id)
+  return api.call("Trace", ctx, id)
+end
+
+return api
