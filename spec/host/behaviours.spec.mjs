@@ -478,6 +478,8 @@ describe("routes", () => {
   it("//root is the front page of the host", async () => {
     assert.equal((await call(host.url, "/")).text, "the front page");
     assert.equal((await call(host.url, "/?a=b")).text, "the front page");
+    assert.equal((await call(host.url, "/root")).text, "the front page");
+    assert.equal((await call(host.url, "/root/")).text, "the front page");
   });
 
   it("a host that nobody has is nowhere", async () => {
