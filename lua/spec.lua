@@ -12,12 +12,18 @@
 local assertions = require "assertions"
 local bus = require "spec.bus"
 local cases = require "spec.cases"
+local client = require "client"
 local context = require "spec.context"
 local declared = require "spec.declared"
 local files = require "files"
+local real_bus = require "bus"
 local sinks = require "spec.sinks"
 local task = require "task"
 local testing = require "spec.testing"
+
+-- Services call each other on the bus of the spec.
+require("bus").use(bus.transport)
+require("client").hook(bus.mock, bus.on)
 
 local M = {}
 
@@ -408,6 +414,10 @@ function M.service()
   bus.host(plumbing, svc)
   return svc
 end
+
+-- Calls of services and client stubs go to the bus of the spec.
+real_bus.use(bus.transport)
+client.hook(bus.mock, bus.on)
 
 --- Plays another service until the test ends, or all tests of the file when that is not in one: `mock("calculator.example",
 --- { Arithmetic = function(ctx, x, op, y) return 7 end })`. Functions and webs that are not given raise 500.

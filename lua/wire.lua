@@ -1,20 +1,20 @@
 -- wire: values of declared types on their way between JSON, texts, the bus and Lua.
 --
--- Types are written as declarations have them (int, []string, map[string]float64, *Pet); what a class or an alias is made of
--- is in `classes`, as gen/types.lua compiles it. For each type there is a converter in each of four directions, made once and
--- then kept: it does not look at the type again while values go through it.
+-- Types are written as declarations have them (int, []string, map[string]float64, *Pet); what a class or an alias is
+-- made of is in `classes`, as gen/types.lua compiles it. For each type there is a converter in each of four directions,
+-- made once and then kept: it does not look at the type again while values go through it.
 --
 --     local decode = wire.decoder("[]Pet", classes)
 --     local pets = decode(json.decode(text), "pets")     -- raises 400 "pets[2].age: expected an integer, got a string"
 --
--- A value that is missing (nil or null) becomes the zero of its type: "", 0, 0.0, false, an empty list or map, a class with
--- the zeros of its fields. Pointers, any, times and optional fields have none: they stay nil. Nor has a class inside itself.
+-- A value that is missing (nil or null) becomes the zero of its type: "", 0, 0.0, false, an empty list or map, a class
+-- with the zeros of its fields. Pointers, any, times and optional fields have none: they stay nil. Nor has a class
+-- inside itself.
 
 local container = require "wire.container"
 local errors = require "errors"
 local json = require "json"
 local kinds = require "wire.kind"
-local types = require "gen.types"
 
 local M = {}
 
@@ -139,8 +139,8 @@ end
 
 -- ---- the four directions ----
 
---- Makes what turns decoded JSON into values of a type. The JSON is used up: containers are converted in place. Fields match
---- their names in any case, the exact one first; unknown ones are dropped.
+--- Makes what turns decoded JSON into values of a type. The JSON is used up: containers are converted in place. Fields
+--- match their names in any case, the exact one first; unknown ones are dropped.
 ---@param kind string|TypeField[] a type, or the fields of an object whose missing ones stay nil when they are optional
 ---@param classes Classes?
 ---@return fun(value: any, where: string?): any convert raises 400 with `where` and the way to what is wrong
@@ -148,8 +148,8 @@ function M.decoder(kind, classes)
   return incoming(JSON, kind, classes)
 end
 
---- The same for texts of queries, forms and paths: a string, or a tree of service.form, which is used up. Lists, maps and
---- classes may be JSON; a text alone is a list of one.
+--- The same for texts of queries, forms and paths: a string, or a tree of service.form, which is used up. Lists, maps
+--- and classes may be JSON; a text alone is a list of one.
 ---@param kind string|TypeField[]
 ---@param classes Classes?
 ---@return fun(value: any, where: string?): any
@@ -157,8 +157,8 @@ function M.text_decoder(kind, classes)
   return incoming(TEXT, kind, classes)
 end
 
---- Makes what checks Lua values that come from another service, and completes copies of them: times are seconds, []byte is a
---- string. Whole floats count as integers, integers as floats; unknown fields are dropped.
+--- Makes what checks Lua values that come from another service, and completes copies of them: times are seconds, []byte
+--- is a string. Whole floats count as integers, integers as floats; unknown fields are dropped.
 ---@param kind string|TypeField[]
 ---@param classes Classes?
 ---@return fun(value: any, where: string?): any
@@ -166,8 +166,8 @@ function M.adopter(kind, classes)
   return incoming(container.families.lua, kind, classes)
 end
 
---- Makes what turns values of a type into what json.encode takes: times become text, empty lists stay lists. Of classes only
---- the declared fields go out: missing ones as their zero, or null when there is none; optional ones not at all.
+--- Makes what turns values of a type into what json.encode takes: times become text, empty lists stay lists. Of classes
+--- only the declared fields go out: missing ones as their zero, or null when there is none; optional ones not at all.
 ---@param kind string
 ---@param classes Classes?
 ---@return fun(value: any, where: string?): any convert raises an error that is the service's fault
@@ -217,28 +217,6 @@ function M.zero(kind, classes)
     return make()
   end
   return zero
-end
-
--- ---- by type, each time ----
-
-function M.classes(source)
-  local names = {}
-  for _, definition in ipairs((types.read(source))) do
-    table.insert(names, definition.name)
-  end
-  return (types.compile(names, source, {}))
-end
-
-function M.from_text(kind, text, classes, where)
-  return M.text_decoder(kind, classes)(text, where)
-end
-
-function M.decode(kind, value, classes, where)
-  return M.decoder(kind, classes)(value, where)
-end
-
-function M.encode(kind, value, classes)
-  return M.encoder(kind, classes)(value)
 end
 
 return M

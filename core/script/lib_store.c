@@ -51,6 +51,8 @@ static struct str collection_name(lua_State *L, struct arena *a, int index) {
     struct str name = lib_str(L, index);
     struct str full = arena_printf(a, "%s.%.*s", owner(L), STR_FMT(name));
     if (!full.p) luaL_error(L, "not enough memory");
+    for (char *p = (char *)full.p; p < full.p + full.n - name.n; p++)
+        if (*p == '/') *p = '.'; /* a spec goes by its folder */
     return full;
 }
 

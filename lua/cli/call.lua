@@ -87,7 +87,7 @@ end
 return {
   usage = "call PATH [NAME=VALUE ...]",
   summary = "call a service through the host",
-  text = "Calls /PATH with your token: moonbus call hello.example/add x=1 y=2. Values that are JSON are sent as such,\n"
+  text = "Calls /PATH with your token: moonbus call calculator.example/square x=5. Values that are JSON are sent as such,\n"
     .. "others as texts. With arguments or a body the method is POST and they are JSON; without it is GET. GET, HEAD and\n"
     .. "DELETE put arguments into the query. The exit code is 1 when the answer has a status of 400 or more.",
   talks = "server",

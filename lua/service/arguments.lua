@@ -1,8 +1,8 @@
 -- service.arguments: the arguments of a function, event or sink, from a request or from the bus, and its results.
 --
--- The inputs of an endpoint are the fields of an object, and body, query and path each give some of them: the later one wins,
--- argument by argument. What nobody gives is the zero of its type. Everything that depends on the declaration is made when the
--- endpoint is bound.
+-- The inputs of an endpoint are the fields of an object, and body, query and path each give some of them: the later one
+-- wins, argument by argument. What nobody gives is the zero of its type. Everything that depends on the declaration is
+-- made when the endpoint is bound.
 
 local errors = require "errors"
 local form = require "service.form"
@@ -315,8 +315,8 @@ end
 
 local NO_CONTENT = { [204] = true, [304] = true }
 
---- Makes what turns the results of an endpoint's handler into an answer: a status, and a value for json.encode. The value is
---- nil where HTTP allows no body.
+--- Makes what turns the results of an endpoint's handler into an answer: a status, and a value for json.encode. The
+--- value is nil where HTTP allows no body.
 ---@param endpoint PlumbedEndpoint|PlumbedSink
 ---@param classes Classes
 ---@return fun(...): integer, any
@@ -351,8 +351,8 @@ end
 
 -- ---- over the bus ----
 
---- Makes what checks and completes the arguments of a call over the bus; it raises 400 for what does not fit. Those beyond
---- the signature are dropped.
+--- Makes what checks and completes the arguments of a call over the bus; it raises 400 for what does not fit. Those
+--- beyond the signature are dropped.
 ---@param endpoint PlumbedEndpoint|PlumbedSink
 ---@param classes Classes
 ---@return fun(...): ...

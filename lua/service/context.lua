@@ -208,9 +208,10 @@ end
 ---@param frame table?
 ---@return Context
 function M.of_call(host, platform, known, frame)
-  local ctx = frame or {}
-  ctx.account = nil -- that is the host's word, not the caller's
-  ctx.from, ctx.known = { host = host, platform = platform }, known
+  local ctx = { from = { host = host, platform = platform }, known = known }
+  for _, key in ipairs(frame and CARRIED or {}) do -- no more: who calls is the host's word, not the caller's
+    ctx[key] = frame[key]
+  end
   return setmetatable(ctx, Context)
 end
 

@@ -5,8 +5,8 @@
 --     ids[]=7&ids[]=8              { ids = list { "7", "8" } }
 --     ids[0]=7&ids[1]=8            { ids = { ["0"] = "7", ["1"] = "8" } }
 --
--- What they mean is for the types to say (wire.text_decoder): of several values the last one counts where no list is wanted.
--- A name that is malformed, such as a[b, is a name like any other. Bounded in values and in depth.
+-- What they mean is for the types to say (wire.text_decoder): of several values the last one counts where no list is
+-- wanted. A name that is malformed, such as a[b, is a name like any other. Bounded in values and in depth.
 
 local errors = require "errors"
 local json = require "json"

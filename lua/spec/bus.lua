@@ -8,10 +8,13 @@ local assertions = require "assertions"
 local context = require "spec.context"
 local core = require "spec.core"
 local declared = require "spec.declared"
+local endpoint = require "service.endpoint"
 local errors = require "errors"
+local folder = require "folder"
 local gen_url = require "gen.url"
 local message = require "service.message"
 local neighbour = require "spec.neighbour"
+local runtime = require "service"
 local station = require "spec.station"
 
 local M = {}
@@ -55,12 +58,12 @@ function M.restore(mark)
   return problems
 end
 
---- For the runner: a file begins, with nobody there. `folder` is what the service under test is called until it is known.
----@param folder string
+--- For the runner: a file begins, with nobody there. `name` is what the service under test is called until it is known.
+---@param name string folder
 ---@return table others what `leave` takes
-function M.enter(folder)
+function M.enter(name)
   local others = { own = own, stations = stations }
-  own, stations = folder, {}
+  own, stations = name, {}
   return others
 end
 
@@ -73,10 +76,20 @@ function M.leave(others)
   return problems
 end
 
--- The code of a service; handlers may be assigned later.
+-- The code of a service; handlers may be assigned later. Functions and sinks are called as over the host's bus; what is not
+-- called by name is left to the runtime.
 local function service_station(plumbing, svc)
+  local inner, entry = runtime.inner(svc), runtime.entry(svc, folder.platform(plumbing.host:match("^[^.]*")))
+  local calls = {}
+  for _, section in ipairs { "functions", "sinks" } do
+    for _, item in ipairs(plumbing[section]) do
+      calls[item.name] = endpoint.call(inner, item, plumbing.classes)
+    end
+  end
   return station.new(plumbing, function(name)
-    return svc[name] or errors.raise(501, ("%s is declared but has no code"):format(name))
+    return calls[name] or svc[name] or errors.raise(501, ("%s is declared but has no code"):format(name))
+  end, function(ctx, name, ...)
+    return entry.call(ctx.from.host, ctx.from.platform, false, context.frame(ctx), name, ...)
   end)
 end
 
@@ -264,8 +277,8 @@ end
 ---@param host string of the service, or its folder
 ---@param handlers table<string, function> functions (ctx, …), webs (ctx, req, res), sinks (ctx, …)
 function M.mock(host, handlers)
-  local folder = declared.at_host(host) or declared.find(host)
-  local plumbing = folder and declared.of(folder)
+  local place = declared.at_host(host) or declared.find(host)
+  local plumbing = place and declared.of(place)
   host = plumbing and plumbing.host or host
   check_handlers(host, plumbing, handlers)
   local all, before = {}, stations[host]
@@ -294,12 +307,12 @@ end
 ---@param word string its folder or host: "services/examples/hello", "hello", "hello.example"
 ---@return table svc
 function M.start(word)
-  local folder = declared.find(word)
-  if not folder then
+  local place = declared.find(word)
+  if not place then
     error(("there is no service %q to start"):format(word), 2)
   end
-  local plumbing = declared.of(folder)
-  local svc = neighbour.load(folder)
+  local plumbing = declared.of(place)
+  local svc = neighbour.load(place)
   local one = service_station(plumbing, svc)
   function one.stop()
     run_hook(svc, "on_stop")

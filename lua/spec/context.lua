@@ -1,47 +1,9 @@
 -- spec.context: contexts of calls that nobody made. A spec gives what the handler should know of its caller; a plain table
 -- will do.
 
-local time = require "time"
+local context = require "service.context"
 
 local M = {}
-
-local Context = { __name = "context" }
-
-local METHODS = {}
-
---- The time now, as the caller sees it: seconds since the epoch.
----@return number
-function METHODS.now(ctx)
-  return time.now() + ctx.clock_shift
-end
-
-local DEFAULTS = {
-  languages = function()
-    return {}
-  end,
-  baggage = function()
-    return {}
-  end,
-  clock_shift = function()
-    return 0
-  end,
-  roles = function(ctx)
-    local account = rawget(ctx, "account")
-    return account and account.roles
-  end,
-}
-
-function Context.__index(ctx, key)
-  if METHODS[key] then
-    return METHODS[key]
-  end
-  local make = DEFAULTS[key]
-  local value = make and make(ctx)
-  if value ~= nil then
-    rawset(ctx, key, value)
-  end
-  return value
-end
 
 -- What a spec may say of a caller, and as what.
 local FIELDS = {
@@ -63,7 +25,7 @@ function M.new(fields)
     end
     ctx[name] = value
   end
-  return setmetatable(ctx, Context)
+  return context.new(ctx)
 end
 
 --- What a spec gave as a context, as one: nil and plain tables, too.
@@ -81,20 +43,14 @@ function M.of(given)
   for name, value in pairs(given) do
     ctx[name] = value
   end
-  return setmetatable(ctx, Context)
+  return context.new(ctx)
 end
-
-local CARRIED = { "languages", "baggage", "clock_shift", "account", "trace" }
 
 --- What of a context goes along with a call.
 ---@param ctx Context|table
----@return table
+---@return table?
 function M.frame(ctx)
-  local frame = {}
-  for _, name in ipairs(CARRIED) do
-    frame[name] = rawget(ctx, name)
-  end
-  return frame
+  return (context.frame(ctx))
 end
 
 return M

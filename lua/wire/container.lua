@@ -1,5 +1,5 @@
--- wire.container: lists, maps and classes in the four directions of lua/wire.lua; each direction is a family of converters
--- that have their simple values from wire.leaf. Pure.
+-- wire.container: lists, maps and classes in the four directions of lua/wire.lua; each direction is a family of
+-- converters that have their simple values from wire.leaf. Pure.
 
 local json = require "json"
 local leaf = require "wire.leaf"
@@ -218,8 +218,8 @@ function JSON.class(fields)
   end
 end
 
--- Texts are those of queries, forms and paths: a string, or what service.form makes of names with brackets and of names that
--- come again. A container is one of these, or JSON.
+-- Texts are those of queries, forms and paths: a string, or what service.form makes of names with brackets and of names
+-- that come again. A container is one of these, or JSON.
 local TEXT = { null = nil, leaves = leaf.text }
 
 -- A text as a container, by way of JSON; empty is like not there.

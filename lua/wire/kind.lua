@@ -57,7 +57,8 @@ local function new_table()
   return {}
 end
 
---- Whether a field of class `owner` would always have another `owner` inside, and that one another: its zero could never end.
+--- Whether a field of class `owner` would always have another `owner` inside, and that one another: its zero could
+--- never end.
 ---@param field TypeField
 ---@param owner string
 ---@param classes Classes

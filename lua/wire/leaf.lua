@@ -1,5 +1,5 @@
--- wire.leaf: simple values of declared types, in the four directions of lua/wire.lua. What a converter gets is never null;
--- it returns the value, or nil and a mismatch. Pure.
+-- wire.leaf: simple values of declared types, in the four directions of lua/wire.lua. What a converter gets is never
+-- null; it returns the value, or nil and a mismatch. Pure.
 
 local duration = require "gen.duration"
 local json = require "json"
@@ -19,6 +19,7 @@ local is_list = json.is_list
 local math_type = math.type
 local tointeger = math.tointeger
 local find = string.find
+local utf8_length = utf8.len
 
 local function describe(value)
   if value == nil or value == NULL then
@@ -129,85 +130,79 @@ M.json = {
   ["time.Time"] = time_of, ["time.Duration"] = duration_of, ["[]byte"] = bytes_of,
 }
 
--- Of a name that came several times the last value counts.
-local function text(parse)
-  return function(value)
-    if type(value) == "table" and is_list(value) then
-      value = value[#value]
+-- A converter of texts from `parse`, which returns nil for what it does not take, or a mismatch of its own. Of a name
+-- that came several times the last value counts.
+local function text(expected, parse)
+  local function convert(value)
+    if type(value) == "string" then
+      local out, bad = parse(value)
+      if out ~= nil or bad then
+        return out, bad
+      end
+    elseif type(value) == "table" and is_list(value) then
+      return convert(value[#value])
     end
-    return parse(value)
+    return wrong(expected, value)
   end
+  return convert
 end
 
-local function text_string(value)
-  if type(value) ~= "string" then
-    return wrong("a string", value)
-  elseif not utf8.len(value) then
-    return nil, { path = "", text = "expected UTF-8 text, got other bytes" }
+local NO_TEXT = "expected UTF-8 text, got other bytes"
+
+local function utf8_text(value)
+  if utf8_length(value) then
+    return value
   end
-  return value
+  return nil, { path = "", text = NO_TEXT }
 end
 
 local function integer_in(value)
-  local number = type(value) == "string" and find(value, "^[+-]?%d+$") and tonumber(value)
+  local number = find(value, "^[+-]?%d+$") and tonumber(value)
   return math_type(number) == "integer" and number or nil
 end
 
-local function text_int(value)
+local function byte_in(value)
   local whole = integer_in(value)
-  if whole then
-    return whole
-  end
-  return wrong(INTEGER, value)
+  return whole and whole >= 0 and whole <= 255 and whole or nil
 end
 
-local function text_byte(value)
-  local whole = integer_in(value)
-  if whole and whole >= 0 and whole <= 255 then
-    return whole
-  end
-  return wrong(BYTE, value)
-end
-
-local function text_float64(value)
-  local number = type(value) == "string" and value:find("^[+-]?[%d.]+[eE]?[+-]?%d*$") and tonumber(value)
-  if number and is_finite(number) then
-    return number + 0.0
-  end
-  return wrong(NUMBER, value)
+local function float_in(value)
+  local number = find(value, "^[+-]?[%d.]+[eE]?[+-]?%d*$") and tonumber(value)
+  return number and is_finite(number) and number + 0.0 or nil
 end
 
 local BOOLS = { ["true"] = true, ["1"] = true, t = true, ["false"] = false, ["0"] = false, f = false }
 
-local function text_bool(value)
-  local yes
-  if type(value) == "string" then
-    yes = BOOLS[value:lower()]
-  end
-  if yes == nil then
-    return wrong(BOOL, value)
-  end
-  return yes
+local function bool_in(value)
+  return BOOLS[value:lower()]
 end
 
-local function text_duration(value)
-  local ns = integer_in(value) or type(value) == "string" and duration.parse(value)
-  if ns then
-    return duration.seconds(ns)
+local function duration_in(value)
+  local ns = integer_in(value) or duration.parse(value)
+  return ns and duration.seconds(ns) or nil
+end
+
+local function bytes_in(value)
+  return (seal.unbase64(value))
+end
+
+local function text_time(value)
+  if type(value) == "table" and is_list(value) then
+    value = value[#value]
   end
-  return wrong("a duration such as 1m30s, or nanoseconds", value)
+  return time_of(value)
 end
 
 ---@type table<string, Convert>
 M.text = {
-  string = text(text_string),
-  int = text(text_int),
-  byte = text(text_byte),
-  float64 = text(text_float64),
-  bool = text(text_bool),
-  ["time.Time"] = text(time_of),
-  ["time.Duration"] = text(text_duration),
-  ["[]byte"] = text(bytes_of),
+  string = text("a string", utf8_text),
+  int = text(INTEGER, integer_in),
+  byte = text(BYTE, byte_in),
+  float64 = text(NUMBER, float_in),
+  bool = text(BOOL, bool_in),
+  ["time.Time"] = text_time,
+  ["time.Duration"] = text("a duration such as 1m30s, or nanoseconds", duration_in),
+  ["[]byte"] = text("base64 text", bytes_in),
 }
 
 --- A text that may be anything: JSON when it is that, or else itself, without the quotes around it.
@@ -220,7 +215,7 @@ function M.guess(value)
   if guessed ~= nil then
     return guessed
   end
-  return text_string(value:match('^"(.*)"$') or value)
+  return utf8_text(value:match('^"(.*)"$') or value)
 end
 
 -- ---- from Lua, as it comes over the bus ----

@@ -76,24 +76,6 @@ it("a new service is declared, generated and tested in an empty folder", async (
   assert.match(tested.stdout, /1 passed, 0 failed/);
 });
 
-it("the walk-through of the README is as it says", async (t) => {
-  const { run, read, write } = workspace(t);
-  const readme = fs.readFileSync(path.join(root, "README.md"), "utf8");
-  const [, chapter] = /\n## Declaring and generating\n([^]*?)\n## /.exec(readme);
-  const [, section] = /```yaml\nfunctions:\n([^]*?)```/.exec(chapter);
-  const printed = /^ {4}(services\/shop: .*\n)/m.exec(chapter)[1];
-  succeeded(await run("new", "shop"));
-  write(
-    "shop/service.yaml",
-    read("shop/service.yaml").replace("\nfunctions:\n", `\nfunctions:\n${section}`),
-  );
-  const done = await run("gen", "shop");
-  succeeded(done);
-  assert.equal(done.stdout, printed);
-  assert.match(read("shop/service.lua"), /function svc\.Price\(ctx, item, count\)/);
-  succeeded(await run("test", "shop"));
-});
-
 it("new refuses what is no name, what is there and what is the platform's", async (t) => {
   const { cwd, run } = workspace(t, { shop: { "service.yaml": SHOP } });
   const before = snapshot(cwd);

@@ -170,20 +170,21 @@ it("edits under load: no failed request, no growth, nothing left behind", async 
   );
 });
 
-it("the example service answers, and follows its file", async (t) => {
-  const hello = await startHost(t, {
-    services: { hello: path.join(root, "services/examples/hello") },
+it("the example services answer, and follow their files", async (t) => {
+  const examples = (name) => path.join(root, "services/examples", name);
+  const host = await startHost(t, {
+    services: { calculator: examples("calculator"), helloworld: examples("helloworld") },
   });
-  const add = await call(hello.url, "/hello.example/add?x=1&y=2");
-  assert.equal(add.status, 200, add.text);
-  assert.ok(Object.values(add.json).includes(3), add.text);
-  const before = await call(hello.url, "/hello.example/hello");
+  const sum = await call(host.url, "/calculator.example/arithmetic?x=3&op=%2B&y=4");
+  assert.equal(sum.status, 200, sum.text);
+  assert.deepEqual(sum.json, { xEcho: 3, opEcho: "+", yEcho: 4, result: 7 });
+  const before = await call(host.url, "/helloworld.example/hello-world");
   assert.equal(before.status, 200);
-  assert.match(before.text, /Hello/i);
-  const source = path.join(hello.cwd, "services/hello/service.lua");
+  assert.match(before.text, /Hello/);
+  const source = path.join(host.cwd, "services/helloworld/service.lua");
   replace(source, fs.readFileSync(source, "utf8").replaceAll("Hello,", "Servus,"));
   await waitFor(
-    async () => /Servus/.test((await call(hello.url, "/hello.example/hello")).text),
+    async () => /Servus/.test((await call(host.url, "/helloworld.example/hello-world")).text),
     "the new greeting",
   );
 });

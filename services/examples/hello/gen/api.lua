@@ -7,45 +7,87 @@
 local client = require "client"
 
 ---@class services.examples.hello.api.all
----@field Add fun(ctx: Context, x: integer, y: integer): fun(): Answer?
 ---@field Hello fun(ctx: Context, request?: WebRequest): fun(): Answer?
+---@field Echo fun(ctx: Context, request?: WebRequest): fun(): Answer?
+---@field Ping fun(ctx: Context, request?: WebRequest): fun(): Answer?
+---@field Calculator fun(ctx: Context, request?: WebRequest): fun(): Answer?
+---@field BusPNG fun(ctx: Context, request?: WebRequest): fun(): Answer?
+---@field Localization fun(ctx: Context, request?: WebRequest): fun(): Answer?
+---@field Root fun(ctx: Context, request?: WebRequest): fun(): Answer?
 
 ---@class services.examples.hello.api
 ---@field call fun(name: string, ctx: Context, ...): ...
 ---@field all services.examples.hello.api.all
 local api = client.bind {
   host = "hello.example",
-  functions = {
-    {
-      name = "Add",
-      method = "ANY",
-      port = 443,
-      path = "/add",
-      queue = "default",
-      inputs = { { name = "x", type = "int" }, { name = "y", type = "int" } },
-      outputs = { { name = "sum", type = "int" } },
-    },
-  },
+  functions = {},
   events = {},
-  webs = { { name = "Hello", method = "GET", port = 443, path = "/hello", queue = "default" } },
+  webs = {
+    { name = "Hello", method = "ANY", port = 443, path = "/hello", queue = "default" },
+    { name = "Echo", method = "ANY", port = 443, path = "/echo", queue = "default" },
+    { name = "Ping", method = "ANY", port = 443, path = "/ping", queue = "default" },
+    { name = "Calculator", method = "ANY", port = 443, path = "/calculator", queue = "default" },
+    { name = "BusPNG", method = "GET", port = 443, path = "/bus.png", queue = "default" },
+    { name = "Localization", method = "ANY", port = 443, path = "/localization", queue = "default" },
+    { name = "Root", host = "root", method = "ANY", port = 443, path = "", queue = "default" },
+  },
   classes = {},
 }
 
---- Add adds two integers: /hello.example/add?x=1&y=2
----@param ctx Context
----@param x integer
----@param y integer
----@return integer sum
-function api.Add(ctx, x, y)
-  return api.call("Add", ctx, x, y)
-end
-
---- Hello greets whoever asks: /hello.example/hello?name=Ada
+--- Hello greets whoever asks, by name where there is one.
 ---@param ctx Context
 ---@param request? WebRequest
 ---@return WebResponse
 function api.Hello(ctx, request)
   return api.call("Hello", ctx, request)
+end
+
+--- Echo answers with the request as it came.
+---@param ctx Context
+---@param request? WebRequest
+---@return WebResponse
+function api.Echo(ctx, request)
+  return api.call("Echo", ctx, request)
+end
+
+--- Ping lists every service that is there.
+---@param ctx Context
+---@param request? WebRequest
+---@return WebResponse
+function api.Ping(ctx, request)
+  return api.call("Ping", ctx, request)
+end
+
+--- Calculator is a page with a form. Another service does the arithmetic.
+---@param ctx Context
+---@param request? WebRequest
+---@return WebResponse
+function api.Calculator(ctx, request)
+  return api.call("Calculator", ctx, request)
+end
+
+--- BusPNG is a picture from the resources.
+---@param ctx Context
+---@param request? WebRequest
+---@return WebResponse
+function api.BusPNG(ctx, request)
+  return api.call("BusPNG", ctx, request)
+end
+
+--- Localization says hello in the reader's language.
+---@param ctx Context
+---@param request? WebRequest
+---@return WebResponse
+function api.Localization(ctx, request)
+  return api.call("Localization", ctx, request)
+end
+
+--- Root is what stands at the root of the whole site.
+---@param ctx Context
+---@param request? WebRequest
+---@return WebResponse
+function api.Root(ctx, request)
+  return api.call("Root", ctx, request)
 end
 
 return api

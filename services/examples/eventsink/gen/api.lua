@@ -1,0 +1,40 @@
+-- Generated from service.yaml by `moonbus gen`; do not edit.
+--
+-- eventsink.example for those who call it:
+--
+--     local eventsink = require "services.examples.eventsink.api"
+
+local client = require "client"
+
+---@class services.examples.eventsink.api.all
+---@field Registered fun(ctx: Context): fun(): Answer?
+
+---@class services.examples.eventsink.api
+---@field call fun(name: string, ctx: Context, ...): ...
+---@field all services.examples.eventsink.api.all
+local api = client.bind {
+  host = "eventsink.example",
+  functions = {
+    {
+      name = "Registered",
+      method = "ANY",
+      port = 443,
+      path = "/registered",
+      queue = "default",
+      inputs = {},
+      outputs = { { name = "emails", type = "[]string" } },
+    },
+  },
+  events = {},
+  webs = {},
+  classes = {},
+}
+
+--- Registered lists the addresses that were registered, the first one first.
+---@param ctx Context
+---@return string[] emails
+function api.Registered(ctx)
+  return api.call("Registered", ctx)
+end
+
+return api
