@@ -56,8 +56,10 @@ end
 
 -- ---- and back ----
 
+-- As annotations have them, and as signatures do.
 local DECLARED = {
   string = "string", integer = "int", number = "float64", boolean = "bool", any = "any",
+  int = "int", float64 = "float64", bool = "bool", byte = "byte",
   ["time.Time"] = "time.Time", ["time.Duration"] = "time.Duration",
 }
 
@@ -77,8 +79,25 @@ local function parse_table(text, at)
   return "map[string]" .. kind, close
 end
 
+local PREFIXES = { "^(%[%])()", "^(%*)()", "^(map%[string%])()" }
+
+-- A type as signatures have it: []Pet, map[string]int. nil when it does not begin like one.
+local function parse_prefixed(text, at)
+  for _, pattern in ipairs(PREFIXES) do
+    local prefix, behind = text:match(pattern, at)
+    if prefix then
+      local kind, after = parse(text, behind)
+      return kind and prefix .. kind, after
+    end
+  end
+end
+
 -- The type that begins at `at`: its declared form, and where the text goes on. nil when it is none of ours.
 function parse(text, at)
+  local prefixed, behind = parse_prefixed(text, at)
+  if prefixed then
+    return prefixed, behind
+  end
   local name, after = text:match("^([%a_][%w_.]*)()", at)
   if not name then
     return nil

@@ -31,10 +31,10 @@ local CONTROL = 888 -- the port of lua/service/control.lua
 -- ---- routes ----
 
 local function run_openapi(svc)
-  return function(x)
+  return function(x, _, _, port)
     local req, res = x:pair()
     local base = not x.port and ("http://%s/"):format(req.host) or nil
-    local text = require("openapi").text(svc.plumbing, { port = x.port or 443, base = base, version = svc.version() })
+    local text = require("openapi").text(svc.plumbing, { port = x.port or port, base = base, version = svc.version() })
     if text then
       res:answer(200, text, "application/json; charset=utf-8")
     else
@@ -128,14 +128,14 @@ local function make_dispatch(svc)
       local route = table_of:usual(method, path)
       if route then
         handling(route.label, 443, method)
-        return route.run(http, nil, method)
+        return route.run(http, nil, method, 443)
       end
       host, port, path = svc.host, 443, path:sub(prefix)
     end
     local route, params = table_of:find(method, host, port, path)
     if route and not (svc.platform and method == "HEAD" and route.method == "GET") then
       handling(route.label, port, method)
-      return route.run(http, params, method)
+      return route.run(http, params, method, port)
     elseif host == svc.host or not pass_on(svc, host, port, method, path) then
       return no_route(svc, http, method, "/" .. host .. path, route and {} or params)
     end

@@ -344,6 +344,20 @@ static bool is_gone(struct service *s) {
     return !has_folder(s->folder) && !generation_scan_embedded(is_folder, s->folder);
 }
 
+/* Those that came first and listen at its host do so no more: routes.c. */
+static int warn_guest(void *arg, struct service *s, unsigned flags, struct str topics) {
+    const struct service *owner = arg;
+    (void)flags;
+    for (struct str topic; topics.n;) {
+        str_cut(topics, '\n', &topic, &topics);
+        if (s == owner || !str_starts(topic, STR("//"))) continue;
+        if (!str_eq(str_from(topic, 2), str_of(owner->host))) continue;
+        log_warn("endpoints at the host of another service are out of reach",
+                 LOGZ("service", s->host), LOGZ("host", owner->host), LOGZ("owner", owner->folder));
+    }
+    return 0;
+}
+
 /* A folder without a service yet. */
 static void add_service(struct reload *r, struct generation *g) {
     struct err e = {.full = &r->why};
@@ -365,6 +379,7 @@ static void add_service(struct reload *r, struct generation *g) {
         add_change(r, other, g);
     } else {
         r->routes = true;
+        (void)service_each(warn_guest, s);
         stat_add(STAT_RELOADS, 1);
         report(r, s->folder, "in service");
         log_info("service loaded", LOGZ("service", s->host), LOGZ("folder", s->folder),

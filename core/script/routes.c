@@ -10,6 +10,7 @@
 #include "core/http/proxy.h"
 #include "core/http/url.h"
 #include "core/script/service.h"
+#include "core/script/service_list.h"
 
 /* A hand-over from the registry, and then the list in force. */
 struct instances {
@@ -161,13 +162,21 @@ static int add_host(struct route_table *t, struct service *s, unsigned flags, st
     return rc == -EEXIST ? 0 : rc;
 }
 
+/* The own host of a service is nobody else's, whichever came first. */
+static bool is_taken(const struct service *s, struct str host) {
+    const struct service *owner = service_by_host(host);
+    return owner && owner != s && !owner->removed;
+}
+
 static int add_topics(void *arg, struct service *s, unsigned flags, struct str topics) {
     struct route_table *t = arg;
     int rc = 0;
     for (struct str topic; rc == 0 && topics.n;) {
         str_cut(topics, '\n', &topic, &topics);
+        bool is_host = str_starts(topic, STR("//"));
+        if (is_host && is_taken(s, str_from(topic, 2))) continue;
         rc = add_topic(t, s, topic);
-        if (rc == 0 && str_starts(topic, STR("//"))) rc = add_host(t, s, flags, str_from(topic, 2));
+        if (rc == 0 && is_host) rc = add_host(t, s, flags, str_from(topic, 2));
     }
     return rc;
 }

@@ -172,7 +172,7 @@ end
 local CARRIED = { "languages", "baggage", "clock_shift", "trace" }
 
 --- What of a context goes with a call: a table or nil; whether the call is on behalf of whom the caller's own request came
---- from; the seconds that it may take, nil = whatever there is.
+--- from; the seconds that it may take, nil = whatever there is. Raises 408 when the time is up.
 ---@param ctx Context|table
 ---@return table?
 ---@return boolean known
@@ -194,7 +194,10 @@ function M.frame(ctx)
     frame = frame or {}
     frame.account = account
   end
-  local seconds = ctx.timeout and math.max(ctx.deadline - time.monotonic(), 0.001) or nil
+  local seconds = ctx.timeout and ctx.deadline - time.monotonic() or nil
+  if seconds and seconds <= 0 then
+    errors.raise(408, "timeout")
+  end
   return frame, ctx.known or false, seconds
 end
 

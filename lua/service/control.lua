@@ -6,7 +6,7 @@ local bus = require "bus"
 local config = require "service.config"
 local errors = require "errors"
 local json = require "json"
-local metric = { render = function() return "" end }
+local metric = require "metric"
 
 local M = {}
 

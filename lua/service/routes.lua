@@ -80,13 +80,11 @@ local function fit(route, parts, path)
   return #parts == #route.segments and params or nil
 end
 
--- "/a/b" -> its segments and where each begins
+-- "/a/b" -> its segments and where each begins; behind a last slash there is an empty one
 local function split(path)
   local parts = {}
-  for at, text in path:sub(2):gmatch("()([^/]*)/?") do
-    if at <= #path - 1 or path:sub(-1) == "/" then
-      table.insert(parts, { at = at + 1, text = text })
-    end
+  for at, text in (path:sub(2) .. "/"):gmatch("()([^/]*)/") do
+    table.insert(parts, { at = at + 1, text = text })
   end
   return parts
 end
@@ -116,12 +114,15 @@ end
 local function add_to(place, route)
   if route.patterned then
     table.insert(place.patterns, route)
-    return
+  else
+    add_exact(place.exact, route.path, route)
   end
-  add_exact(place.exact, route.path, route)
-  if route.path == "/" then -- the path without it, too, unless something is there
-    place.exact[""] = place.exact[""] or place.exact["/"]
-  end
+end
+
+-- A host alone and its "/" are the same, unless both are declared.
+local function level(exact)
+  exact[""] = exact[""] or exact["/"]
+  exact["/"] = exact["/"] or exact[""]
 end
 
 -- Every port that is named, and 0 for all others; what has any port is in each of them.
@@ -139,6 +140,7 @@ local function fill(routes, list)
           add_to(place, route)
         end
       end
+      level(place.exact)
       table.sort(place.patterns, goes_before)
     end
   end

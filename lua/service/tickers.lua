@@ -18,11 +18,12 @@ local beats = store.collection("moonbus_beats", { id = "beat" })
 -- rather than two.
 local function is_mine(ticker)
   local slot, mine = math.floor(time.now() / ticker.seconds), false
-  local done, why, code = beats:update(ticker.name, function(row)
+  local code
+  local done, why = beats:update(ticker.name, function(row)
     mine = row.slot < slot
     row.slot = math.max(row.slot, slot)
   end)
-  if code == "not_found" then
+  if not done and not why then -- nobody has ever
     done, why, code = beats:create { id = ticker.name, slot = slot }
     mine = done ~= nil
     if code == "exists" then

@@ -31,6 +31,18 @@ describe("annotations", function()
     end)
   end
 
+  it("may be written as in signatures", function()
+    for _, text in ipairs {
+      "int", "float64", "bool", "byte", "[]byte", "[]string", "*Pet", "[]*Pet", "map[string]int", "map[string][]time.Time",
+    } do
+      local kind, optional = luacats.declared(text .. " so many")
+      assert.equal(text, kind)
+      assert.is_false(optional)
+    end
+    assert.equal("any", (luacats.declared "map[int]string"))
+    assert.equal("any", (luacats.declared "[]pet"))
+  end)
+
   it("know times", function()
     assert.equal("time.Time", (luacats.declared "time.Time when"))
     assert.equal("[]time.Duration", (luacats.declared "time.Duration[]"))
