@@ -21,10 +21,6 @@ local sinks = require "spec.sinks"
 local task = require "task"
 local testing = require "spec.testing"
 
--- Services call each other on the bus of the spec.
-require("bus").use(bus.transport)
-require("client").hook(bus.mock, bus.on)
-
 local M = {}
 
 ---@class SpecFailure

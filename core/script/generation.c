@@ -23,6 +23,7 @@
 #define MAX_BYTES   (16u << 20)
 #define MAX_DEPTH   4
 #define MAX_FOLDERS 1000
+#define MAX_IMPORTS 1000
 
 /* A snapshot being filled. */
 struct filling {
@@ -298,13 +299,14 @@ static struct generation_import *find_import(const struct generation *g, struct 
 struct str generation_import(struct generation *g, struct str path) {
     struct generation_import *in = find_import(g, path);
     if (in) return in->text;
-    if (g->sealed) return STR_NONE;
+    if (g->sealed || g->n_imports == MAX_IMPORTS) return STR_NONE;
     in = arena_zalloc(&g->arena, sizeof *in);
     struct str name = arena_str(&g->arena, path);
     if (!in || !name.p) return STR_NONE;
     in->path = name;
     in->text = read_other(g, path);
     list_push(&g->imports, &in->link);
+    g->n_imports++;
     return in->text;
 }
 

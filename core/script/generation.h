@@ -32,8 +32,9 @@ struct generation {
     struct generation_file *files; /* sorted by path */
     int n_files;
     struct list imports; /* struct generation_import.link: read while it was tried */
+    int n_imports;       /* of them, bounded: 1,000 */
     struct str topics;   /* what it listens to besides its host, a line each; see routes.c */
-    int64_t version;               /* as the generator counts; 0 = it was not generated */
+    int64_t version;     /* as the generator counts; 0 = it was not generated */
     const char *root;    /* folder of the user's services, for imports */
     bool sealed;         /* it was tried: imports and topics are complete */
     bool embedded;       /* the files come from the binary */

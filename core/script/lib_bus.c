@@ -18,18 +18,19 @@
 #define HOP_MS    25    /* of a caller's time that its callee does not get: to answer in */
 #define INTERNAL  -1    /* the callee failed without saying how: its text is not for strangers */
 #define TRACE_MAX 16384 /* bytes of the way that an error went */
+#define KEPT_MAX  4096  /* bytes of arguments whose room is kept for the results */
 
 /* One call, seen from the caller. */
 struct bus_call {
     struct op op;
-    struct resident *to;
-    const char *from;           /* host name of the caller; alive as long as the caller's task */
-    bool platform;              /* the caller is a platform service */
-    bool known;                 /* it calls for whom its own request came from */
-    struct task *task;          /* the callee; NULL once it ended */
-    struct buf message;         /* packed arguments, then packed results */
-    struct buf trace;           /* of an error */
-    struct measure_label label; /* of the endpoint that answers */
+    struct service *to; /* what was built of it may be gone before the caller looks at the answer */
+    const char *from;   /* host name of the caller; alive as long as the caller's task */
+    bool platform;      /* the caller is a platform service */
+    bool known;         /* it calls for whom its own request came from */
+    struct task *task;  /* the callee; NULL once it ended */
+    struct buf message; /* packed arguments, then packed results */
+    struct buf trace;   /* of an error */
+    struct measure_label label; /* of the endpoint that answers; in the callee's arena */
     uint64_t began;             /* uv_hrtime() */
     int values;                 /* packed */
     int status;                 /* 0 = results, else an error with this HTTP status, or INTERNAL */
@@ -105,7 +106,8 @@ static int raise_remote(lua_State *L, struct bus_call *c) {
     else
         lua_pushinteger(L, c->status);
     push_buf(L, &c->message);
-    lua_pushstring(L, c->to->host);
+    struct str host = service_host(c->to);
+    lua_pushlstring(L, host.p, host.n);
     push_buf(L, &c->trace);
     lua_call(L, 4, 1);
     return lua_error(L);
@@ -151,9 +153,10 @@ static const struct op_kind call_kind = {
  * the caller's. */
 static int push_call(lua_State *co, void *arg) {
     struct bus_call *c = arg;
+    struct resident *r = resident_of(vm_of(co));
     struct str in = buf_view(&c->message);
     luaL_checkstack(co, c->values + 8, "arguments");
-    ref_push(co, c->to->vm, c->to->call);
+    ref_push(co, r->vm, r->call);
     lua_pushstring(co, c->from);
     lua_pushboolean(co, c->platform);
     lua_pushboolean(co, c->known);
@@ -167,6 +170,13 @@ static int start_failed(lua_State *L, struct bus_call *c, int status, const char
     snprintf(copy, sizeof copy, "%s", text);
     op_discard(&c->op);
     return serve_raise(L, status, str_of(copy));
+}
+
+/* Nobody was asked. */
+static int refused(lua_State *L, struct bus_call *c, struct str host, int status,
+                   const char *text) {
+    measure_refused(c->op.vm, host, status);
+    return start_failed(L, c, status, text);
 }
 
 /* The call that a task, or whoever it belongs to, answers. */
@@ -216,7 +226,7 @@ static int l_call(lua_State *L) {
     struct vm *vm = vm_of(L);
     struct worker *w = vm->worker;
     struct task *caller = task_running(L);
-    struct service *s = service_find(w, host);
+    struct service *to = service_find(w, host);
     struct bus_call *c = op_new(L, &call_kind);
     struct err e = {0};
     const char *why = NULL;
@@ -231,17 +241,19 @@ static int l_call(lua_State *L) {
     for (int i = 4; i <= values + 3; i++)
         if (pack_value(L, i, &c->message, &why) < 0) return start_failed(L, c, 500, why);
     uint64_t ms = budget(caller, seconds);
-    if (ms == 0) return start_failed(L, c, 408, "timeout");
-    if (call_depth(caller) >= MAX_DEPTH) return start_failed(L, c, 508, "call depth overflow");
-    if (!s) {
+    if (ms == 0) return refused(L, c, host, 408, "timeout");
+    if (call_depth(caller) >= MAX_DEPTH) return refused(L, c, host, 508, "call depth overflow");
+    if (!to) {
         char text[300];
         snprintf(text, sizeof text, "there is no service %.*s", (int)(host.n < 250 ? host.n : 250),
                  host.p);
-        return start_failed(L, c, 404, text);
+        return refused(L, c, host, 404, text);
     }
-    c->to = service_here(s, w, &e);
-    struct task *t = c->to ? resident_task(c->to, push_call, c, &e) : NULL;
-    if (!t) return start_failed(L, c, 503, e.text);
+    struct resident *r = service_here(to, w, &e);
+    struct task *t = r ? resident_task(r, push_call, c, &e) : NULL;
+    if (!t) return refused(L, c, host, 503, e.text);
+    if (c->message.cap > KEPT_MAX) buf_free(&c->message); /* the callee has them, and counts them */
+    c->to = to;
     c->task = t;
     c->began = uv_hrtime();
     t->data = c;
@@ -254,21 +266,20 @@ static int l_call(lua_State *L) {
 }
 
 /* request.handling(handler, port, method): what the endpoint that the running task has come to is
- * called in metrics and logs. The texts must live as long as the state. */
+ * called in metrics and logs. The first word counts; it is copied, because the texts are the
+ * script's and the answer is measured when that has ended. */
 int bus_handling(lua_State *L) {
-    struct measure_label label = {
-        .handler = luaL_checkstring(L, 1),
-        .port = (uint32_t)luaL_checkinteger(L, 2),
-        .method = luaL_checkstring(L, 3),
-    };
+    struct str handler = lib_str(L, 1), method = lib_str(L, 3);
+    lua_Integer port = luaL_checkinteger(L, 2);
     struct task *t = task_running(L);
-    if (!t) return 0;
-    t->what = label.handler;
-    struct bus_call *c = call_of(t);
+    if (!t || t->what) return 0;
+    t->what = arena_dup(&t->arena, handler);
+    struct bus_call *c = t->parent ? NULL : t->context;
     if (t->exchange)
-        measure_handler(t->exchange, &label);
-    else if (c && !t->parent)
-        c->label = label;
+        measure_handler(t->exchange, handler);
+    else if (c && t->what)
+        c->label = (struct measure_label){
+            .handler = t->what, .method = arena_dup(&t->arena, method), .port = (uint32_t)port};
     return 0;
 }
 

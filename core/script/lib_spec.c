@@ -101,7 +101,6 @@ struct spec_run {
     const char *path;     /* of the spec file */
     const char *root;     /* folder in which its `require` finds files */
     const char *folder;   /* of its service, below services/; else the name of `root` */
-    const char *owner;    /* that, with dots for slashes: whose data in the store it is */
     struct str filter;    /* part of the names of the tests to be run */
     lua_Number timeout;   /* seconds for each test */
     struct buf result;    /* what spec.run returned, packed */
@@ -140,11 +139,7 @@ static bool set_root(struct spec_run *r) {
     const char *services = strstr(r->root, "services/");
     const char *slash = strrchr(r->root, '/');
     r->folder = services ? services + sizeof "services/" - 1 : slash ? slash + 1 : r->root;
-    char *owner = arena_dup(&r->arena, str_of(r->folder));
-    for (char *p = owner; p && *p; p++)
-        if (*p == '/') *p = '.';
-    r->owner = owner;
-    return owner != NULL;
+    return true;
 }
 
 static struct str slurp(struct spec_run *r, const char *path) {
@@ -346,7 +341,7 @@ static int open_state(struct spec_run *r, struct worker *w, struct err *e) {
     int rc = open_data(e);
     if (rc < 0) return rc;
     struct vm_options o = {
-        .name = r->owner,
+        .name = r->folder,
         .files = {read_file, read_other, list_files, r},
         .memory = SPEC_MEMORY,
         .max_tasks = SPEC_TASKS,

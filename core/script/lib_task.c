@@ -45,9 +45,8 @@ static int push_args(lua_State *co, void *arg) {
 static struct task *child_new(lua_State *L, struct task *parent, int n, struct err *e) {
     struct push_args args = {L, n};
     int left = lua_gettop(L) - n;
-    struct task *t = task_new(parent->vm, push_args, &args, e);
+    struct task *t = task_child(parent, push_args, &args, e);
     lua_settop(L, left);
-    if (t) task_adopt(parent, t);
     return t;
 }
 
@@ -490,7 +489,9 @@ static int l_yield(lua_State *L) {
 static int l_background(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     struct err e = {0};
-    struct task *t = child_new(L, parent_of(L, "task.background"), lua_gettop(L), &e);
+    struct task *parent = parent_of(L, "task.background");
+    if (parent->vm->closing) return op_fail(L, ERR_LIMIT, "the service is going out of service");
+    struct task *t = child_new(L, parent, lua_gettop(L), &e);
     if (!t) return refused(L, &e);
     t->background = true;
     if (task_detach(t) < 0) {

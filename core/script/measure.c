@@ -41,20 +41,24 @@ void measure_exchange(struct exchange *x, struct resident *r) {
     x->on_free = over;
 }
 
-void measure_handler(struct exchange *x, const struct measure_label *label) {
+void measure_handler(struct exchange *x, struct str handler) {
     struct measured *m = x->free_data;
-    if (m) m->handler = arena_str(&x->arena, str_of(label->handler));
+    if (m) m->handler = arena_str(&x->arena, handler);
 }
 
-void measure_call(const struct vm *from, struct resident *to, const struct measure_label *label,
-                  int status, uint64_t began, size_t bytes) {
+void measure_call(const struct vm *from, const struct service *to,
+                  const struct measure_label *label, int status, uint64_t began, size_t bytes) {
     struct str method = str_of(label->method ? label->method : "POST");
     uint32_t port = label->handler ? label->port : 443, code = (uint32_t)status;
     struct metric_owner *caller = measure_owner(from);
     if (label->handler)
-        metric_response(measure_owner(to->vm), str_of(label->handler), port, method, code,
+        metric_response(service_metrics(to), str_of(label->handler), port, method, code,
                         seconds_since(began), bytes);
-    metric_request(caller, method, str_of(to->host), port, code);
+    metric_request(caller, method, service_host(to), port, code);
+}
+
+void measure_refused(const struct vm *from, struct str host, int status) {
+    metric_request(measure_owner(from), STR("POST"), host, 443, (uint32_t)status);
 }
 
 int measure_callback(lua_State *L) {

@@ -7,9 +7,9 @@
 
 #include "core/base/metric_std.h"
 #include "core/http/server.h"
-#include "core/script/resident.h"
+#include "core/script/service.h"
 
-/* What an endpoint is called in metrics. Its texts belong to the state of the service. */
+/* What an endpoint is called in metrics. Its texts belong to the task that answers. */
 struct measure_label {
     const char *handler; /* host:port/path as declared; NULL = none was found */
     const char *method;
@@ -21,10 +21,12 @@ struct metric_owner *measure_owner(const struct vm *vm);
 /* Measures an exchange that a service answers, when it is over. */
 void measure_exchange(struct exchange *x, struct resident *r);
 /* The endpoint that answers it. */
-void measure_handler(struct exchange *x, const struct measure_label *label);
+void measure_handler(struct exchange *x, struct str handler);
 /* A call that `to` has answered with a status; `began` is uv_hrtime(). */
-void measure_call(const struct vm *from, struct resident *to, const struct measure_label *label,
-                  int status, uint64_t began, size_t bytes);
+void measure_call(const struct vm *from, const struct service *to,
+                  const struct measure_label *label, int status, uint64_t began, size_t bytes);
+/* A call that nobody answered, because there was nobody, or no time. */
+void measure_refused(const struct vm *from, struct str host, int status);
 /* [protected] request.callback(name, seconds, failed) */
 int measure_callback(lua_State *L);
 

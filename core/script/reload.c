@@ -287,10 +287,15 @@ static int unroute(struct change *c) {
     return err_set(&c->err, rc, "cannot be taken out of service: out of memory");
 }
 
+static int change_check(struct change *c) {
+    if (service_stopping) return err_set(&c->err, ERR_BUSY, "the host is stopping");
+    return c->gen ? check_host(c) : unroute(c);
+}
+
 /* Whether it goes on in change_answered; else it is over. */
 static bool change_begin(struct change *c) {
     c->began = uv_hrtime();
-    if ((c->gen ? check_host(c) : unroute(c)) == 0) {
+    if (change_check(c) == 0) {
         post_steps(c, c->gen ? STEP_BUILD : STEP_RETIRE);
         return true;
     }
@@ -464,7 +469,10 @@ static void reload_over(struct reload *r) {
     buf_free(&r->report);
     buf_free(&r->why);
     mem_free(r);
-    if (!list_empty(&reloads)) reload_begin(LIST_ENTRY(reloads.next, struct reload, link));
+    if (!list_empty(&reloads))
+        reload_begin(LIST_ENTRY(reloads.next, struct reload, link));
+    else
+        service_reloaded();
 }
 
 /* Until one change has to wait for the workers, or all are done. */
@@ -472,6 +480,10 @@ static void reload_go(struct reload *r) {
     for (struct list *next; (next = list_pop(&r->changes));)
         if (change_begin(LIST_ENTRY(next, struct change, link))) return;
     reload_over(r);
+}
+
+bool reload_busy(void) {
+    return n_reloads > 0;
 }
 
 void service_reload(struct str name, void (*done)(void *arg, int result, struct str report),

@@ -102,13 +102,18 @@ struct service *service_by_folder(struct str folder) {
     return NULL;
 }
 
+/* Its metrics tell its version from now on. */
+static struct metric_owner *tell_metrics(const struct service *s, const struct generation *g) {
+    char version[24];
+    snprintf(version, sizeof version, "%lld", (long long)g->version);
+    return metric_owner(str_of(s->host), str_of(version), str_of(s->id));
+}
+
 void service_adopt(struct service *s, struct generation *g) {
     generation_give(s->kept[KEPT - 1]);
     memmove(s->kept + 1, s->kept, (KEPT - 1) * sizeof s->kept[0]);
     s->kept[0] = generation_take(g);
-    char version[24];
-    snprintf(version, sizeof version, "%lld", (long long)g->version);
-    s->metrics = metric_owner(str_of(s->host), str_of(version), str_of(s->id));
+    tell_metrics(s, g);
     g->number = s->current ? s->current->number + 1 : 1;
     generation_give(s->current);
     s->current = generation_take(g);
@@ -138,6 +143,7 @@ struct service *service_new(struct generation *g, const char *host, struct err *
     snprintf(s->host, sizeof s->host, "%s", host);
     snprintf(s->folder, sizeof s->folder, "%s", g->folder.p);
     make_id(s->id);
+    s->metrics = tell_metrics(s, g);
     s->platform = g->platform;
     s->home = (int)(map_hash(str_of(s->host)) % (uint64_t)worker_count);
     for (int i = 0; i < worker_count; i++) {
@@ -327,14 +333,26 @@ void service_start_all(void (*done)(void *arg, int result, const char *why), voi
 /* ---- stopping all ---------------------------------------------------------------------------- */
 
 static struct {
-    int waiting; /* workers that have not closed everything yet */
-    void (*done)(void *arg);
+    int waiting;             /* workers that have not closed everything yet */
+    void (*done)(void *arg); /* NULL: nobody waits */
     void *arg;
 } closing;
 
+static void closed_if_over(void) {
+    void (*done)(void *arg) = closing.done;
+    if (!done || closing.waiting > 0 || reload_busy()) return;
+    closing.done = NULL;
+    done(closing.arg);
+}
+
 static void deliver_closed(struct message *m) {
     (void)m;
-    if (--closing.waiting == 0) closing.done(closing.arg);
+    closing.waiting--;
+    closed_if_over();
+}
+
+void service_reloaded(void) {
+    closed_if_over();
 }
 
 static void close_poll(struct timer *t) {
@@ -427,11 +445,13 @@ static void deliver_stop(struct message *m) {
 }
 
 void service_close_all(void (*done)(void *arg), void *arg) {
-    closing.waiting = 1; /* this function */
+    service_stopping = true; /* the workers walk the list now */
+    closing.waiting = 1;     /* this function */
     closing.done = done;
     closing.arg = arg;
     if (!sweeps) {
-        done(arg);
+        closing.waiting = 0;
+        closed_if_over();
         return;
     }
     for (int i = 0; i < worker_count; i++) {

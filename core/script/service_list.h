@@ -24,7 +24,8 @@ struct service {
     char host[256];                /* declared host name; never changes */
     char folder[256];              /* below services/ */
     char id[11];                   /* of this replica: <id>.<host> addresses it alone */
-    struct metric_owner *metrics;  /* of its host; lives until exit */
+    struct metric_owner *metrics;  /* of its host; lives until exit; never changes, as workers
+                                      read it. NULL = there was no memory: it is not measured */
     bool platform;                 /* a platform service; never changes */
     bool removed;                  /* its folder is gone: not routed any more */
     int home;                      /* index of the worker that runs its tickers */
@@ -59,5 +60,10 @@ int service_start(struct service *s, void (*done)(struct starting *st), void *ar
 
 /* Looks at all files, before anything is started: `report` gets what failed. */
 void reload_first(struct buf *report);
+/* Whether one is at work or waits: whoever closes waits for its end, because messages of it are
+ * under way. */
+bool reload_busy(void);
+/* [service.c] The last reload is over. */
+void service_reloaded(void);
 
 #endif

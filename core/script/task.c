@@ -213,15 +213,16 @@ static int push_values(struct task *t, struct pushing *p, struct err *e) {
     return code;
 }
 
-struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
-                      struct err *e) {
+static struct task *refuse(const struct vm *vm, const char *why, struct err *e) {
+    stat_add(STAT_TASKS_REFUSED, 1);
+    err_set(e, ERR_LIMIT, "%s %s", vm->options.name, why);
+    return NULL;
+}
+
+static struct task *new_task(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                             struct err *e) {
     int most = vm->options.max_tasks;
-    if (vm->closing || (most > 0 && vm->n_tasks >= most)) {
-        stat_add(STAT_TASKS_REFUSED, 1);
-        err_set(e, ERR_LIMIT, vm->closing ? "%s is going out of service" : "%s has too many tasks",
-                vm->options.name);
-        return NULL;
-    }
+    if (most > 0 && vm->n_tasks >= most) return refuse(vm, "has too many tasks", e);
     struct list *node = list_pop(&vm->idle);
     struct task *t = node ? LIST_ENTRY(node, struct task, link) : make(vm, e);
     if (!t) return NULL;
@@ -241,15 +242,23 @@ struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void
     return t;
 }
 
+struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                      struct err *e) {
+    return vm->closing ? refuse(vm, "is going out of service", e) : new_task(vm, push, arg, e);
+}
+
 /* ---- family ---------------------------------------------------------------------------------- */
 
-void task_adopt(struct task *parent, struct task *child) {
-    assert(child->state == TASK_NEW && !child->parent && child->vm == parent->vm);
+struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *arg), void *arg,
+                        struct err *e) {
+    struct task *child = new_task(parent->vm, push, arg, e);
+    if (!child) return NULL;
     child->parent = parent;
     list_push(&parent->children, &child->sibling);
     child->request_id = parent->request_id;
     child->what = parent->what;
     child->context = parent->context;
+    return child;
 }
 
 static void leave_parent(struct task *t) {

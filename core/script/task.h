@@ -134,10 +134,12 @@ struct task {
  * -ENOMEM, or the error push raised. The task does not run before task_start. */
 struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
                       struct err *e);
-/* Before task_start: makes it a child, cancelled when the parent ends; its processor time is the
- * parent's too. It shows the parent's request id and context. A detached child lives on by itself:
- * it has no context any more and a copy of the id. */
-void task_adopt(struct task *parent, struct task *child);
+/* The same for a child, which is cancelled when its parent ends; its processor time is the parent's
+ * too. It shows the parent's request id and context. Also while the vm is closing: who may finish
+ * may do so in several tasks. */
+struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *arg), void *arg,
+                        struct err *e);
+/* A detached child lives on by itself: it has no context any more and a copy of the id. */
 int task_detach(struct task *child); /* 0 or -ENOMEM */
 /* Runs it now when nothing is running on this worker, else makes it ready. It may be over when this
  * returns. */

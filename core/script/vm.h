@@ -64,7 +64,7 @@ struct vm {
     int closers;               /* coroutines being closed right now, one inside the other */
     bool host_yield;    /* the yield under way is ours (a wait, a forced yield), no script's */
     bool loading;       /* load phase: vm_freeze was not called yet */
-    bool closing;       /* no new tasks */
+    bool closing;       /* no new tasks but children of those that are left */
     struct buf warning; /* the pieces of what Lua is warning of */
     void *owner;        /* the generation's per-worker record, or whatever made this vm */
     uint64_t cpu;       /* nanoseconds spent in its tasks, sampled by the watchdog */

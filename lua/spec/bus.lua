@@ -115,14 +115,14 @@ local function find(host)
     or errors.raise(404, ("there is no %s on the bus of this spec: mock it, or start it"):format(host))
 end
 
--- Errors cross with status and message; of others the text does. What an assertion of the spec raised is the test's.
-local function fail(problem)
-  if errors.is(problem) then
-    errors.raise(problem.status, problem.message)
-  elseif assertions.is_failure(problem) then
+-- Errors cross as on the real bus: the text of one that chose no status is not meant for strangers. What an assertion of the
+-- spec raised is the test's.
+local function fail(problem, host)
+  if assertions.is_failure(problem) then
     error(problem, 0)
   end
-  error(type(problem) == "string" and problem or tostring(problem), 0)
+  local chosen = errors.is(problem) and not problem.internal
+  error(errors.remote(chosen and problem.status or nil, tostring(problem), host, ""), 0)
 end
 
 local function deliver(to, frame, name, ...)
@@ -137,7 +137,7 @@ local function deliver(to, frame, name, ...)
   local results = table.pack(pcall(to.call, ctx, name, core.copy(...)))
   depths[task] = depth - 1
   if not results[1] then
-    fail(results[2])
+    fail(results[2], to.host)
   end
   return core.copy(table.unpack(results, 2, results.n))
 end

@@ -1,4 +1,5 @@
--- persons: where the directory keeps them. A person has an integer as its key, and an e-mail address that is nobody else's.
+-- persons: where the directory keeps them. A person has an integer as its key, and an e-mail address that nobody else
+-- has.
 
 local errors = require "errors"
 local store = require "store"

@@ -100,8 +100,8 @@ local function send(ctx, form)
     headers = { ["Content-Type"] = "application/json" },
     body = form.body,
   })
-  if not ok then
-    return answer.status or 500, tostring(answer)
+  if not ok then -- an error value; `internal` are those whose text is not meant for strangers
+    return answer.status, answer.internal and "Internal Server Error" or answer.message
   end
   return answer.status, answer.body
 end

@@ -361,6 +361,115 @@ static void a_folder_in_place_of_a_platform_service_is_one(void **state) {
     generation_give(g);
 }
 
+/* ---- files of other services ----------------------------------------------------------------- */
+
+static void imports(struct generation *g, const char *path, const char *expected) {
+    struct str text = generation_import(g, str_of(path));
+    if (!text.p || !expected) {
+        if (text.p || expected) fail_msg("%s is %s", path, text.p ? "there" : "not there");
+    } else if (!str_eq(text, str_of(expected))) {
+        fail_msg("%s is '%.*s', not '%s'", path, STR_FMT(text), expected);
+    }
+}
+
+static void files_of_other_services_stay_as_they_were_first_read(void **state) {
+    folder_write("a/service.yaml", "");
+    folder_write("b/gen/api.lua", "one");
+    struct generation *g = snapshot("a");
+    imports(g, "b/gen/api.lua", "one");
+    imports(g, "c/gen/api.lua", NULL);
+    folder_write("b/gen/api.lua", "two");
+    folder_write("c/gen/api.lua", "late");
+    imports(g, "b/gen/api.lua", "one");
+    imports(g, "c/gen/api.lua", NULL);
+    generation_give(g);
+}
+
+static void only_what_is_made_for_others_can_be_imported(void **state) {
+    folder_write("a/service.yaml", "");
+    folder_write("b/service.lua", "secret");
+    folder_write("b/api.lua", "secret");
+    folder_write("b/service.yaml", "yaml");
+    folder_write("b/types.lua", "types");
+    folder_write("b/gen/plumbing.lua", "plumbing");
+    folder_write("gen/api.lua", "of nobody");
+    struct generation *g = snapshot("a");
+    imports(g, "b/service.yaml", "yaml");
+    imports(g, "b/types.lua", "types");
+    imports(g, "b/gen/plumbing.lua", "plumbing");
+    imports(g, "b/service.lua", NULL);
+    imports(g, "b/api.lua", NULL);
+    imports(g, "a/../b/types.lua", NULL);
+    imports(g, "/b/types.lua", NULL);
+    imports(g, "/gen/api.lua", NULL);
+    imports(g, "", NULL);
+    generation_give(g);
+}
+
+static void once_sealed_nothing_more_is_imported(void **state) {
+    folder_write("a/service.yaml", "");
+    folder_write("b/types.lua", "b");
+    folder_write("c/types.lua", "c");
+    struct generation *g = snapshot("a");
+    imports(g, "b/types.lua", "b");
+    g->sealed = true;
+    imports(g, "b/types.lua", "b");
+    imports(g, "c/types.lua", NULL);
+    generation_give(g);
+}
+
+static void it_is_outdated_when_an_import_changed_came_or_went(void **state) {
+    folder_write("a/service.yaml", "");
+    folder_write("b/types.lua", "b");
+    folder_write("b/gen/api.lua", "");
+    struct generation *g = snapshot("a");
+    assert_false(generation_outdated(g));
+    imports(g, "b/types.lua", "b");
+    imports(g, "b/gen/api.lua", "");
+    imports(g, "c/types.lua", NULL);
+    g->sealed = true;
+    assert_false(generation_outdated(g));
+    folder_write("c/types.lua", "");
+    assert_true(generation_outdated(g));
+    folder_remove("c/types.lua");
+    assert_false(generation_outdated(g));
+    folder_remove("b/gen/api.lua");
+    assert_true(generation_outdated(g));
+    folder_write("b/gen/api.lua", "");
+    folder_write("b/types.lua", "B");
+    assert_true(generation_outdated(g));
+    generation_give(g);
+}
+
+static void what_the_users_tree_lacks_comes_from_the_binary(void **state) {
+    folder_write("a/service.yaml", "");
+    struct generation *g = snapshot("a");
+    struct str embedded = generation_import(g, STR("user/service.yaml"));
+    assert_true(embedded.n > 0);
+    assert_false(generation_outdated(g));
+    folder_write("user/service.yaml", "mine");
+    assert_true(generation_outdated(g));
+    generation_give(g);
+    g = snapshot("a");
+    imports(g, "user/service.yaml", "mine");
+    folder_remove("user/service.yaml");
+    assert_true(generation_outdated(g));
+    generation_give(g);
+}
+
+static void imports_are_bounded(void **state) {
+    char path[64];
+    folder_write("a/service.yaml", "");
+    folder_write("last/types.lua", "last");
+    struct generation *g = snapshot("a");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(path, sizeof path, "none-%d/types.lua", i);
+        imports(g, path, NULL);
+    }
+    imports(g, "last/types.lua", NULL);
+    generation_give(g);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, open_folder, close_folder)
 
 int main(void) {
@@ -385,6 +494,12 @@ int main(void) {
         T(a_scan_of_nothing_says_so),
         T(the_binary_brings_the_platform_services),
         T(a_folder_in_place_of_a_platform_service_is_one),
+        T(files_of_other_services_stay_as_they_were_first_read),
+        T(only_what_is_made_for_others_can_be_imported),
+        T(once_sealed_nothing_more_is_imported),
+        T(it_is_outdated_when_an_import_changed_came_or_went),
+        T(what_the_users_tree_lacks_comes_from_the_binary),
+        T(imports_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

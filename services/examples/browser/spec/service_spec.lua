@@ -40,6 +40,7 @@ describe("Browse", function()
 
   it("shows why there is nothing to see", function()
     world {}
-    test.Browse.get({}, "?url=https://nowhere.example"):status_ok():tag_equal("pre", "cannot reach https://nowhere.example")
+    test.Browse.get({}, "?url=https://nowhere.example"):status_ok()
+      :tag_equal("pre", "cannot reach https://nowhere.example")
   end)
 end)

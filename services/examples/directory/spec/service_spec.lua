@@ -172,6 +172,12 @@ describe("WebUI", function()
       :tag_equal("#body", "no such person")
   end)
 
+  it("tells strangers nothing of the code", function()
+    test.WebUI.post({}, "", FORM, { method = "NO METHOD", path = "/persons" })
+      :tag_equal("#status", "500")
+      :tag_not_contains("#body", ".lua")
+  end)
+
   it("goes nowhere else", function()
     test.WebUI.post({}, "", FORM, { method = "GET", path = "@other.example/persons" }):tag_equal("#status", "400")
   end)
