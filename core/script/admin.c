@@ -10,6 +10,7 @@
 #include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/host.h"
+#include "core/script/lib_shared.h"
 #include "core/script/lib_url.h"
 #include "core/script/service.h"
 #include "core/secure/seal.h"
@@ -62,6 +63,7 @@ static void metrics(struct exchange *x) {
     struct buf body;
     buf_init(&body);
     stat_render(&body);
+    cache_survey();
     metric_render(&body, STR_NONE);
     answer_buf(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), &body);
 }

@@ -3,7 +3,10 @@
  * keeps there itself. Used by lua/service/cache.lua. Counting and deleting many looks at the whole
  * map.
  */
+#include "core/base/arena.h"
 #include "core/base/mem.h"
+#include "core/base/metric.h"
+#include "core/base/metric_std.h"
 #include "core/script/host.h"
 #include "core/script/lib.h"
 #include "core/script/lib_shared.h"
@@ -136,6 +139,64 @@ static int l_counters(lua_State *L) {
     push_counter(L, STR("hits"));
     push_counter(L, STR("misses"));
     return 2;
+}
+
+/* ---- for metrics ----------------------------------------------------------------------------- */
+
+/* What the caches of one host hold and have answered. */
+struct usage {
+    struct usage *next;
+    struct str host;
+    uint64_t hits, misses, bytes, entries;
+};
+
+struct survey {
+    struct arena arena;
+    struct usage *first; /* the one that was met last */
+};
+
+static struct usage *usage_of(struct survey *all, struct str name) {
+    struct usage **at = &all->first;
+    while (*at && !str_eq((*at)->host, name))
+        at = &(*at)->next;
+    struct usage *u = *at;
+    if (u) {
+        *at = u->next;
+    } else {
+        u = arena_zalloc(&all->arena, sizeof *u);
+        if (!u || !(u->host = arena_str(&all->arena, name)).p) return NULL;
+    }
+    u->next = all->first;
+    all->first = u;
+    return u;
+}
+
+/* A key is a host name, its space, and the service's own key: see own_key. */
+static enum shared_verdict survey_one(void *arg, struct str key, struct str value) {
+    size_t n = 0;
+    while (n < key.n && (unsigned char)key.p[n] > OWN_COUNTERS)
+        n++;
+    if (n == key.n || key.p[n] == OWN_SHARED) return SHARED_KEEP;
+    struct usage *u = usage_of(arg, str_make(key.p, n));
+    if (!u) return SHARED_KEEP;
+    if (key.p[n] == OWN_CACHE) {
+        u->entries++;
+        u->bytes += value.n;
+    } else {
+        bool hit = str_eq(str_from(key, n + 1), STR("hits"));
+        (void)str_u64(value, hit ? &u->hits : &u->misses);
+    }
+    return SHARED_KEEP;
+}
+
+void cache_survey(void) {
+    struct survey all = {0};
+    if (!host.shared) return;
+    arena_init(&all.arena, 4096);
+    shared_each(host.shared, STR(""), survey_one, &all);
+    for (const struct usage *u = all.first; u; u = u->next)
+        metric_cache(metric_peek(u->host), u->hits, u->misses, u->bytes, u->entries);
+    arena_free(&all.arena);
 }
 
 const struct lib_doc lib_cache_docs[] = {

@@ -9,6 +9,7 @@
 
 #include "core/base/metric.h"
 #include "core/script/lib.h"
+#include "core/script/lib_shared.h"
 #include "core/script/resident.h"
 #include "core/script/task.h"
 
@@ -287,6 +288,7 @@ static int l_render(lua_State *L) {
     if (!str_eq(host, own_host(L)) && !vm_of(L)->options.platform)
         return lib_error(L, "metric.render: the metrics of others are for platform services only");
     struct buf *out = lib_buf(&text);
+    cache_survey();
     metric_render(out, str_eq(host, STR("all")) ? STR_NONE : host);
     if (!buf_ok(out)) vm_throw_memory(L);
     lua_pushlstring(L, out->p ? out->p : "", out->n);

@@ -17,4 +17,7 @@ enum own_space { OWN_SHARED, OWN_CACHE, OWN_COUNTERS };
 struct str own_key(lua_State *L, enum own_space space, struct str key, int arg,
                    char room[OWN_KEY_ROOM]);
 
+/* Tells the metrics of all services what their caches hold. Looks at the whole map. */
+void cache_survey(void);
+
 #endif
