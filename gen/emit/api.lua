@@ -93,7 +93,11 @@ end
 
 local function class_texts(folder, declaration)
   local name, texts = service.class(folder) .. ".api", {}
-  local own = { "---@field call fun(name: string, ctx: Context, ...): ..." }
+  local own = {
+    "---@field call fun(name: string, ctx: Context, ...): ...",
+    ("---@field for_host fun(host: string): %s"):format(name),
+    "---@field mock fun(handlers: table<string, function>)",
+  }
   for _, part in ipairs(parts_of(declaration)) do
     local text = class(name .. "." .. part[1], part[2])
     if text then
@@ -118,7 +122,8 @@ local function pick(list, fields)
   return out
 end
 
-local ENDPOINT = { "name", "method", "host", "port", "path", "queue", "inputs", "outputs" }
+-- What a call needs to find its way: values cross as they are, and who answers checks them.
+local ENDPOINT = { "name", "method", "host", "port", "path" }
 
 local function data_of(data)
   return {
@@ -126,7 +131,6 @@ local function data_of(data)
     functions = pick(data.functions, ENDPOINT),
     webs = pick(data.webs, ENDPOINT),
     events = pick(data.events, ENDPOINT),
-    classes = data.classes,
   }
 end
 

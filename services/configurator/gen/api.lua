@@ -16,89 +16,21 @@ local client = require "client"
 
 ---@class services.configurator.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.configurator.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.configurator.api.all
 local api = client.bind {
   host = "configurator.core",
   functions = {
-    {
-      name = "Values",
-      method = "ANY",
-      port = 443,
-      path = "/values",
-      queue = "default",
-      inputs = { { name = "names", type = "[]string" } },
-      outputs = { { name = "values", type = "map[string]string" } },
-    },
-    {
-      name = "Refresh",
-      method = "ANY",
-      port = 443,
-      path = "/refresh",
-      queue = "default",
-      inputs = {},
-      outputs = {},
-    },
-    {
-      name = "Sync",
-      method = "ANY",
-      port = 443,
-      path = "/sync",
-      queue = "none",
-      inputs = {
-        { name = "timestamp", type = "time.Time" },
-        { name = "values", type = "map[string]map[string]string" },
-      },
-      outputs = {},
-    },
-    {
-      name = "Set",
-      method = "ANY",
-      port = 443,
-      path = "/set",
-      queue = "default",
-      inputs = {
-        { name = "host", type = "string" },
-        { name = "name", type = "string" },
-        { name = "value", type = "string" },
-      },
-      outputs = { { name = "checked", type = "bool" } },
-    },
-    {
-      name = "Unset",
-      method = "ANY",
-      port = 443,
-      path = "/unset",
-      queue = "default",
-      inputs = { { name = "host", type = "string" }, { name = "name", type = "string" } },
-      outputs = { { name = "removed", type = "bool" } },
-    },
-    {
-      name = "List",
-      method = "ANY",
-      port = 443,
-      path = "/list",
-      queue = "default",
-      inputs = { { name = "host", type = "string" } },
-      outputs = { { name = "values", type = "[]ConfigValue" } },
-    },
+    { name = "Values", method = "ANY", port = 443, path = "/values" },
+    { name = "Refresh", method = "ANY", port = 443, path = "/refresh" },
+    { name = "Sync", method = "ANY", port = 443, path = "/sync" },
+    { name = "Set", method = "ANY", port = 443, path = "/set" },
+    { name = "Unset", method = "ANY", port = 443, path = "/unset" },
+    { name = "List", method = "ANY", port = 443, path = "/list" },
   },
   events = {},
   webs = {},
-  classes = {
-    ConfigValue = {
-      fields = {
-        { name = "host", type = "string", optional = false },
-        { name = "name", type = "string", optional = false },
-        { name = "value", type = "string", optional = false },
-        { name = "source", type = "string", optional = false },
-        { name = "section", type = "string", optional = true },
-        { name = "secret", type = "any", optional = false },
-        { name = "type", type = "string", optional = true },
-        { name = "validation", type = "string", optional = true },
-        { name = "description", type = "string", optional = true },
-      },
-    },
-  },
 }
 
 --- Values gives what configs of the calling service are set to, by the names as they were asked for. What is set to

@@ -139,7 +139,7 @@ return {
         { name = "value", type = "string", optional = false },
         { name = "source", type = "string", optional = false },
         { name = "section", type = "string", optional = true },
-        { name = "secret", type = "any", optional = false },
+        { name = "secret", type = "bool", optional = false },
         { name = "type", type = "string", optional = true },
         { name = "validation", type = "string", optional = true },
         { name = "description", type = "string", optional = true },

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "f9e8fb40dbb0c1008846b2cea36f7c6eea73226fdd5150dcf9cdd344f0f871bc",
-  time = "2026-11-28T15:00:49.554141803Z",
+  version = 3,
+  sha256 = "b898be259c722e78557fd2c5399228e445b1f5e8e2afdf27240829e88e170aed",
+  time = "2026-11-28T15:48:57.196440742Z",
 }

@@ -13,41 +13,18 @@ local client = require "client"
 
 ---@class services.control.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.control.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.control.api.all
 local api = client.bind {
   host = "control.core",
   functions = {
-    {
-      name = "Ping",
-      method = "ANY",
-      port = 888,
-      path = "/ping",
-      queue = "none",
-      inputs = {},
-      outputs = { { name = "pong", type = "int" } },
-    },
-    {
-      name = "ConfigRefresh",
-      method = "ANY",
-      port = 888,
-      path = "/config-refresh",
-      queue = "none",
-      inputs = {},
-      outputs = {},
-    },
-    {
-      name = "Trace",
-      method = "ANY",
-      port = 888,
-      path = "/trace",
-      queue = "none",
-      inputs = { { name = "id", type = "string" } },
-      outputs = {},
-    },
+    { name = "Ping", method = "ANY", port = 888, path = "/ping" },
+    { name = "ConfigRefresh", method = "ANY", port = 888, path = "/config-refresh" },
+    { name = "Trace", method = "ANY", port = 888, path = "/trace" },
   },
   events = {},
   webs = {},
-  classes = {},
 }
 
 --- Ping says that a service is there.

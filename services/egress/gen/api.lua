@@ -11,13 +11,14 @@ local client = require "client"
 
 ---@class services.egress.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.egress.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.egress.api.all
 local api = client.bind {
   host = "http.egress.core",
   functions = {},
   events = {},
-  webs = { { name = "MakeRequest", method = "POST", port = 444, path = "/make-request", queue = "default" } },
-  classes = {},
+  webs = { { name = "MakeRequest", method = "POST", port = 444, path = "/make-request" } },
 }
 
 --- MakeRequest sends the HTTP/1.1 request that is the body of this one, and answers with its response.

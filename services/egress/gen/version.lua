@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "f450591cec8234694ebbdbd33e5658682f97a19781c2a509e5f813b135c16197",
-  time = "2026-11-28T15:02:07.371507795Z",
+  version = 3,
+  sha256 = "0ef179d849513340f6170941fc6278d6db4761b4308ecde7153df1a99252e8ce",
+  time = "2026-11-28T15:48:57.196440742Z",
 }

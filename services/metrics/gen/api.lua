@@ -11,13 +11,14 @@ local client = require "client"
 
 ---@class services.metrics.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.metrics.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.metrics.api.all
 local api = client.bind {
   host = "metrics.core",
   functions = {},
   events = {},
-  webs = { { name = "Collect", method = "ANY", port = 443, path = "/collect", queue = "default" } },
-  classes = {},
+  webs = { { name = "Collect", method = "ANY", port = 443, path = "/collect" } },
 }
 
 --- All metrics as text, or those of one service.

@@ -11,13 +11,14 @@ local client = require "client"
 
 ---@class services.openapiportal.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.openapiportal.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.openapiportal.api.all
 local api = client.bind {
   host = "openapiportal.core",
   functions = {},
   events = {},
-  webs = { { name = "List", host = "openapi", method = "ANY", port = 0, path = "", queue = "default" } },
-  classes = {},
+  webs = { { name = "List", host = "openapi", method = "ANY", port = 0, path = "" } },
 }
 
 --- List shows a page with links to the OpenAPI documents of all services.

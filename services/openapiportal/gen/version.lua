@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "d32c5f4c0880f3635fb9894ceee0519d1d8b23ff8a24beb06a7308519ca4fb3d",
-  time = "2026-11-28T15:02:07.371507795Z",
+  version = 3,
+  sha256 = "f1e449bdb775ffcd200d0c11dc686f915cda8af144024bc6663b50d7e4654170",
+  time = "2026-11-28T15:48:57.196440742Z",
 }

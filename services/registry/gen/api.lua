@@ -24,217 +24,27 @@ local client = require "client"
 
 ---@class services.registry.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.registry.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.registry.api.all
 local api = client.bind {
   host = "registry-svc",
   functions = {
-    {
-      name = "RegisterInstance",
-      method = "PUT",
-      port = 443,
-      path = "/instance",
-      queue = "default",
-      inputs = { { name = "httpRequestBody", type = "*RegisterInstanceRequest" } },
-      outputs = { { name = "httpResponseBody", type = "*Empty" }, { name = "httpStatusCode", type = "int" } },
-    },
-    {
-      name = "ListInstances",
-      method = "GET",
-      port = 443,
-      path = "/instances",
-      queue = "default",
-      inputs = {
-        { name = "host", type = "string" },
-        { name = "ip", type = "string" },
-        { name = "deploymentId", type = "string" },
-        { name = "path", type = "string" },
-        { name = "slug", type = "string" },
-        { name = "id", type = "string" },
-        { name = "scheme", type = "string" },
-      },
-      outputs = { { name = "httpResponseBody", type = "*ListInstancesResponse" } },
-    },
-    {
-      name = "RemoveInstance",
-      method = "DELETE",
-      port = 443,
-      path = "/instance/{id}",
-      queue = "default",
-      inputs = { { name = "id", type = "string" } },
-      outputs = { { name = "httpStatusCode", type = "int" } },
-    },
-    {
-      name = "SaveDefinition",
-      method = "PUT",
-      port = 443,
-      path = "/definition",
-      queue = "default",
-      inputs = { { name = "httpRequestBody", type = "*SaveDefinitionRequest" } },
-      outputs = { { name = "httpResponseBody", type = "*Empty" }, { name = "httpStatusCode", type = "int" } },
-    },
-    {
-      name = "ListDefinitions",
-      method = "GET",
-      port = 443,
-      path = "/definitions",
-      queue = "default",
-      inputs = {},
-      outputs = { { name = "httpResponseBody", type = "*ListDefinitionsResponse" } },
-    },
-    {
-      name = "DeleteDefinition",
-      method = "DELETE",
-      port = 443,
-      path = "/definition/{id}",
-      queue = "default",
-      inputs = { { name = "id", type = "string" } },
-      outputs = { { name = "httpStatusCode", type = "int" } },
-    },
-    {
-      name = "SelfNode",
-      method = "GET",
-      port = 443,
-      path = "/node/self",
-      queue = "default",
-      inputs = {},
-      outputs = { { name = "httpResponseBody", type = "*SelfNodeResponse" } },
-    },
-    {
-      name = "ListNodes",
-      method = "POST",
-      port = 443,
-      path = "/nodes",
-      queue = "default",
-      inputs = { { name = "httpRequestBody", type = "*ListNodesRequest" } },
-      outputs = { { name = "httpResponseBody", type = "*ListNodesResponse" } },
-    },
-    {
-      name = "DeleteNode",
-      method = "DELETE",
-      port = 443,
-      path = "/node/{url}",
-      queue = "default",
-      inputs = { { name = "url", type = "string" } },
-      outputs = { { name = "httpStatusCode", type = "int" } },
-    },
+    { name = "RegisterInstance", method = "PUT", port = 443, path = "/instance" },
+    { name = "ListInstances", method = "GET", port = 443, path = "/instances" },
+    { name = "RemoveInstance", method = "DELETE", port = 443, path = "/instance/{id}" },
+    { name = "SaveDefinition", method = "PUT", port = 443, path = "/definition" },
+    { name = "ListDefinitions", method = "GET", port = 443, path = "/definitions" },
+    { name = "DeleteDefinition", method = "DELETE", port = 443, path = "/definition/{id}" },
+    { name = "SelfNode", method = "GET", port = 443, path = "/node/self" },
+    { name = "ListNodes", method = "POST", port = 443, path = "/nodes" },
+    { name = "DeleteNode", method = "DELETE", port = 443, path = "/node/{url}" },
   },
   events = {},
   webs = {
-    { name = "EchoGet", method = "GET", port = 443, path = "/echo", queue = "default" },
-    { name = "EchoPost", method = "POST", port = 443, path = "/echo", queue = "default" },
-    { name = "EchoPut", method = "PUT", port = 443, path = "/echo", queue = "default" },
-  },
-  classes = {
-    ApiSpec = {
-      fields = {
-        { name = "url", type = "string", optional = true },
-        { name = "version", type = "string", optional = true },
-        { name = "protocolType", type = "string", optional = true },
-        { name = "metadata", type = "any", optional = true },
-      },
-    },
-    ClientSpec = {
-      fields = {
-        { name = "language", type = "string", optional = false },
-        { name = "url", type = "string", optional = false },
-      },
-    },
-    Definition = {
-      fields = {
-        { name = "id", type = "string", optional = false },
-        { name = "image", type = "ImageSpec", optional = true },
-        { name = "repository", type = "RepositorySpec", optional = true },
-        { name = "envars", type = "[]EnvVar", optional = true },
-        { name = "ports", type = "[]PortMapping", optional = true },
-        { name = "apiSpecs", type = "[]ApiSpec", optional = true },
-        { name = "clients", type = "[]ClientSpec", optional = true },
-      },
-    },
-    Empty = { fields = {} },
-    EnvVar = {
-      fields = {
-        { name = "key", type = "string", optional = false },
-        { name = "value", type = "string", optional = false },
-      },
-    },
-    ImageSpec = {
-      fields = {
-        { name = "name", type = "string", optional = false },
-        { name = "internalPorts", type = "[]int", optional = true },
-      },
-    },
-    Instance = {
-      fields = {
-        { name = "id", type = "string", optional = false },
-        { name = "url", type = "string", optional = false },
-        { name = "deploymentId", type = "string", optional = true },
-        { name = "nodeUrl", type = "string", optional = true },
-        { name = "lastHeartbeat", type = "string", optional = false },
-        { name = "path", type = "string", optional = true },
-        { name = "scheme", type = "string", optional = true },
-        { name = "host", type = "string", optional = true },
-        { name = "ip", type = "string", optional = true },
-        { name = "status", type = "string", optional = false },
-        { name = "slug", type = "string", optional = true },
-      },
-    },
-    ListDefinitionsResponse = { fields = { { name = "definitions", type = "[]Definition", optional = true } } },
-    ListInstancesResponse = { fields = { { name = "instances", type = "[]Instance", optional = true } } },
-    ListNodesRequest = { fields = { { name = "ids", type = "[]string", optional = true } } },
-    ListNodesResponse = { fields = { { name = "nodes", type = "[]Node", optional = false } } },
-    Node = {
-      fields = {
-        { name = "id", type = "string", optional = false },
-        { name = "url", type = "string", optional = false },
-        { name = "availabilityZone", type = "string", optional = true },
-        { name = "region", type = "string", optional = true },
-        { name = "lastHeartbeat", type = "string", optional = false },
-        { name = "usage", type = "ResourceUsage", optional = false },
-      },
-    },
-    PortMapping = {
-      fields = {
-        { name = "internal", type = "int", optional = false },
-        { name = "host", type = "int", optional = false },
-      },
-    },
-    RegisterInstanceRequest = {
-      fields = {
-        { name = "url", type = "string", optional = true },
-        { name = "id", type = "string", optional = true },
-        { name = "scheme", type = "string", optional = true },
-        { name = "host", type = "string", optional = true },
-        { name = "ip", type = "string", optional = true },
-        { name = "port", type = "int", optional = true },
-        { name = "path", type = "string", optional = true },
-        { name = "deploymentId", type = "string", optional = true },
-      },
-    },
-    RepositorySpec = {
-      fields = {
-        { name = "url", type = "string", optional = false },
-        { name = "version", type = "string", optional = true },
-        { name = "buildContext", type = "string", optional = true },
-        { name = "containerFile", type = "string", optional = true },
-        { name = "internalPorts", type = "[]int", optional = true },
-      },
-    },
-    ResourceUsage = {
-      fields = {
-        { name = "cpu", type = "Usage", optional = false },
-        { name = "memory", type = "Usage", optional = false },
-        { name = "disk", type = "Usage", optional = false },
-      },
-    },
-    SaveDefinitionRequest = { fields = { { name = "definition", type = "Definition", optional = true } } },
-    SelfNodeResponse = { fields = { { name = "node", type = "Node", optional = false } } },
-    Usage = {
-      fields = {
-        { name = "used", type = "int", optional = false },
-        { name = "total", type = "int", optional = false },
-        { name = "percent", type = "float64", optional = false },
-      },
-    },
+    { name = "EchoGet", method = "GET", port = 443, path = "/echo" },
+    { name = "EchoPost", method = "POST", port = 443, path = "/echo" },
+    { name = "EchoPut", method = "PUT", port = 443, path = "/echo" },
   },
 }
 

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 2,
-  sha256 = "14dff6ee8155f9cab972e355915a1e25e752b8a19fa4d5c6dd67c132ec84fcd5",
-  time = "2026-11-28T15:06:38.447198307Z",
+  version = 4,
+  sha256 = "e78b46e78511cead456a2cde81795c11cb8d3769f0770037d980294e53b5e192",
+  time = "2026-11-28T15:48:57.196440742Z",
 }

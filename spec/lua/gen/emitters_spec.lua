@@ -160,16 +160,10 @@ describe("the client stub", function()
 
   it("tells the client what there is to call", function()
     assert.equal("shop.example", data.host)
-    assert.same({
-      name = "Add", method = "GET", port = 443, path = "/add", queue = "default",
-      inputs = { { name = "x", type = "int" }, { name = "y", type = "int" } },
-      outputs = { { name = "sum", type = "int" } },
-    }, data.functions[1])
-    assert.equal("none", data.functions[2].queue)
-    assert.same({ { name = "Home", method = "GET", port = 443, path = "/home", queue = "default" } }, data.webs)
+    assert.same({ name = "Add", method = "GET", port = 443, path = "/add" }, data.functions[1])
+    assert.same({ { name = "Home", method = "GET", port = 443, path = "/home" } }, data.webs)
     assert.equal("OnSold", data.events[1].name)
     assert.equal(417, data.events[1].port)
-    assert.same({ Item = { fields = {} } }, data.classes)
   end)
 
   it("has a function for each function and web handler", function()

@@ -266,7 +266,7 @@ describe("types", function()
     local files = scenery.declared(BUY, nil, { others = OTHERS })
     assert.same({}, select(2, scenery.generate(files, { others = OTHERS })).files)
     local _, result = scenery.generate(files, { others = { directory = "---@class Person\n---@field age integer\n" } })
-    assert.equal("gen/api.lua gen/plumbing.lua gen/version.lua", scenery.paths(result.files))
+    assert.equal("gen/plumbing.lua gen/version.lua", scenery.paths(result.files))
   end)
 
   it("of others that are gone are told", function()

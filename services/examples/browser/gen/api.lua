@@ -11,13 +11,14 @@ local client = require "client"
 
 ---@class services.examples.browser.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.browser.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.browser.api.all
 local api = client.bind {
   host = "browser.example",
   functions = {},
   events = {},
-  webs = { { name = "Browse", method = "ANY", port = 443, path = "/browse", queue = "default" } },
-  classes = {},
+  webs = { { name = "Browse", method = "ANY", port = 443, path = "/browse" } },
 }
 
 --- Browse shows an address bar, and what is behind the address.

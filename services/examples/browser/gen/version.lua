@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "64f51c46574da12c1a97265b4afc9b1638b137c1e28e92bb46a7ba40186e1470",
-  time = "2026-11-28T15:18:50.692046612Z",
+  version = 3,
+  sha256 = "05d28922046d6abfffbc83bdcce59bd851b111df3b8cad9b0fb8a713fd62fce4",
+  time = "2026-11-28T15:48:57.196440742Z",
 }

@@ -13,53 +13,18 @@ local client = require "client"
 
 ---@class services.examples.calculator.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.calculator.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.calculator.api.all
 local api = client.bind {
   host = "calculator.example",
   functions = {
-    {
-      name = "Arithmetic",
-      method = "GET",
-      port = 443,
-      path = "/arithmetic",
-      queue = "default",
-      inputs = { { name = "x", type = "int" }, { name = "op", type = "string" }, { name = "y", type = "int" } },
-      outputs = {
-        { name = "xEcho", type = "int" },
-        { name = "opEcho", type = "string" },
-        { name = "yEcho", type = "int" },
-        { name = "result", type = "int" },
-      },
-    },
-    {
-      name = "Square",
-      method = "GET",
-      port = 443,
-      path = "/square",
-      queue = "default",
-      inputs = { { name = "x", type = "int" } },
-      outputs = { { name = "xEcho", type = "int" }, { name = "result", type = "int" } },
-    },
-    {
-      name = "Distance",
-      method = "ANY",
-      port = 443,
-      path = "/distance",
-      queue = "default",
-      inputs = { { name = "p1", type = "Point" }, { name = "p2", type = "Point" } },
-      outputs = { { name = "d", type = "float64" } },
-    },
+    { name = "Arithmetic", method = "GET", port = 443, path = "/arithmetic" },
+    { name = "Square", method = "GET", port = 443, path = "/square" },
+    { name = "Distance", method = "ANY", port = 443, path = "/distance" },
   },
   events = {},
   webs = {},
-  classes = {
-    Point = {
-      fields = {
-        { name = "x", type = "float64", optional = false },
-        { name = "y", type = "float64", optional = false },
-      },
-    },
-  },
 }
 
 --- Arithmetic adds, subtracts, multiplies or divides two integers.

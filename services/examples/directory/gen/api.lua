@@ -17,79 +17,21 @@ local client = require "client"
 
 ---@class services.examples.directory.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.directory.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.directory.api.all
 local api = client.bind {
   host = "directory.example",
   functions = {
-    {
-      name = "Create",
-      method = "POST",
-      port = 443,
-      path = "/persons",
-      queue = "default",
-      inputs = { { name = "httpRequestBody", type = "*Person" } },
-      outputs = { { name = "key", type = "PersonKey" } },
-    },
-    {
-      name = "Load",
-      method = "GET",
-      port = 443,
-      path = "/persons/key/{key}",
-      queue = "default",
-      inputs = { { name = "key", type = "PersonKey" } },
-      outputs = { { name = "httpResponseBody", type = "*Person" } },
-    },
-    {
-      name = "Delete",
-      method = "DELETE",
-      port = 443,
-      path = "/persons/key/{key}",
-      queue = "default",
-      inputs = { { name = "key", type = "PersonKey" } },
-      outputs = {},
-    },
-    {
-      name = "Update",
-      method = "PUT",
-      port = 443,
-      path = "/persons/key/{key}",
-      queue = "default",
-      inputs = { { name = "key", type = "PersonKey" }, { name = "httpRequestBody", type = "*Person" } },
-      outputs = {},
-    },
-    {
-      name = "LoadByEmail",
-      method = "GET",
-      port = 443,
-      path = "/persons/email/{email}",
-      queue = "default",
-      inputs = { { name = "email", type = "string" } },
-      outputs = { { name = "httpResponseBody", type = "*Person" } },
-    },
-    {
-      name = "List",
-      method = "GET",
-      port = 443,
-      path = "/persons",
-      queue = "default",
-      inputs = {},
-      outputs = { { name = "httpResponseBody", type = "[]PersonKey" } },
-    },
+    { name = "Create", method = "POST", port = 443, path = "/persons" },
+    { name = "Load", method = "GET", port = 443, path = "/persons/key/{key}" },
+    { name = "Delete", method = "DELETE", port = 443, path = "/persons/key/{key}" },
+    { name = "Update", method = "PUT", port = 443, path = "/persons/key/{key}" },
+    { name = "LoadByEmail", method = "GET", port = 443, path = "/persons/email/{email}" },
+    { name = "List", method = "GET", port = 443, path = "/persons" },
   },
   events = {},
-  webs = { { name = "WebUI", method = "ANY", port = 443, path = "/web-ui", queue = "default" } },
-  classes = {
-    Person = {
-      fields = {
-        { name = "birthday", type = "time.Time", optional = true },
-        { name = "email", type = "string", optional = true },
-        { name = "firstName", type = "string", optional = true },
-        { name = "key", type = "PersonKey", optional = true },
-        { name = "lastName", type = "string", optional = true },
-      },
-    },
-    PersonKey = { type = "int" },
-  },
+  webs = { { name = "WebUI", method = "ANY", port = 443, path = "/web-ui" } },
 }
 
 --- Create adds a person and gives it a key.

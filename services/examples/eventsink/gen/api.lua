@@ -11,23 +11,14 @@ local client = require "client"
 
 ---@class services.examples.eventsink.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.eventsink.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.eventsink.api.all
 local api = client.bind {
   host = "eventsink.example",
-  functions = {
-    {
-      name = "Registered",
-      method = "ANY",
-      port = 443,
-      path = "/registered",
-      queue = "default",
-      inputs = {},
-      outputs = { { name = "emails", type = "[]string" } },
-    },
-  },
+  functions = { { name = "Registered", method = "ANY", port = 443, path = "/registered" } },
   events = {},
   webs = {},
-  classes = {},
 }
 
 --- Registered lists the addresses that were registered, the first one first.

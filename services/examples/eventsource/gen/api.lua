@@ -19,42 +19,19 @@ local client = require "client"
 
 ---@class services.examples.eventsource.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.eventsource.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.eventsource.api.all
 ---@field fire services.examples.eventsource.api.fire
 ---@field on services.examples.eventsource.api.on
 local api = client.bind {
   host = "eventsource.example",
-  functions = {
-    {
-      name = "Register",
-      method = "ANY",
-      port = 443,
-      path = "/register",
-      queue = "default",
-      inputs = { { name = "email", type = "string" } },
-      outputs = { { name = "allowed", type = "bool" } },
-    },
-  },
+  functions = { { name = "Register", method = "ANY", port = 443, path = "/register" } },
   events = {
-    {
-      name = "OnAllowRegister",
-      method = "POST",
-      port = 417,
-      path = "/on-allow-register",
-      inputs = { { name = "email", type = "string" } },
-      outputs = { { name = "allow", type = "bool" } },
-    },
-    {
-      name = "OnRegistered",
-      method = "POST",
-      port = 417,
-      path = "/on-registered",
-      inputs = { { name = "email", type = "string" } },
-      outputs = {},
-    },
+    { name = "OnAllowRegister", method = "POST", port = 417, path = "/on-allow-register" },
+    { name = "OnRegistered", method = "POST", port = 417, path = "/on-registered" },
   },
   webs = {},
-  classes = {},
 }
 
 --- Register registers an address, unless somebody objects.

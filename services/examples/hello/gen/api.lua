@@ -17,21 +17,22 @@ local client = require "client"
 
 ---@class services.examples.hello.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.hello.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.hello.api.all
 local api = client.bind {
   host = "hello.example",
   functions = {},
   events = {},
   webs = {
-    { name = "Hello", method = "ANY", port = 443, path = "/hello", queue = "default" },
-    { name = "Echo", method = "ANY", port = 443, path = "/echo", queue = "default" },
-    { name = "Ping", method = "ANY", port = 443, path = "/ping", queue = "default" },
-    { name = "Calculator", method = "ANY", port = 443, path = "/calculator", queue = "default" },
-    { name = "BusPNG", method = "GET", port = 443, path = "/bus.png", queue = "default" },
-    { name = "Localization", method = "ANY", port = 443, path = "/localization", queue = "default" },
-    { name = "Root", host = "root", method = "ANY", port = 443, path = "", queue = "default" },
+    { name = "Hello", method = "ANY", port = 443, path = "/hello" },
+    { name = "Echo", method = "ANY", port = 443, path = "/echo" },
+    { name = "Ping", method = "ANY", port = 443, path = "/ping" },
+    { name = "Calculator", method = "ANY", port = 443, path = "/calculator" },
+    { name = "BusPNG", method = "GET", port = 443, path = "/bus.png" },
+    { name = "Localization", method = "ANY", port = 443, path = "/localization" },
+    { name = "Root", host = "root", method = "ANY", port = 443, path = "" },
   },
-  classes = {},
 }
 
 --- Hello greets whoever asks, by name where there is one.

@@ -11,13 +11,14 @@ local client = require "client"
 
 ---@class services.examples.helloworld.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.helloworld.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.helloworld.api.all
 local api = client.bind {
   host = "helloworld.example",
   functions = {},
   events = {},
-  webs = { { name = "HelloWorld", method = "ANY", port = 443, path = "/hello-world", queue = "default" } },
-  classes = {},
+  webs = { { name = "HelloWorld", method = "ANY", port = 443, path = "/hello-world" } },
 }
 
 --- HelloWorld answers with the most famous greeting.

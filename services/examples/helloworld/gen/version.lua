@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "df3da919be3dc4be54ce9b6336bf2e737c597e1905c72ee0e147a944caa0e400",
-  time = "2026-11-28T15:18:50.692046612Z",
+  version = 3,
+  sha256 = "88a92f9478a6e785659491873bf6cb0492839259cbc500b7451f859ea4c5904f",
+  time = "2026-11-28T15:48:57.196440742Z",
 }

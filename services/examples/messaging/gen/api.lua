@@ -15,19 +15,20 @@ local client = require "client"
 
 ---@class services.examples.messaging.api
 ---@field call fun(name: string, ctx: Context, ...): ...
+---@field for_host fun(host: string): services.examples.messaging.api
+---@field mock fun(handlers: table<string, function>)
 ---@field all services.examples.messaging.api.all
 local api = client.bind {
   host = "messaging.example",
   functions = {},
   events = {},
   webs = {
-    { name = "Home", method = "ANY", port = 443, path = "/home", queue = "default" },
-    { name = "NoQueue", method = "ANY", port = 443, path = "/no-queue", queue = "none" },
-    { name = "DefaultQueue", method = "ANY", port = 443, path = "/default-queue", queue = "default" },
-    { name = "CacheLoad", method = "ANY", port = 443, path = "/cache-load", queue = "default" },
-    { name = "CacheStore", method = "ANY", port = 443, path = "/cache-store", queue = "default" },
+    { name = "Home", method = "ANY", port = 443, path = "/home" },
+    { name = "NoQueue", method = "ANY", port = 443, path = "/no-queue" },
+    { name = "DefaultQueue", method = "ANY", port = 443, path = "/default-queue" },
+    { name = "CacheLoad", method = "ANY", port = 443, path = "/cache-load" },
+    { name = "CacheStore", method = "ANY", port = 443, path = "/cache-store" },
   },
-  classes = {},
 }
 
 --- Home reaches replicas in each of the four ways, and prints who answered.

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "2ee47efe09f03191e96867d4681d20d035ec1f56c6ab3c86584b3ad028283b85",
-  time = "2026-11-28T15:18:50.692046612Z",
+  version = 3,
+  sha256 = "1f3e8a64cced2d618ea4750cf91226c6b51ea8c09c4d341fb306cfb7160c879d",
+  time = "2026-11-28T15:48:57.196440742Z",
 }
