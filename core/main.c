@@ -21,6 +21,7 @@
 #include "core/loop/watch.h"
 #include "core/script/admin.h"
 #include "core/script/cli.h"
+#include "core/script/compiled.h"
 #include "core/script/home.h"
 #include "core/script/host.h"
 #include "core/script/refresh.h"
@@ -463,6 +464,7 @@ static void finish(void) {
         mem_free(workers[i]);
     }
     service_free_all();
+    compiled_free();
     routes_close();
     shared_free(host.shared);
     values_forget_all();

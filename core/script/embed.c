@@ -5,17 +5,22 @@
  */
 #include "core/script/embed.h"
 
-struct str embed_find(struct str path) {
+const struct embed_file *embed_file(struct str path) {
     int low = 0, high = embed_count;
     while (low < high) {
         int middle = low + (high - low) / 2;
         const struct embed_file *file = &embed_files[middle];
         int c = str_cmp(path, str_of(file->path));
-        if (c == 0) return str_make(file->data, (size_t)(file->end - file->data));
+        if (c == 0) return file;
         if (c < 0)
             high = middle;
         else
             low = middle + 1;
     }
-    return STR_NONE;
+    return NULL;
+}
+
+struct str embed_find(struct str path) {
+    const struct embed_file *file = embed_file(path);
+    return file ? str_make(file->data, (size_t)(file->end - file->data)) : STR_NONE;
 }

@@ -16,6 +16,7 @@ struct embed_file {
 extern const struct embed_file embed_files[]; /* sorted by path, ended by path = NULL */
 extern const int embed_count;                 /* without the end mark */
 
-struct str embed_find(struct str path); /* p = NULL when there is none */
+const struct embed_file *embed_file(struct str path); /* NULL when there is none */
+struct str embed_find(struct str path);               /* p = NULL when there is none */
 
 #endif

@@ -3,6 +3,7 @@
  * runtime; never touches the file system.
  */
 #include "core/script/lib.h"
+#include "core/script/resident.h"
 #include "core/script/vm.h"
 
 /* files.read(path) -> text, or nil */
@@ -32,6 +33,13 @@ static int l_trial(lua_State *L) {
     return 1;
 }
 
+/* files.embedded() -> whether the files are those inside the binary */
+static int l_embedded(lua_State *L) {
+    const struct resident *r = vm_of(L)->owner;
+    lua_pushboolean(L, r && r->gen->embedded);
+    return 1;
+}
+
 /* files.list([prefix]) -> paths, in any order */
 static int l_list(lua_State *L) {
     static _Thread_local struct buf found;
@@ -55,14 +63,16 @@ const struct lib_doc lib_files_docs[] = {
      "A file of another service by its path below services/: gen/api.lua, gen/plumbing.lua, "
      "service.yaml and types.lua, as they were when this generation was read."},
     {"trial", "fun(): boolean", "Whether this state only tries the files and serves nobody."},
+    {"embedded", "fun(): boolean", "Whether the files are those inside the binary."},
     {"list", "fun(prefix?: string): string[]",
      "The paths of this service's files that begin so, in any order."},
     {NULL, NULL, NULL},
 };
 
 int lib_files(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"read", l_read}, {"other", l_other}, {"trial", l_trial}, {"list", l_list}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"read", l_read},   {"other", l_other},
+                                         {"trial", l_trial}, {"embedded", l_embedded},
+                                         {"list", l_list},   {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -5,8 +5,8 @@ local handler = require "gen.emit.handler"
 local literal = require "gen.literal"
 local luacats = require "gen.luacats"
 local names = require "gen.names"
-local seal = require "seal"
 local service = require "gen.emit.service"
+local source = require "gen.source"
 
 local M = {}
 
@@ -176,13 +176,7 @@ function M.of(declaration, classes)
   return out
 end
 
---- What `source` says in a gen/plumbing.lua that belongs to these files.
----@param declaration string service.yaml
----@param types string? types.lua
----@return string
-function M.source(declaration, types)
-  return seal.sha256(("%d:%s%s"):format(#declaration, declaration, types or ""))
-end
+M.source = source.of
 
 -- ---- what editors should know ----
 
@@ -242,11 +236,11 @@ end
 ---@param folder string
 ---@param declaration Declaration
 ---@param plumbing Plumbing
----@param source string
+---@param made_of string source.of the texts
 ---@return string
-function M.text(folder, declaration, plumbing, source)
+function M.text(folder, declaration, plumbing, made_of)
   local name = service.class(folder)
-  local data = { source = source }
+  local data = { source = made_of }
   for key, value in pairs(plumbing) do
     data[key] = value
   end

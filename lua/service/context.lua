@@ -169,7 +169,7 @@ end
 -- ---- over the bus ----
 
 -- What travels is what was set, or looked at: the rest can be found again by whoever asks for it.
-local CARRIED = { "languages", "baggage", "clock_shift", "trace" }
+local CARRIED = { languages = true, baggage = true, clock_shift = true, trace = true }
 
 --- What of a context goes with a call: a table or nil; whether the call is on behalf of whom the caller's own request came
 --- from; the seconds that it may take, nil = whatever there is. Raises 408 when the time is up.
@@ -182,23 +182,18 @@ function M.frame(ctx)
     error(("a call begins with the context of the caller, not with a %s; {} is nobody's"):format(type(ctx)), 3)
   end
   local frame
-  for _, key in ipairs(CARRIED) do
-    local value = rawget(ctx, key)
-    if value ~= nil then
+  local known, timeout = rawget(ctx, "known") or false, rawget(ctx, "timeout")
+  for key, value in next, ctx do
+    if CARRIED[key] or key == "account" and not known then -- an account that nobody vouches for is a spec's
       frame = frame or {}
       frame[key] = value
     end
   end
-  local account = rawget(ctx, "account")
-  if account and not ctx.known then -- of a spec
-    frame = frame or {}
-    frame.account = account
-  end
-  local seconds = ctx.timeout and ctx.deadline - time.monotonic() or nil
+  local seconds = timeout and ctx.deadline - time.monotonic() or nil
   if seconds and seconds <= 0 then
     errors.raise(408, "timeout")
   end
-  return frame, ctx.known or false, seconds
+  return frame, known, seconds
 end
 
 --- The context of a call that came over the bus.
@@ -209,8 +204,10 @@ end
 ---@return Context
 function M.of_call(host, platform, known, frame)
   local ctx = { from = { host = host, platform = platform }, known = known }
-  for _, key in ipairs(frame and CARRIED or {}) do -- no more: who calls is the host's word, not the caller's
-    ctx[key] = frame[key]
+  if frame then
+    for key in next, CARRIED do -- no more: who calls is the host's word, not the caller's
+      ctx[key] = frame[key]
+    end
   end
   return setmetatable(ctx, Context)
 end

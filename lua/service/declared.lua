@@ -2,6 +2,7 @@
 -- service.yaml itself. Runs while a service loads: reads snapshots of files and nothing else.
 
 local files = require "files"
+local source = require "gen.source"
 
 local M = {}
 
@@ -20,16 +21,15 @@ local function outdated(folder, declaration, types)
     return nil
   end
   local ok, plumbing = pcall(require, "gen.plumbing")
-  local source = require("gen.emit.plumbing").source(declaration, types)
-  if ok and type(plumbing) == "table" and plumbing.source == source then
+  if ok and type(plumbing) == "table" and plumbing.source == source.of(declaration, types) then
     return plumbing
   end
   return nil, ("services/%s/gen/plumbing.lua is not what service.yaml says; moonbus gen brings it up to date"):format(folder)
 end
 
-local function parse(folder, source)
+local function parse(folder, text)
   local model = require "gen.model"
-  local decl, problems = model.parse(source, "services/" .. folder .. "/service.yaml", { folder = folder })
+  local decl, problems = model.parse(text, "services/" .. folder .. "/service.yaml", { folder = folder })
   if not decl then
     error(model.render(problems), 0)
   end
@@ -113,13 +113,13 @@ end
 ---@return Plumbing plumbing its sinks have `at` = { host, method, port, path } of their event, when that is known
 ---@return string[] warnings a line each
 function M.load(folder)
-  local source = files.read("service.yaml") or error(("services/%s/service.yaml is missing"):format(folder), 0)
+  local text = files.read("service.yaml") or error(("services/%s/service.yaml is missing"):format(folder), 0)
   local types = files.read("types.lua") or ""
-  local plumbing, stale = outdated(folder, source, types)
+  local plumbing, stale = outdated(folder, text, types)
   local warnings = {}
-  if not plumbing or files.trial() then
+  if not plumbing or (files.trial() and not files.embedded()) then -- what the binary brings was looked at when it was made
     local decl
-    decl, warnings = parse(folder, source)
+    decl, warnings = parse(folder, text)
     if not plumbing then
       local unknown
       plumbing, unknown = compile(decl, types)

@@ -228,6 +228,64 @@ async function durableWrites() {
   return true;
 }
 
+const CALLS = 1000;
+
+/** Has a server make CALLS calls, again and again: calls, and µs of the clock and the processor for each. */
+async function makeCalls(server, url) {
+  const pids = family(server.pid);
+  const before = cpuTime(pids);
+  const began = process.hrtime.bigint();
+  let calls = 0;
+  let us;
+  do {
+    const response = await fetch(url);
+    const { sum } = await response.json();
+    if (sum !== CALLS) throw new Error(`${url} gave ${sum}, not ${CALLS}`);
+    calls += CALLS;
+    us = Number(process.hrtime.bigint() - began) / 1000;
+  } while (us < seconds * 1e6);
+  return { wall: us / calls, cpu: (cpuTime(pids) - before) / calls };
+}
+
+/** Calls from one Lua service to another, and what else one could do. All on one worker. */
+async function calls() {
+  if (!"calls between services".includes(filter)) return false;
+  const upstream = await startUpstream(scratch);
+  const peer = await startPeer(scratch, upstream);
+  const moonbus = await startMoonbus(binary, scratch);
+  const caller = `${moonbus.url}/caller.example`;
+  const own = encodeURIComponent(`${moonbus.url}/callee.example/add`);
+  const ways = [
+    { name: "over the bus", server: moonbus, url: `${caller}/call?n=${CALLS}` },
+    { name: "HTTP to the own door", server: moonbus, url: `${caller}/ask?n=${CALLS}&url=${own}` },
+    { name: "nginx, location.capture", server: peer, url: `${peer.url}/calls?n=${CALLS}` },
+  ];
+  for (const way of ways) {
+    way.results = [];
+    await (await fetch(way.url)).text();
+  }
+  for (let round = 0; round < rounds; round++)
+    for (const way of ways) way.results.push(await makeCalls(way.server, way.url));
+  const rows = ways.map(({ name, results }) => {
+    const of = (key) => results.map((result) => result[key]);
+    const ratios = results.map((result, i) => result.cpu / ways[0].results[i].cpu);
+    return [
+      name,
+      thousands(1e6 / median(of("wall"))),
+      spread(of("wall")),
+      spread(of("cpu")),
+      spread(ratios, 1),
+    ];
+  });
+  console.log(
+    `Calls between two Lua services on one worker, one after the other, ${CALLS} each time.`,
+  );
+  console.log("CPU ratio: processor time per call over that of a call over the bus.\n");
+  printTable(["calls", "per second", "µs/call", "CPU µs/call", "CPU ratio"], rows);
+  await Promise.all([moonbus.stop(), peer.stop(), upstream.stop()]);
+  return true;
+}
+
 async function startUp() {
   if (!"start-up".includes(filter)) return false;
   const times = [];
@@ -319,6 +377,7 @@ const done = [
   await compare(),
   await memoryUse(),
   await durableWrites(),
+  await calls(),
   await startUp(),
   await generator(),
 ];

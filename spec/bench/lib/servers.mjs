@@ -90,6 +90,24 @@ server {
       ngx.print(cjson.encode(cjson.decode(ngx.req.get_body_data())))
     }
   }
+  location = /add {
+    content_by_lua_block {
+      local cjson = require "cjson"
+      local args = ngx.req.get_uri_args()
+      ngx.print(cjson.encode { sum = tonumber(args.x) + tonumber(args.y) })
+    }
+  }
+  location = /calls {
+    content_by_lua_block {
+      local cjson = require "cjson"
+      local sum = 0
+      for _ = 1, tonumber(ngx.var.arg_n) do
+        local answer = ngx.location.capture("/add", { args = { x = sum, y = 1 } })
+        sum = cjson.decode(answer.body).sum
+      end
+      ngx.print(cjson.encode { sum = sum })
+    }
+  }
   location / {
     proxy_pass http://backend;
     proxy_http_version 1.1;

@@ -80,9 +80,8 @@ static void arguments_and_results_are_copied(void **state) {
                                                                      "return #t.list, t.deep.x, "
                                                                      "#u.list, u.deep.x",
         "2|true|3|false");
-    RUN("return " CALL(
-            "return lib.json.encode(a)") ", lib.json.decode '{\"list\":[],\"none\":null}')",
-        "{\"list\":[],\"none\":null}");
+    RUN("return " CALL("return lib.json.encode(a)") ", lib.json.decode '[{},[],null]')",
+        "[{},[],null]");
 }
 
 static void a_call_needs_no_frame_and_no_context(void **state) {
@@ -174,7 +173,7 @@ static void an_error_that_is_no_text_is_a_fault(void **state) {
 static void a_callee_that_runs_too_long_or_takes_too_much_is_503(void **state) {
     RUN(STATUS_OF(CALL(FOREVER) ")"),
         "false|true|503|the called service ran too long|callee.example|nil");
-    RUN(STATUS_OF(CALL("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end") ")"),
+    RUN(STATUS_OF(CALL("local t = {} while true do t[#t + 1] = ('x'):rep(1 << 16) .. #t end") ")"),
         "false|true|503|the called service is out of memory|callee.example|nil");
 }
 

@@ -1,6 +1,7 @@
 /* States: memory, protection, what is in the sandbox and what is not, freezing, require. */
 #include "spec/core/script/script.h"
 
+#include "core/script/compiled.h"
 #include "core/script/embed.h"
 #include "core/script/globals.h"
 
@@ -644,6 +645,20 @@ static void modules_are_found_in_libraries_embedded_files_and_the_service(void *
     script_close(&s);
 }
 
+/* The first state compiles a file of the binary, later ones take what it made: no difference is to
+ * be seen, and none of its own files get there. */
+static void embedded_files_are_the_same_in_every_state(void **state) {
+    for (int i = 0; i < 3; i++) {
+        struct script s;
+        open_files(&s);
+        check(&s, "return require('gen.names').kebab('GenNames')", "gen-names");
+        check_error(&s, "require('gen.duration').seconds({})", "gen/duration.lua:");
+        check_error(&s, "require 'bytecode'", "attempt to load a binary chunk");
+        script_close(&s);
+    }
+    compiled_free();
+}
+
 static void a_missing_or_bad_module_says_what_is_wrong(void **state) {
     struct script s;
     open_files(&s);
@@ -778,6 +793,7 @@ int main(void) {
         cmocka_unit_test(uses_of_globals_are_found_with_their_lines),
         cmocka_unit_test(the_load_phase_refuses_to_wait_by_name),
         cmocka_unit_test(modules_are_found_in_libraries_embedded_files_and_the_service),
+        cmocka_unit_test(embedded_files_are_the_same_in_every_state),
         cmocka_unit_test(a_missing_or_bad_module_says_what_is_wrong),
         cmocka_unit_test(modules_that_require_each_other_are_refused_with_the_chain),
         cmocka_unit_test(libraries_of_the_platform_are_for_the_platform),
