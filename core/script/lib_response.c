@@ -128,7 +128,8 @@ static int say_where(lua_State *L, int at) {
 
 /* value and status from stack index `at` on */
 static int answer_json(lua_State *L, struct serving *s, int at) {
-    int status = (int)luaL_optinteger(L, at + 1, s->status ? s->status : 200);
+    lua_Integer status = luaL_optinteger(L, at + 1, s->status ? s->status : 200);
+    luaL_argcheck(L, status >= 200 && status <= 599, at + 1, "a status is 200 to 599");
     luaL_checkany(L, at);
     if (s->x->begun) return luaL_error(L, "the response has begun");
     static _Thread_local struct buf encoded;
@@ -136,7 +137,7 @@ static int answer_json(lua_State *L, struct serving *s, int at) {
     const char *why = NULL;
     if (json_encode(L, at, out, &json_default, NULL, &why) < 0) return say_where(L, at);
     default_type(s, STR("application/json"));
-    exchange_answer_fields(serve_part(s), status, s->fields, s->n_fields, buf_view(out));
+    exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, buf_view(out));
     return 0;
 }
 

@@ -270,12 +270,15 @@ local function open_of(res)
   return state
 end
 
-local function check_status(status, method, position)
-  if math.type(status) ~= "integer" then
+-- The status as an integer; as elsewhere in Lua a text that is one will do.
+local function status_of(given, method, position)
+  local status = math.tointeger(tonumber(given))
+  if not status then
     error(("bad argument #%d to '%s' (a status is an integer)"):format(position, method), 3)
   elseif status < 200 or status > 599 then
     error(("bad argument #%d to '%s' (a status is 200 to 599)"):format(position, method), 3)
   end
+  return status
 end
 
 --- Sets the status of the answer.
@@ -283,7 +286,7 @@ end
 ---@return Response
 function Response:status(status)
   local state = open_of(self)
-  check_status(status, "status", 1)
+  status = status_of(status, "status", 1)
   if state.begun then
     misuse("the response has begun: its status is sent")
   end
@@ -367,8 +370,7 @@ end
 ---@param kind string? Content-Type, unless there is one
 function Response:answer(status, text, kind)
   local state = open_of(self)
-  status = status or state.status
-  check_status(status, "answer", 1)
+  status = status_of(status or state.status, "answer", 1)
   if text ~= nil and not is_text(text) then
     misuse("bad argument #2 to 'answer' (string expected, got %s)", type(text))
   elseif kind ~= nil and not is_text(kind) then
@@ -393,8 +395,7 @@ end
 ---@param status integer?
 function Response:json(value, status)
   local state = open_of(self)
-  status = status or state.status
-  check_status(status, "json", 2)
+  status = status_of(status or state.status, "json", 2)
   if state.begun then
     misuse("the response has begun")
   end

@@ -10,7 +10,7 @@ import { after, call, describe, it, login, startHost, waitFor, writeFiles } from
 const services = {
   probe,
   ...sinks,
-  caller: caller("caller.example", ["probe"]),
+  caller: caller("caller.example", ["probe", "control"]),
   relay: caller("relay.example"),
 };
 const host = await startGenerated({ after }, { services, env: { MOONBUS_WORKERS: "2" } }, [
@@ -186,6 +186,19 @@ describe("client stubs", () => {
       args: [1, 2],
     });
     assert.deepEqual(answers, [{ host: "probe.example", values: [3] }]);
+  });
+
+  it("ping all services by the stub of control.core", async () => {
+    const { answers } = await order(host, {
+      how: "all",
+      client: "control",
+      host: "all",
+      name: "Ping",
+    });
+    const hosts = answers.map((one) => one.host);
+    for (const one of ["probe.example", "caller.example", "user-svc"])
+      assert.ok(hosts.includes(one), one);
+    for (const one of answers) assert.deepEqual(one.values, [0]);
   });
 });
 

@@ -2,7 +2,7 @@
 // over HTTP, and over the bus, from another service. What is not the same both ways is in behaviours-bus.
 import assert from "node:assert/strict";
 
-import { behaviours, caller } from "./lib/caller.mjs";
+import { behaviours, caller, fromOutside, overBus } from "./lib/caller.mjs";
 import { probe } from "./lib/probe.mjs";
 import { after, call, describe, it, startHost } from "./lib/spec.mjs";
 
@@ -537,6 +537,32 @@ describe("webs", () => {
       expect: { status: 418, json: { error: "short and stout" } },
     },
   ]);
+});
+
+describe("what handlers do", () => {
+  const lua = probe["service.lua"];
+  const names = lua.slice(lua.indexOf("local TRIES"), lua.indexOf("function svc.Try"));
+  for (const [, what] of names.matchAll(/^ {2}(\w+) = function/gm))
+    it(`has the same outcome both ways: ${what}`, async () => {
+      const sent = { method: "POST", path: `/try?what=${what}`, headers: { "x-mine": "1" } };
+      const form = what === "form" && FORM;
+      const b = { ...sent, headers: { ...sent.headers, ...form }, body: form ? "a=b" : '{"a":1}' };
+      const outside = await fromOutside(host, b);
+      const bus = await overBus(host, b);
+      assert.equal(outside.status, 200, outside.text);
+      const [one, other] = [outside.headers["x-result"], bus.headers["x-result"]];
+      assert.match(one, /^(true|false)/);
+      if (one.startsWith("true")) assert.equal(other, one);
+      else assert.match(other, /^false \| ./, one); // the words may be others
+    });
+
+  it("several cookies stay several, and another field is replaced", async () => {
+    for (const way of [fromOutside, overBus]) {
+      const { headers } = await way(host, { path: "/cookies" });
+      assert.deepEqual(headers["set-cookie"], ["a=1", "b=2"]);
+      assert.equal(headers["x-one"], "2");
+    }
+  });
 });
 
 describe("errors", () => {

@@ -88,7 +88,9 @@ function HOW.stub(ctx, order)
 end
 
 function HOW.all(ctx, order)
-  return each(clients[order.client].all[order.name](ctx, table.unpack(order.args or {})))
+  local client = clients[order.client]
+  client = order.host and client.for_host(order.host) or client
+  return each(client.all[order.name](ctx, table.unpack(order.args or {})))
 end
 
 function HOW.fire(ctx, order)
@@ -201,7 +203,8 @@ function jsonOf(text) {
 
 const METHOD = (b) => b.method ?? (b.body === undefined && b.json === undefined ? "GET" : "POST");
 
-async function fromOutside(host, b) {
+/** What comes of a behaviour over HTTP. */
+export async function fromOutside(host, b) {
   const answer = await call(host.url, `/${b.host ?? "probe.example"}${b.path}`, {
     method: METHOD(b),
     headers: b.headers,
@@ -213,7 +216,8 @@ async function fromOutside(host, b) {
   return { status: answer.status, headers: answer.headers, text: answer.text, json, error };
 }
 
-async function overBus(host, b) {
+/** What comes of it over the bus. */
+export async function overBus(host, b) {
   const answer = await order(host, {
     how: "request",
     message: {

@@ -75,6 +75,8 @@ webs:
     method: GET
   - signature: Bytes()
   - signature: Teapot()
+  - signature: Try()
+  - signature: Cookies()
   - signature: Front()
     path: //root
   - signature: MissingPage()
@@ -179,6 +181,63 @@ end
 
 function svc.Bytes(_, _, res)
   res:answer(200, "\\0\\1\\xff\\n", "application/octet-stream")
+end
+
+-- What handlers do well and badly, by name; what they return, or are told, is the answer.
+local TRIES = {
+  json = function(req) return req:json().a end,
+  form = function(req) return req:form().a end,
+  text = function(req) return req:body() end,
+  twice = function(req) return req:body(), req:body() end,
+  chunks = function(req)
+    local parts = {}
+    for chunk in req:chunks() do table.insert(parts, chunk) end
+    return table.concat(parts)
+  end,
+  names = function(req) return tostring(req), req.query_string, req.length end,
+  no_method = function(req) return req.header("x-mine") end,
+  nameless = function(req) return req.nothing end,
+  field = function(req) return req:header("X-MINE"), req.headers["x-mine"] end,
+  no_field = function(req) return req:header("x-other") end,
+  field_of_table = function(req) return req:header({}) end,
+  set_request = function(req) req.method = "PUT" end,
+  set_response = function(_, res) res.other = 1 end,
+  name_of_response = function(_, res) return tostring(res), res:begun() end,
+  bad_name = function(_, res) res:header("a b", "c") end,
+  bad_value = function(_, res) res:header("a", "b\\nc") end,
+  table_value = function(_, res) res:header("a", {}) end,
+  number_value = function(_, res)
+    res:header("A", 5)
+    return res:has("a")
+  end,
+  taken_away = function(_, res)
+    res:header("a", "b"):header("A", nil)
+    return res:has("a")
+  end,
+  too_many = function(_, res)
+    local count = 0
+    while pcall(res.header, res, "x-" .. count, "y") do count = count + 1 end
+    for i = 0, count do res:header("x-" .. i, nil) end
+    return count
+  end,
+  bad_status = function(_, res) res:status(99) end,
+  text_status = function(_, res) res:status("200") end,
+  fraction_status = function(_, res) res:status(200.5) end,
+  bad_answer_status = function(_, res) res:answer(700, "x") end,
+  table_answer = function(_, res) res:answer(200, {}) end,
+  function_json = function(_, res) res:json({ f = print }) end,
+  bad_json_status = function(_, res) res:json({}, 1) end,
+  table_write = function(_, res) res:write({}) end,
+}
+
+function svc.Try(_, req, res)
+  local results = table.pack(pcall(TRIES[req.query.what], req, res))
+  for i = 1, results.n do results[i] = tostring(results[i]) end
+  res:header("X-Result", (table.concat(results, " | ", 1, results.n):gsub("%c", " ")))
+end
+
+function svc.Cookies(_, _, res)
+  res:header("Set-Cookie", "a=1"):header("Set-Cookie", "b=2"):header("X-One", "1"):header("x-one", "2")
 end
 
 function svc.Teapot() return 418, { error = "short and stout" } end
