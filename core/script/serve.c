@@ -160,7 +160,10 @@ static void refuse(struct exchange *x, const struct err *e) {
     stat_add(STAT_TASKS_REFUSED, 1);
     log_warn("request not started", LOGS("request_id", x->id), LOGS("service", x->segment),
              LOGZ("error", e->text));
-    exchange_error(x, 503, "the service cannot take another request now; try again later");
+    exchange_error(x, 503,
+                   e->code == ERR_CLOSED
+                       ? "the service is not in service now; try again later"
+                       : "the service cannot take another request now; try again later");
 }
 
 static void on_request(struct exchange *x) {

@@ -21,6 +21,8 @@ struct worker *service_control;
 char service_root[1024];
 bool service_stopping;
 
+#define RETRY_MAX 8 /* seconds between starts that fail */
+
 static int n_services;
 
 /* ---- any thread ------------------------------------------------------------------------------ */
@@ -59,7 +61,7 @@ struct service *service_find(struct worker *w, struct str host) {
     return s;
 }
 
-struct resident *service_here(struct service *s, struct worker *w, struct err *e) {
+static struct resident *find_resident(struct service *s, struct worker *w, struct err *e) {
     struct local *l = &s->locals[w->index];
     if (!l->resident) {
         if (!l->gen) {
@@ -70,6 +72,12 @@ struct resident *service_here(struct service *s, struct worker *w, struct err *e
         if (l->resident) l->resident->service = s;
     }
     return l->resident;
+}
+
+struct resident *service_here(struct service *s, struct worker *w, struct err *e) {
+    if (!atomic_load(&s->down)) return find_resident(s, w, e);
+    err_set(e, ERR_CLOSED, "%s has not started; the log says why", s->host);
+    return NULL;
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -119,6 +127,8 @@ void service_adopt(struct service *s, struct generation *g) {
     s->current = generation_take(g);
 }
 
+static void retry(struct timer *t);
+
 /* Ten characters of base 32, as replicas are called on the bus. */
 static void make_id(char id[11]) {
     unsigned char bytes[10];
@@ -143,6 +153,7 @@ struct service *service_new(struct generation *g, const char *host, struct err *
     snprintf(s->host, sizeof s->host, "%s", host);
     snprintf(s->folder, sizeof s->folder, "%s", g->folder.p);
     make_id(s->id);
+    timer_init(&s->retry, retry);
     s->metrics = tell_metrics(s, g);
     s->platform = g->platform;
     s->home = (int)(map_hash(str_of(s->host)) % (uint64_t)worker_count);
@@ -176,15 +187,46 @@ void service_report(struct buf *out) {
 
 /* ---- starting one ---------------------------------------------------------------------------- */
 
+static void retried(struct starting *st) {
+    mem_free(st);
+}
+
+static void retry(struct timer *t) {
+    struct service *s = LIST_ENTRY(t, struct service, retry);
+    if (!s->removed && !s->starting && !service_stopping) service_start(s, retried, NULL);
+}
+
+/* A service that has never started answers nothing; one that has goes on as it is. Either is tried
+ * again: what it needs may come. */
+static void start_over(struct service *s, int result) {
+    s->starting = false;
+    if (result == 0) {
+        s->begun = true;
+        s->tries = 0;
+        atomic_store(&s->down, false);
+        return;
+    }
+    if (result == ERR_CANCELED || service_stopping) return;
+    if (!s->begun) atomic_store(&s->down, true);
+    int seconds = s->tries < 3 ? 1 << s->tries : RETRY_MAX;
+    s->tries++;
+    log_warn(s->begun ? "on_start will be tried again"
+                      : "service has not started; it will be tried again",
+             LOGZ("service", s->host), LOGI("seconds", seconds));
+    if (timer_arm(service_control, &s->retry, (uint64_t)seconds * 1000) < 0)
+        log_error("out of memory");
+}
+
 static void deliver_started(struct message *m) {
     struct starting *st = LIST_ENTRY(m, struct starting, msg);
+    start_over(st->service, st->result);
     st->done(st);
 }
 
 static void start_failed(struct starting *st, struct str why, struct str trace) {
     st->result = -EINVAL;
     snprintf(st->why, sizeof st->why, "%.*s", STR_FMT(why));
-    log_error("on_start failed", LOGZ("service", st->service->host), LOGS("error", why),
+    log_error("start failed", LOGZ("service", st->service->host), LOGS("error", why),
               LOGS("traceback", trace));
 }
 
@@ -200,6 +242,7 @@ static void started(struct task *t, enum task_end end, int nresults) {
         task_error(t, &trace, &message);
         start_failed(st, buf_view(&message), buf_view(&trace));
     }
+    if (end != TASK_RETURNED) resident_of(t->vm)->started = false;
     buf_free(&trace);
     buf_free(&message);
     worker_post(service_control, &st->msg);
@@ -216,7 +259,7 @@ static void deliver_start(struct message *m) {
     struct starting *st = LIST_ENTRY(m, struct starting, msg);
     struct err e = {0};
     st->msg.deliver = deliver_started;
-    struct resident *r = service_here(st->service, worker_self(), &e);
+    struct resident *r = find_resident(st->service, worker_self(), &e);
     struct task *t = NULL;
     if (r && !r->started) {
         r->started = true;
@@ -242,6 +285,8 @@ int service_start(struct service *s, void (*done)(struct starting *st), void *ar
     st->done = done;
     st->arg = arg;
     st->msg.deliver = deliver_start;
+    timer_disarm(service_control, &s->retry);
+    s->starting = true;
     worker_post(workers[s->home], &st->msg);
     return 0;
 }
@@ -470,6 +515,7 @@ void service_close_all(void (*done)(void *arg), void *arg) {
 void service_free_all(void) {
     for (struct list *it; (it = list_pop(&service_list));) {
         struct service *s = LIST_ENTRY(it, struct service, link);
+        timer_remove(service_control, &s->retry);
         for (int i = 0; i < KEPT; i++)
             generation_give(s->kept[i]);
         for (int i = 0; i < worker_count; i++)

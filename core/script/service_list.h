@@ -27,6 +27,11 @@ struct service {
     struct metric_owner *metrics;  /* of its host; lives until exit; never changes, as workers
                                       read it. NULL = there was no memory: it is not measured */
     bool platform;                 /* a platform service; never changes */
+    _Atomic bool down;             /* it never started: nothing is answered until it has */
+    bool begun;                    /* it has started once */
+    bool starting;                 /* a start is under way */
+    int tries;                     /* starts that failed, one after the other */
+    struct timer retry;            /* on the control worker: to the next one */
     bool removed;                  /* its folder is gone: not routed any more */
     int home;                      /* index of the worker that runs its tickers */
     struct generation *current;    /* owns a reference */

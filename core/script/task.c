@@ -472,7 +472,7 @@ static void keep_trace(struct task *t) {
     if (t->end == TASK_FAILED && lua_istable(t->co, -1)) {
         struct verdict v = {.task = t};
         vm_protect(t->vm, examine, &v, NULL);
-        if (v.answer) return;
+        if (v.answer && !t->context) return; /* over the bus it has a way to tell */
     }
     if (t->end == TASK_OVERRUN) {
         const struct watchdog_mark *mark = watchdog_of(t->vm->worker);

@@ -12,19 +12,21 @@ local time = require "time"
 
 local M = {}
 
+local SINCE = 0.9 -- of an interval that has to be over: beats come a little early and late
+
 local beats = store.collection("moonbus_beats", { id = "beat" })
 
--- Whether this replica is the one: the first to write down the beat's number. A store that cannot be asked means no beat
--- rather than two.
+-- Whether this replica is the one: the first after most of an interval to write down that it beats. A store that cannot be
+-- asked means no beat rather than two.
 local function is_mine(ticker)
-  local slot, mine = math.floor(time.now() / ticker.seconds), false
+  local now, mine = time.now(), false
   local code
   local done, why = beats:update(ticker.name, function(row)
-    mine = row.slot < slot
-    row.slot = math.max(row.slot, slot)
+    mine = now - row.at >= ticker.seconds * SINCE or row.at > now + ticker.seconds -- or the clock was set back
+    row.at = mine and now or row.at
   end)
   if not done and not why then -- nobody has ever
-    done, why, code = beats:create { id = ticker.name, slot = slot }
+    done, why, code = beats:create { id = ticker.name, at = now }
     mine = done ~= nil
     if code == "exists" then
       return false

@@ -300,4 +300,15 @@ return svc
   const why = /value '' of config 'Mode' doesn't validate against rule 'set red\|green'/;
   await waitFor(() => why.test(one.lines.join("\n")), "the reason in the log");
   assert.ok(!one.logs().some((e) => e.msg === "picky started"), "on_start was not called");
+  const refused = await call(one.url, "/picky.example/mode");
+  assert.equal(refused.status, 503);
+  assert.match(refused.json.error, /not in service now; try again later/);
+
+  // It is tried again: what it needs may come.
+  fs.writeFileSync(path.join(one.cwd, "config.yaml"), "picky.example:\n  Mode: red\n");
+  await waitFor(
+    async () => (await call(one.url, "/picky.example/mode")).json.mode === "red",
+    "a start",
+  );
+  assert.ok(one.logs().some((e) => e.msg === "picky started" && e.mode === "red"));
 });

@@ -48,7 +48,10 @@ it("health and readiness answer on the admin address, metrics in Prometheus' for
   assert.match(answer.headers["content-type"], /^text\/plain/);
   const names = new Set();
   for (const line of answer.text.trimEnd().split("\n")) {
-    assert.match(line, /^(# (HELP|TYPE) [a-z_0-9]+ .+|[a-z_0-9]+(\{.*\})? ([0-9.e+-]+|[+-]Inf|NaN))$/);
+    assert.match(
+      line,
+      /^(# (HELP|TYPE) [a-z_0-9]+ .+|[a-z_0-9]+(\{.*\})? ([0-9.e+-]+|[+-]Inf|NaN))$/,
+    );
     const type = /^# TYPE (\S+) (counter|gauge|histogram|summary|untyped)$/.exec(line);
     if (type) names.add(type[1]);
   }
