@@ -123,9 +123,11 @@ end
 -- behind them.
 local function make_dispatch(svc)
   local table_of, http, prefix, handling = svc.routes, endpoint.http, #svc.host + 2, request.handling
+  local usual = table_of.usual
   return function(method, path, host, port)
     if not host then
-      local route = table_of:usual(method, path)
+      local methods = usual[path]
+      local route = methods and (methods[method] or methods.ANY)
       if route then
         handling(route.label, 443, method)
         return route.run(http, nil, method, 443)

@@ -269,17 +269,18 @@ static int l_call(lua_State *L) {
  * called in metrics and logs. The first word counts; it is copied, because the texts are the
  * script's and the answer is measured when that has ended. */
 int bus_handling(lua_State *L) {
-    struct str handler = lib_str(L, 1), method = lib_str(L, 3);
-    lua_Integer port = luaL_checkinteger(L, 2);
+    struct str handler = lib_str(L, 1);
     struct task *t = task_running(L);
     if (!t || t->what) return 0;
     t->what = arena_dup(&t->arena, handler);
     struct bus_call *c = t->parent ? NULL : t->context;
-    if (t->exchange)
+    if (t->exchange) {
         measure_handler(t->exchange, handler);
-    else if (c && t->what)
-        c->label = (struct measure_label){
-            .handler = t->what, .method = arena_dup(&t->arena, method), .port = (uint32_t)port};
+    } else if (c && t->what) {
+        c->label.handler = t->what;
+        c->label.port = (uint32_t)luaL_checkinteger(L, 2);
+        c->label.method = arena_dup(&t->arena, lib_str(L, 3));
+    }
     return 0;
 }
 

@@ -80,6 +80,16 @@ function Context.__index(ctx, key)
   return value
 end
 
+-- Every request gets a context, and few handlers look at it: what all of these have is in none of them.
+local OfRequest = {}
+
+function OfRequest.__index(ctx, key)
+  if key == "known" or key == "http" then
+    return true
+  end
+  return Context.__index(ctx, key)
+end
+
 --- The time now, as the caller sees it: seconds since the epoch.
 ---@return number
 function Context:now()
@@ -125,7 +135,7 @@ function Context:with(changes)
   if changes.timeout then
     copy.deadline = time.monotonic() + changes.timeout
   end
-  return setmetatable(copy, Context)
+  return setmetatable(copy, getmetatable(self))
 end
 
 -- What a task that outlives the call may know of it. It acts for nobody: the request is over by then.
@@ -157,13 +167,14 @@ end
 
 --- Whether a table was made here.
 function M.is(ctx)
-  return getmetatable(ctx) == Context
+  local kind = getmetatable(ctx)
+  return kind == Context or kind == OfRequest
 end
 
 --- The context of a request from outside.
 ---@return Context
 function M.of_request()
-  return setmetatable({ http = true, known = true }, Context)
+  return setmetatable({}, OfRequest)
 end
 
 -- ---- over the bus ----
@@ -182,7 +193,7 @@ function M.frame(ctx)
     error(("a call begins with the context of the caller, not with a %s; {} is nobody's"):format(type(ctx)), 3)
   end
   local frame
-  local known, timeout = rawget(ctx, "known") or false, rawget(ctx, "timeout")
+  local known, timeout = ctx.known or false, rawget(ctx, "timeout")
   for key, value in next, ctx do
     if CARRIED[key] or key == "account" and not known then -- an account that nobody vouches for is a spec's
       frame = frame or {}

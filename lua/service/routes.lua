@@ -90,7 +90,7 @@ local function split(path)
 end
 
 ---@class Routes
----@field private full table<string, table<string, Route>> by path with the service's host in front: the usual case
+---@field usual table<string, table<string, Route>> by path with the service's host in front, and method: most requests
 ---@field private places table<string, table<integer, table>> by host and port
 local Routes = {}
 Routes.__index = Routes
@@ -151,7 +151,7 @@ end
 ---@param endpoints { host: string?, port: integer, path: string, method: string, run: function }[]
 ---@return Routes
 function M.new(host, endpoints)
-  local routes, list = setmetatable({ full = {}, places = {}, host = host }, Routes), {}
+  local routes, list = setmetatable({ usual = {}, places = {}, host = host }, Routes), {}
   for i, item in ipairs(endpoints) do
     local path = gen_url.encode_path(item.path) -- requests come with theirs escaped
     local segments, patterned = compile(path)
@@ -162,7 +162,7 @@ function M.new(host, endpoints)
   end
   fill(routes, list)
   for path, methods in pairs(place_of(routes, host, 443).exact) do
-    routes.full["/" .. host .. path] = methods
+    routes.usual["/" .. host .. path] = methods
   end
   return routes
 end
@@ -178,15 +178,6 @@ local function by_pattern(patterns, method, path, allowed)
       allowed[candidate.method] = allowed[candidate.method] or { candidate, params }
     end
   end
-end
-
---- The route of a request whose path begins with the service's own host, without a port.
----@param method string
----@param path string
----@return Route?
-function Routes:usual(method, path)
-  local methods = self.full[path]
-  return methods and (methods[method] or methods.ANY)
 end
 
 --- The route of a request, and the values in its path if it has any. Without one: nil and what other methods there are, by
