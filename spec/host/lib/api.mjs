@@ -67,12 +67,11 @@ export async function login(host, slug = "1backend", password = "changeme", appH
   return answer.json.token.token;
 }
 
+const putInstance = (host, token, json) =>
+  call(host.url, "/registry-svc/instance", { method: "PUT", token, json });
+
 export async function registerInstance(host, token, url, more = {}) {
-  const answer = await call(host.url, "/registry-svc/instance", {
-    method: "PUT",
-    token,
-    json: { url, ...more },
-  });
+  const answer = await putInstance(host, token, { url, ...more });
   assert.equal(answer.status, 201, answer.text);
   return answer;
 }
@@ -85,11 +84,26 @@ export async function instances(host, token) {
 
 let serial = 0;
 
+/** Takes what is registered at a URL out of the registry: the port of an earlier test may come again. */
+async function forget(host, url) {
+  const admin = await login(host);
+  for (const instance of await instances(host, admin))
+    if (instance.url === url)
+      await call(host.url, `/registry-svc/instance/${instance.id}`, {
+        method: "DELETE",
+        token: admin,
+      });
+}
+
 /** An account with instances at these URLs: { slug, path, token }. */
 export async function proxied(host, ...urls) {
   const slug = `spec-${process.pid}-${++serial}`;
   const token = await register(host, slug);
-  for (const url of urls) await registerInstance(host, token, url);
+  for (const url of urls)
+    if ((await putInstance(host, token, { url })).status !== 201) {
+      await forget(host, url);
+      await registerInstance(host, token, url);
+    }
   return { slug, path: `/${slug}`, token };
 }
 
