@@ -460,6 +460,19 @@ static void listeners_are_told_by_topic_in_the_order_of_their_names(void **state
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
+/* The host may hang up before it has read anything. */
+static int status_if_any(const char *code) {
+    char request[2048];
+    int n = snprintf(request, sizeof request,
+                     "POST /lab.example/run HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     strlen(code), code);
+    int fd = dial(0);
+    if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n) return listen_to(fd)->status;
+    close(fd);
+    return 0;
+}
+
 static void whatever_allocation_fails_a_later_call_succeeds(void **state) {
     static const char code[] = "local ok, x = pcall(function() return " CALL(
         "return " THIRD("return { a, { b } }") ", a, b)") ", 'x', 'y') end) return 'ok'";
@@ -467,7 +480,7 @@ static void whatever_allocation_fails_a_later_call_succeeds(void **state) {
     RUN(code, "ok");
     for (long n = 1; n <= 250; n++) {
         mem_fail_at(n, false);
-        int status = run("", code)->status;
+        int status = status_if_any(code);
         mem_fail_at(0, false);
         answered += status == 200;
         if (status != 0 && status != 200 && status != 500 && status != 503)
