@@ -186,7 +186,9 @@ local function make_call(svc)
   end
   for _, sink in ipairs(svc.plumbing.sinks) do
     if sink.at then
-      events[client.topic(sink.at.host, sink.event)] = endpoint.call(svc, sink, svc.plumbing.classes)
+      local topic = client.topic(sink.at.host, sink.event)
+      events[topic] = endpoint.call(svc, sink, svc.plumbing.classes)
+      labels[topic] = { ("%s:%d%s"):format(sink.at.host, sink.at.port, sink.at.path), sink.at.port, sink.at.method }
     end
   end
 
@@ -195,6 +197,8 @@ local function make_call(svc)
       return answer_message(svc, ctx, ...)
     elseif name == ":event" then
       local sink = events[(...)] or errors.raise(404, ("%s has no sink for %s"):format(svc.host, tostring((...))))
+      local label = labels[(...)]
+      request.handling(label[1], label[2], label[3])
       return sink(ctx, select(2, ...))
     end
     local control_name = name:match("^:control%.(.*)$")

@@ -200,7 +200,7 @@ function M.frame(ctx)
       frame[key] = value
     end
   end
-  local seconds = timeout and ctx.deadline - time.monotonic() or nil
+  local seconds = timeout and (ctx.deadline or time.monotonic() + timeout) - time.monotonic() or nil
   if seconds and seconds <= 0 then
     errors.raise(408, "timeout")
   end
