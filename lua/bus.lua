@@ -8,8 +8,10 @@ local core = require "bus.core"
 local errors = require "errors"
 local gen_url = require "gen.url"
 local json = require "json"
-local message_of = require "service.message"
+local lazy = require "lazy"
 local task = require "task"
+
+local message_of = lazy "service.message"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 
 local bus = require "bus"
 local gen_url = require "gen.url"
-local message = require "service.message"
+local message = require "lazy" "service.message"
 
 local M = {}
 

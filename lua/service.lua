@@ -8,21 +8,20 @@
 -- dispatch (an HTTP request), call (over the bus), start and stop. Loading declares and does nothing else.
 
 local bus = require "bus"
-local cache = require "service.cache"
 local client = require "client"
 local config = require "service.config"
 local context = require "service.context"
-local control = require "service.control"
 local declared = require "service.declared"
 local endpoint = require "service.endpoint"
 local errors = require "errors"
-local message = require "service.message"
+local lazy = require "lazy"
 local metrics = require "service.metrics"
 local request = require "request"
-local resources = require "service.resources"
 local routes = require "service.routes"
-local tickers = require "service.tickers"
 local time = require "time"
+
+local cache, control, message = lazy "service.cache", lazy "service.control", lazy "service.message"
+local openapi, resources, tickers = lazy "openapi", lazy "service.resources", lazy "service.tickers"
 
 local M = {}
 
@@ -34,7 +33,7 @@ local function run_openapi(svc)
   return function(x, _, _, port)
     local req, res = x:pair()
     local base = not x.port and ("http://%s/"):format(req.host) or nil
-    local text = require("openapi").text(svc.plumbing, { port = x.port or port, base = base, version = svc.version() })
+    local text = openapi.text(svc.plumbing, { port = x.port or port, base = base, version = svc.version() })
     if text then
       res:answer(200, text, "application/json; charset=utf-8")
     else
@@ -262,12 +261,16 @@ end
 local function make_start(svc)
   return function()
     callback("startup", function(ctx)
-      control.fetch_configs(svc, ctx)
+      if #svc.plumbing.configs > 0 then
+        control.fetch_configs(svc, ctx)
+      end
       if svc.hooks.on_start then
         svc.hooks.on_start(ctx)
       end
     end)
-    tickers.start(svc.plumbing.tickers, svc.handlers)
+    if #svc.plumbing.tickers > 0 then
+      tickers.start(svc.plumbing.tickers, svc.handlers)
+    end
   end
 end
 
@@ -314,6 +317,9 @@ local LAZY = {
   cache = function()
     return cache.bind()
   end,
+  resources = function()
+    return resources.bind()
+  end,
 }
 
 -- A config was assigned: its callback runs beside whoever did that, with a context of its own.
@@ -344,7 +350,6 @@ local function bind(folder)
     host = plumbing.host,
     config = inner.config,
     metrics = metrics.bind(plumbing),
-    resources = resources.bind(),
   }
   return setmetatable(svc, {
     __newindex = function(_, name, value)

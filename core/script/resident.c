@@ -135,7 +135,10 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
         return NULL;
     }
     r->vm->owner = r;
-    if (vm_protect(r->vm, load, r, e) < 0) {
+    lua_gc(r->vm->L, LUA_GCSTOP, 0); /* what loading makes stays */
+    int rc = vm_protect(r->vm, load, r, e);
+    lua_gc(r->vm->L, LUA_GCRESTART, 0);
+    if (rc < 0) {
         resident_free(r);
         return NULL;
     }

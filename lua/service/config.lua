@@ -6,12 +6,12 @@
 -- defaults.
 
 local core = require "config.core"
-local duration = require "gen.duration"
+local lazy = require "lazy"
 local errors = require "errors"
 local log = require "log"
-local report = require "gen.report"
-local rule = require "gen.rule"
 local scalar = require "gen.scalar"
+
+local duration, report, rule = lazy "gen.duration", lazy "gen.report", lazy "gen.rule"
 
 local M = {}
 

@@ -8,7 +8,7 @@ local errors = require "errors"
 local log = require "log"
 local request = require "request"
 local seal = require "seal"
-local strings = require "service.strings"
+local strings = require "lazy" "service.strings"
 local task = require "task"
 local time = require "time"
 

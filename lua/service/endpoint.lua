@@ -2,12 +2,13 @@
 -- over the bus, or as a call with Lua values.
 
 local answer = require "service.answer"
-local arguments = require "service.arguments"
 local body = require "service.body"
 local context = require "service.context"
 local errors = require "errors"
-local message = require "service.message"
+local lazy = require "lazy"
 local request = require "request"
+
+local arguments, message = lazy "service.arguments", lazy "service.message"
 
 local M = {}
 
@@ -128,10 +129,10 @@ end
 ---@return fun(x: Exchange, params: table?, method: string)
 function M.fn(svc, item, classes)
   local n, handlers, name = #item.inputs, svc.handlers, item.name
-  local results = arguments.results(item, classes)
-  local reader
+  local results, reader
   return function(x, params, method)
     local handler = handlers[name]
+    results = results or arguments.results(item, classes)
     if not handler then
       x:send(501, { error = no_code(item) })
     elseif n == 0 then

@@ -8,10 +8,11 @@
 -- The first argument is the value, spans of time in seconds; the values of the labels follow. Binding happens while a service
 -- loads and touches nothing outside of its state.
 
-local duration = require "gen.duration"
+local lazy = require "lazy"
 local metric = require "metric"
-local report = require "gen.report"
 local time = require "time"
+
+local duration, report = lazy "gen.duration", lazy "gen.report"
 
 local M = {}
 

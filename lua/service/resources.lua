@@ -6,10 +6,10 @@
 
 local errors = require "errors"
 local files = require "files"
-local media = require "service.media"
+local lazy = require "lazy"
 local seal = require "seal"
-local strings = require "service.strings"
-local template = require "template"
+
+local media, strings, template = lazy "service.media", lazy "service.strings", lazy "template"
 
 local M = {}
 

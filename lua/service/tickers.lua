@@ -6,19 +6,19 @@ local context = require "service.context"
 local errors = require "errors"
 local log = require "log"
 local request = require "request"
-local store = require "store"
+local store = require "lazy" "store"
 local task = require "task"
 local time = require "time"
 
 local M = {}
 
+local beats -- collection of when each beat last
 local SINCE = 0.9 -- of an interval that has to be over: beats come a little early and late
-
-local beats = store.collection("moonbus_beats", { id = "beat" })
 
 -- Whether this replica is the one: the first after most of an interval to write down that it beats. A store that cannot be
 -- asked means no beat rather than two.
 local function is_mine(ticker)
+  beats = beats or store.collection("moonbus_beats", { id = "beat" })
   local now, mine = time.now(), false
   local code
   local done, why = beats:update(ticker.name, function(row)
