@@ -14,6 +14,7 @@ local context = require "service.context"
 local declared = require "service.declared"
 local endpoint = require "service.endpoint"
 local errors = require "errors"
+local files = require "files"
 local lazy = require "lazy"
 local metrics = require "service.metrics"
 local request = require "request"
@@ -409,6 +410,9 @@ function M.entry(svc, platform)
     error("service.lua must end with `return svc`, what require \"service\" (...) gave it", 0)
   end
   inner.platform = platform
+  if files.trial() then
+    declared.find_stubs()
+  end
   inner.routes = routes.new(inner.host, endpoints_of(inner))
   return {
     warnings = oddities(inner),

@@ -97,6 +97,17 @@ local function resolve_sinks(folder, plumbing, warnings)
   end
 end
 
+--- Looks at the client stubs that the service's code names, also where it requires them later: all states of a generation
+--- are made of the same texts, and those are read while it is tried.
+function M.find_stubs()
+  for _, path in ipairs(files.list()) do
+    local text = path:find("%.lua$") and not path:find("^spec/") and files.read(path) or ""
+    for name in text:gmatch("services%.([%w_%-.]+)%.api") do
+      files.other(name:gsub("%.", "/") .. "/gen/api.lua")
+    end
+  end
+end
+
 local function copy(value)
   if type(value) ~= "table" then
     return value

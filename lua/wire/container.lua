@@ -372,6 +372,19 @@ local function copies(null)
   end
 end
 
+-- The same for what becomes JSON: its members are written in the order of the class.
+local function ordered(fields)
+  local names, convert = {}, copies(NULL)(fields)
+  for i, field in ipairs(fields) do
+    names[i] = field.name
+  end
+  local order = json.order(names)
+  return function(value, depth)
+    local out, bad = convert(value, depth)
+    return out and setmetatable(out, order), bad
+  end
+end
+
 LUA.class = copies(nil)
 
 ---@type table<string, Family>
@@ -379,7 +392,7 @@ M.families = {
   json = JSON,
   text = TEXT,
   lua = LUA,
-  encode = { null = NULL, leaves = leaf.encode, list = LUA.list, map = LUA.map, class = copies(NULL) },
+  encode = { null = NULL, leaves = leaf.encode, list = LUA.list, map = LUA.map, class = ordered },
 }
 
 return M

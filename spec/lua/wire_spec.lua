@@ -610,3 +610,14 @@ describe("values of no type in particular", function()
     end
   end)
 end)
+
+describe("objects of classes", function()
+  it("are written with their fields in the order of the class", function()
+    local classes = { Pet = { fields = {
+      { name = "zeta", type = "int" }, { name = "alpha", type = "string" }, { name = "mid", type = "[]string", optional = true },
+    } } }
+    local encode = wire.encoder("Pet", classes)
+    assert.equal('{"zeta":1,"alpha":"x","mid":["y"]}', json.encode(encode { alpha = "x", mid = { "y" }, zeta = 1, other = true }))
+    assert.equal('{"zeta":0,"alpha":""}', json.encode(encode {}))
+  end)
+end)

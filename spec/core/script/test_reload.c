@@ -204,11 +204,18 @@ static void a_service_comes_anew_when_what_it_calls_by_changed(void **state) {
                   "return svc\n");
     assert_int_equal(reload(""), 0);
     GIVES("/lab.example/who", 200, "first");
+    write_service("lab", WEBS,
+                  "local svc = require 'service' (...)\n"
+                  "function svc.Who() return require('services.other.api').name end\n"
+                  "return svc\n");
+    assert_int_equal(reload(""), 0); /* it is needed later only */
+    GIVES("/lab.example/who", 200, "first");
     snprintf(text, sizeof text, api, "second");
     folder_write("other/gen/api.lua", text);
     assert_int_equal(reload(""), 0);
     GIVES("/lab.example/who", 200, "second");
     folder_remove("other/gen/api.lua");
+    write_service("lab", WEBS, "require 'services.other.api'");
     assert_true(reload("lab") < 0);
     reported("there is no services/other/gen/api.lua: moonbus gen makes it");
     GIVES("/lab.example/who", 200, "second");
