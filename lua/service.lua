@@ -340,7 +340,7 @@ local function bind(folder)
     host = plumbing.host,
     config = inner.config,
     metrics = metrics.bind(plumbing),
-    resources = resources.bind(),
+    resources = resources.own(),
   }
   return setmetatable(svc, {
     __newindex = function(_, name, value)

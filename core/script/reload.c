@@ -15,6 +15,7 @@
 #include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/routes.h"
+#include "core/script/serve.h"
 #include "core/script/service_list.h"
 #include "core/script/values.h"
 
@@ -150,6 +151,7 @@ static bool step_commit(struct change_step *step) {
     if (old) {
         list_push(&l->retiring, &old->link);
         resident_retire(old, conf.reload_grace / 1000000);
+        if (!gen) serve_hang_up(old);
     }
     generation_give(old_gen);
     return later;

@@ -5,6 +5,8 @@
  */
 #include "core/script/serve.h"
 
+#include <math.h>
+
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -48,10 +50,66 @@ int serve_raise(lua_State *L, int status, struct str text) {
     return lua_error(L);
 }
 
+/* ---- streams --------------------------------------------------------------------------------- */
+
+void serve_stream(struct serving *s, uint64_t ms, void (*beat)(struct timer *t)) {
+    s->x->streaming = true;
+    task_deadline(s->task, 0);
+    list_push(&s->resident->streams, &s->link);
+    timer_init(&s->beat, beat);
+    s->beat_ms = ms;
+    s->said = s->resident->worker->now_ms;
+    if (ms && timer_arm(s->resident->worker, &s->beat, ms) < 0) log_error("out of memory");
+}
+
+/* The handler has as long to end as a request has for all. */
+static void stream_over(struct serving *s) {
+    const struct task *t = s->task;
+    list_unlink(&s->link);
+    timer_remove(s->resident->worker, &s->beat);
+    if (t->state == TASK_DONE || t->canceled) return;
+    if (task_deadline(s->task, conf.lua_deadline / 1000000) < 0) log_error("out of memory");
+}
+
+static void wake_drains(struct serving *s, bool gone) {
+    for (struct list *it; (it = list_pop(&s->drains));) {
+        struct drain *d = LIST_ENTRY(it, struct drain, link);
+        d->gone = gone;
+        op_finish(&d->op);
+    }
+}
+
+void serve_hang_up(struct resident *r) {
+    r->leaving = true;
+    while (!list_empty(&r->streams))
+        exchange_end(serve_part(LIST_ENTRY(r->streams.next, struct serving, link)));
+}
+
+void serve_check_leaving(lua_State *L, const struct serving *s) {
+    if (s->resident->leaving) serve_raise(L, 503, STR("the service is going out of service"));
+}
+
+uint64_t serve_option_ms(lua_State *L, int index, const char *name, double def) {
+    if (lua_isnoneornil(L, index)) return (uint64_t)(def * 1000);
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_getfield(L, index, name);
+    int is_number;
+    lua_Number seconds = lua_isnil(L, -1) ? def : lua_tonumberx(L, -1, &is_number);
+    if (!lua_isnil(L, -1) && !is_number) seconds = -1;
+    if (!(seconds >= 0 && seconds <= 3600))
+        luaL_error(L, "%s is a number of seconds from 0 to 3600", name);
+    lua_pop(L, 1);
+    return (uint64_t)ceil(seconds * 1000);
+}
+
+/* ---- the exchange of a task ------------------------------------------------------------------ */
+
 struct exchange *serve_part(struct serving *s) {
     struct exchange *x = s->x;
     s->x = NULL;
     s->task->exchange = NULL;
+    if (!list_empty(&s->link)) stream_over(s);
+    wake_drains(s, true);
     return x;
 }
 
@@ -123,10 +181,14 @@ static void ended(struct task *t, enum task_end end, int nresults) {
         over(s, t, "handler ran too long", 503, "the handler ran too long");
         break;
     case TASK_CANCELED:
-        if (s->x) over(s, t, "handler was cancelled", 504, "the service took too long");
+        if (!list_empty(&s->link))
+            exchange_end(serve_part(s));
+        else if (s->x)
+            over(s, t, "handler was cancelled", 504, "the service took too long");
         break;
     }
     t->data = NULL;
+    request_wake(s);
     buf_free(&s->body);
     mem_free(s);
 }
@@ -177,6 +239,8 @@ static void on_request(struct exchange *x) {
     s->x = x;
     s->resident = r;
     buf_init(&s->body);
+    list_init(&s->drains);
+    list_init(&s->link);
     struct task *t = resident_task(r, push, s, &e);
     if (!t) {
         mem_free(s);
@@ -202,7 +266,7 @@ static void on_body(struct exchange *x, const char *p, size_t n, bool last) {
 }
 
 static void on_drained(struct exchange *x) {
-    response_drained(x->data);
+    wake_drains(x->data, false);
 }
 
 static void on_gone(struct exchange *x, int code) {
