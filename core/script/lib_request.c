@@ -342,8 +342,11 @@ static int l_of(lua_State *L) {
 }
 
 static void open_class(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"body", l_body}, {"chunks", l_chunks}, {"header", l_header}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"body", l_body},
+                                       {"chunks", l_chunks},
+                                       {"header", l_header},
+                                       {"upgrade", websocket_upgrade},
+                                       {NULL, NULL}};
     if (luaL_newmetatable(L, SERVE_REQUEST)) {
         luaL_newlib(L, methods);
         lua_pushcclosure(L, index_request, 1);
@@ -386,6 +389,13 @@ const struct lib_doc lib_request_docs[] = {
      "The whole request body, once. Raises 413 above the setting max_body."},
     {"Request:chunks", "fun(self: Request): fun(): string?",
      "Iterates over the request body as it arrives."},
+    {"Request:upgrade",
+     "fun(self: Request, options?: { protocols?: string[], max_message?: integer, ping?: number "
+     "}): "
+     "WebSocket",
+     "Answers a WebSocket handshake. `max_message`: bytes, 1 MiB unless said. `ping`: seconds of "
+     "silence after which the client is asked whether it is there, 30 unless said, 0 = never. "
+     "Raises 400 or 426 for a request that asks for no WebSocket."},
     {"Request:header", "fun(self: Request, name: string): string?",
      "The first field of that name, in any case."},
     {NULL, NULL, NULL},
@@ -411,6 +421,7 @@ int lib_request(lua_State *L) {
     };
     open_class(L);
     response_open(L);
+    websocket_open(L);
     luaL_newlib(L, functions);
     luaL_setfuncs(L, response_direct, 0);
     return 1;

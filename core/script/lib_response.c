@@ -215,9 +215,16 @@ int response_send(lua_State *L, struct serving *s, const struct op_kind *kind,
     return results;
 }
 
+/* The response, unless it is somebody else's to write to: of events, or of a WebSocket. */
+static struct serving *check_plain(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    if (!list_empty(&s->link)) luaL_error(L, "the response has become a stream: write to that");
+    return s;
+}
+
 /* res:write(...): strings and numbers, in order. Returns when the client has room. */
 static int l_write(lua_State *L) {
-    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    struct serving *s = check_plain(L);
     int n = lua_gettop(L) - 1;
     luaL_argcheck(L, n <= MAX_PARTS, n + 1, "too many strings in one write");
     struct str parts[MAX_PARTS];
@@ -228,7 +235,7 @@ static int l_write(lua_State *L) {
 
 /* res:finish(): the answer in pieces is complete. It also ends when the handler returns. */
 static int l_finish(lua_State *L) {
-    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    struct serving *s = check_plain(L);
     begin(s);
     exchange_end(serve_part(s));
     return 0;

@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/http/ws.h"
 #include "core/script/measure.h"
 #include "core/script/service.h"
 
@@ -26,9 +27,12 @@ void serve_push(lua_State *L, struct serving *s, const char *name) {
     luaL_setmetatable(L, name);
 }
 
+struct task_id serve_box(lua_State *L, const char *name) {
+    return ((struct box *)luaL_checkudata(L, 1, name))->id;
+}
+
 struct serving *serve_find(lua_State *L, const char *name) {
-    struct box *b = luaL_checkudata(L, 1, name);
-    struct task *t = task_find(vm_of(L)->worker, b->id);
+    struct task *t = task_find(vm_of(L)->worker, serve_box(L, name));
     struct serving *s = t ? t->data : NULL;
     return s && s->x ? s : NULL;
 }
@@ -79,10 +83,18 @@ static void wake_drains(struct serving *s, bool gone) {
     }
 }
 
+/* In order: the client sees that there is no more, and of a WebSocket why. */
+static void end_stream(struct serving *s, enum ws_code why) {
+    if (s->socket)
+        socket_close(s, why, STR(""));
+    else
+        exchange_end(serve_part(s));
+}
+
 void serve_hang_up(struct resident *r) {
     r->leaving = true;
     while (!list_empty(&r->streams))
-        exchange_end(serve_part(LIST_ENTRY(r->streams.next, struct serving, link)));
+        end_stream(LIST_ENTRY(r->streams.next, struct serving, link), WS_GOING_AWAY);
 }
 
 void serve_check_leaving(lua_State *L, const struct serving *s) {
@@ -110,10 +122,15 @@ struct exchange *serve_part(struct serving *s) {
     s->task->exchange = NULL;
     if (!list_empty(&s->link)) stream_over(s);
     wake_drains(s, true);
+    if (s->socket) socket_wake(s);
     return x;
 }
 
 void serve_fail(struct serving *s, int status, const char *text) {
+    if (s->socket) {
+        end_stream(s, WS_FAILED);
+        return;
+    }
     struct exchange *x = serve_part(s);
     if (x->begun) {
         exchange_abort(x);
@@ -166,7 +183,7 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     switch (end) {
     case TASK_RETURNED:
         if (s->x && s->x->begun)
-            exchange_end(serve_part(s));
+            end_stream(s, WS_NORMAL);
         else if (s->x)
             over(s, t, "handler did not answer", 500, "Internal Server Error");
         break;
@@ -182,13 +199,15 @@ static void ended(struct task *t, enum task_end end, int nresults) {
         break;
     case TASK_CANCELED:
         if (!list_empty(&s->link))
-            exchange_end(serve_part(s));
+            end_stream(s, WS_GOING_AWAY);
         else if (s->x)
             over(s, t, "handler was cancelled", 504, "the service took too long");
         break;
     }
     t->data = NULL;
     request_wake(s);
+    if (s->socket) socket_wake(s);
+    if (s->socket) socket_free(s);
     buf_free(&s->body);
     mem_free(s);
 }
@@ -262,11 +281,17 @@ static void on_request(struct exchange *x) {
 }
 
 static void on_body(struct exchange *x, const char *p, size_t n, bool last) {
-    request_bytes(x->data, p, n, last);
+    struct serving *s = x->data;
+    if (s->socket)
+        socket_bytes(s, p, n, last);
+    else
+        request_bytes(s, p, n, last);
 }
 
 static void on_drained(struct exchange *x) {
-    wake_drains(x->data, false);
+    struct serving *s = x->data;
+    wake_drains(s, false);
+    if (s->socket) socket_drained(s);
 }
 
 static void on_gone(struct exchange *x, int code) {
