@@ -84,7 +84,7 @@ static void wake_drains(struct serving *s, bool gone) {
 }
 
 /* In order: the client sees that there is no more, and of a WebSocket why. */
-static void end_stream(struct serving *s, enum ws_code why) {
+static void end_stream(struct serving *s, int why) {
     if (s->socket)
         socket_close(s, why, STR(""));
     else
