@@ -319,7 +319,7 @@ local LAZY = {
     return cache.bind()
   end,
   resources = function()
-    return resources.bind()
+    return resources.own()
   end,
 }
 

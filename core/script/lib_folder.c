@@ -82,6 +82,20 @@ static int l_platform(lua_State *L) {
     return 1;
 }
 
+/* folder.platforms() -> the declarations of the services inside the binary, texts by folder */
+static int l_platforms(lua_State *L) {
+    static const struct str root = STR("services/"), file = STR("/service.yaml");
+    lua_newtable(L);
+    for (int i = 0; i < embed_count; i++) {
+        struct str path = str_of(embed_files[i].path);
+        if (!str_starts(path, root) || !str_ends(path, file)) continue;
+        lua_pushlstring(L, path.p + root.n, path.n - root.n - file.n);
+        lua_pushlstring(L, embed_files[i].data, (size_t)(embed_files[i].end - embed_files[i].data));
+        lua_rawset(L, -3);
+    }
+    return 1;
+}
+
 /* folder.kind(path) -> "file", "folder", "other", or nil when there is nothing */
 static int l_kind(lua_State *L) {
     struct stat st;
@@ -263,6 +277,8 @@ const struct lib_doc lib_folder_docs[] = {
      "it left out."},
     {"platform", "fun(name: string): boolean",
      "Whether the binary has a platform service of that name."},
+    {"platforms", "fun(): table<string, string>",
+     "The declarations of the services inside the binary: texts by folder."},
     {"kind", "fun(path: string): \"file\"|\"folder\"|\"other\"|nil",
      "What is at a path; nil when there is nothing."},
     {"replace", "fun(files: { path: string, text: string }[]): true?, string?, string?",
@@ -273,9 +289,11 @@ const struct lib_doc lib_folder_docs[] = {
 };
 
 int lib_folder(lua_State *L) {
-    static const luaL_Reg functions[] = {{"services", l_services}, {"read", l_read},
-                                         {"platform", l_platform}, {"kind", l_kind},
-                                         {"replace", l_replace},   {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"services", l_services},   {"read", l_read}, {"platform", l_platform},
+        {"platforms", l_platforms}, {"kind", l_kind}, {"replace", l_replace},
+        {NULL, NULL},
+    };
     luaL_newlib(L, functions);
     return 1;
 }

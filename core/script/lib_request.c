@@ -17,8 +17,13 @@
 /* Waiting for body bytes. */
 struct body_read {
     struct op op;
-    struct serving *s;
+    struct task_id id; /* of the task that serves the request: a detached one may outlive it */
 };
+
+static struct serving *serving_of(struct op *op) {
+    struct task *t = task_find(op->vm->worker, ((struct body_read *)op)->id);
+    return t ? t->data : NULL;
+}
 
 static void push_str(lua_State *L, struct str s) {
     if (s.p)
@@ -30,13 +35,14 @@ static void push_str(lua_State *L, struct str s) {
 /* ---- body ---- */
 
 static bool read_cancel(struct op *op) {
-    struct body_read *r = (struct body_read *)op;
-    r->s->waiting = NULL;
-    if (r->s->x) exchange_pause(r->s->x);
+    struct serving *s = serving_of(op);
+    if (!s) return true;
+    s->waiting = NULL;
+    if (s->x) exchange_pause(s->x);
     return true;
 }
 
-static void wake(struct serving *s) {
+void request_wake(struct serving *s) {
     struct op *op = s->waiting;
     s->waiting = NULL;
     if (op) op_finish(op);
@@ -51,10 +57,11 @@ void request_bytes(struct serving *s, const char *p, size_t n, bool last) {
     bool ready = last || s->too_large || !buf_ok(&s->body) || (!s->whole && n > 0);
     if (!ready) return;
     if (!last) exchange_pause(s->x);
-    wake(s);
+    request_wake(s);
 }
 
 static void check_body(lua_State *L, struct serving *s) {
+    if (!s) luaL_error(L, "this request is over");
     if (s->too_large) serve_raise(L, 413, STR("the request body is too large"));
     if (!buf_ok(&s->body)) serve_raise(L, 503, STR("out of memory for the request body"));
 }
@@ -77,7 +84,7 @@ static void undo_coding(lua_State *L, struct serving *s) {
 }
 
 static int whole_done(lua_State *L, struct op *op) {
-    struct serving *s = ((struct body_read *)op)->s;
+    struct serving *s = serving_of(op);
     check_body(L, s);
     if (s->gzip) undo_coding(L, s);
     lua_pushlstring(L, s->body.p ? s->body.p : "", s->body.n);
@@ -94,10 +101,10 @@ static const struct op_kind whole_kind = {
 
 static int wait_body(lua_State *L, struct serving *s, const struct op_kind *kind) {
     struct body_read *r = op_new(L, kind);
-    r->s = s;
+    r->id = s->task->id;
     s->waiting = &r->op;
     if (s->body_done)
-        wake(s);
+        request_wake(s);
     else
         exchange_read(s->x);
     return op_await(L, &r->op);
@@ -125,7 +132,7 @@ static int l_body(lua_State *L) {
 }
 
 static int chunk_done(lua_State *L, struct op *op) {
-    struct serving *s = ((struct body_read *)op)->s;
+    struct serving *s = serving_of(op);
     check_body(L, s);
     if (s->body.n == 0) return 0;
     lua_pushlstring(L, s->body.p, s->body.n);
@@ -303,24 +310,43 @@ static int l_set_args(lua_State *L) {
     return 0;
 }
 
-/* request.extend(table): [platform runtime] methods in Lua for the request class of this state. */
-static int l_extend(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_getmetatable(L, SERVE_REQUEST);
-    lua_getfield(L, -1, "__index");
-    lua_getupvalue(L, -1, 1);
+/* Copies the functions of the table at `from` to the one on top. */
+static void copy_methods(lua_State *L, int from) {
     lua_pushnil(L);
-    while (lua_next(L, 1)) {
+    while (lua_next(L, from)) {
         lua_pushvalue(L, -2);
         lua_insert(L, -2);
         lua_rawset(L, -4);
     }
+}
+
+/* request.extend(for requests, for responses): [platform runtime] methods in Lua for the classes of
+ * this state. */
+static int l_extend(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_getmetatable(L, SERVE_REQUEST);
+    lua_getfield(L, -1, "__index");
+    lua_getupvalue(L, -1, 1);
+    copy_methods(L, 1);
+    luaL_getmetatable(L, SERVE_RESPONSE);
+    lua_getfield(L, -1, "__index");
+    copy_methods(L, 2);
     return 0;
 }
 
+/* request.of(response) -> the request that it answers */
+static int l_of(lua_State *L) {
+    serve_push(L, serve_check(L, SERVE_RESPONSE), SERVE_REQUEST);
+    return 1;
+}
+
 static void open_class(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"body", l_body}, {"chunks", l_chunks}, {"header", l_header}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"body", l_body},
+                                       {"chunks", l_chunks},
+                                       {"header", l_header},
+                                       {"upgrade", websocket_upgrade},
+                                       {NULL, NULL}};
     if (luaL_newmetatable(L, SERVE_REQUEST)) {
         luaL_newlib(L, methods);
         lua_pushcclosure(L, index_request, 1);
@@ -356,12 +382,20 @@ const struct lib_doc lib_request_docs[] = {
     {"answer", "fun(status?: integer, body?: string, type?: string)",
      "Answers the running task's request."},
     {"set_args", "fun(request: Request, args: table)", "For the runtime: the path arguments."},
-    {"extend", "fun(methods: table)",
-     "For the runtime: methods of requests that are written in Lua."},
+    {"extend", "fun(requests: table, responses: table)",
+     "For the runtime: methods of requests and responses that are written in Lua."},
+    {"of", "fun(response: Response): Request", "For the runtime: the request that it answers."},
     {"Request:body", "fun(self: Request): string",
      "The whole request body, once. Raises 413 above the setting max_body."},
     {"Request:chunks", "fun(self: Request): fun(): string?",
      "Iterates over the request body as it arrives."},
+    {"Request:upgrade",
+     "fun(self: Request, options?: { protocols?: string[], max_message?: integer, ping?: number "
+     "}): "
+     "WebSocket",
+     "Answers a WebSocket handshake. `max_message`: bytes, 1 MiB unless said. `ping`: seconds of "
+     "silence after which the client is asked whether it is there, 30 unless said, 0 = never. "
+     "Raises 400 or 426 for a request that asks for no WebSocket."},
     {"Request:header", "fun(self: Request, name: string): string?",
      "The first field of that name, in any case."},
     {NULL, NULL, NULL},
@@ -380,12 +414,14 @@ int lib_request(lua_State *L) {
         {"has_body", l_has_body},
         {"set_args", l_set_args},
         {"extend", l_extend},
+        {"of", l_of},
         {"handling", bus_handling},
         {"callback", measure_callback},
         {NULL, NULL},
     };
     open_class(L);
     response_open(L);
+    websocket_open(L);
     luaL_newlib(L, functions);
     luaL_setfuncs(L, response_direct, 0);
     return 1;

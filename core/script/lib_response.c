@@ -11,12 +11,6 @@
 
 #define MAX_PARTS 16 /* strings of one write */
 
-/* Waiting for room towards the client. */
-struct drain {
-    struct op op;
-    struct serving *s;
-};
-
 /* ---- status and fields ---- */
 
 static int l_status(lua_State *L) {
@@ -70,14 +64,23 @@ static int l_has(lua_State *L) {
     return 1;
 }
 
-static bool has_field(const struct serving *s, uint8_t id) {
+bool response_has(const struct serving *s, uint8_t id) {
     for (int i = 0; i < s->n_fields; i++)
         if (s->fields[i].id == id) return true;
     return false;
 }
 
+void response_set(lua_State *L, struct serving *s, struct field f) {
+    int n = 0;
+    for (int i = 0; i < s->n_fields; i++)
+        if (!str_ieq(s->fields[i].name, f.name)) s->fields[n++] = s->fields[i];
+    s->n_fields = n;
+    if (n == SERVE_FIELDS) luaL_error(L, "more than %d headers", SERVE_FIELDS);
+    s->fields[s->n_fields++] = f;
+}
+
 static void default_type(struct serving *s, struct str type) {
-    if (type.n == 0 || has_field(s, H1_CONTENT_TYPE) || s->n_fields == SERVE_FIELDS) return;
+    if (type.n == 0 || response_has(s, H1_CONTENT_TYPE) || s->n_fields == SERVE_FIELDS) return;
     s->fields[s->n_fields++] = (struct field){STR("Content-Type"), type, H1_CONTENT_TYPE};
 }
 
@@ -162,14 +165,13 @@ static int l_nowhere(lua_State *L) {
 
 /* ---- in pieces ---- */
 
-static bool drain_cancel(struct op *op) {
-    ((struct drain *)op)->s->draining = NULL;
+bool drain_cancel(struct op *op) {
+    list_unlink(&((struct drain *)op)->link);
     return true;
 }
 
 static int drain_done(lua_State *L, struct op *op) {
-    (void)op;
-    lua_pushboolean(L, 1);
+    lua_pushboolean(L, !((struct drain *)op)->gone);
     return 1;
 }
 
@@ -179,12 +181,6 @@ static const struct op_kind drain_kind = {
     .done = drain_done,
     .cancel = drain_cancel,
 };
-
-void response_drained(struct serving *s) {
-    struct op *op = s->draining;
-    s->draining = NULL;
-    if (op) op_finish(op);
-}
 
 static bool is_event_stream(const struct serving *s) {
     for (int i = 0; i < s->n_fields; i++)
@@ -202,30 +198,44 @@ static void begin(struct serving *s) {
     exchange_begin(s->x, s->status ? s->status : 200, s->fields, s->n_fields, -1);
 }
 
+int response_send(lua_State *L, struct serving *s, const struct op_kind *kind,
+                  const struct str *parts, int n) {
+    struct drain *d = op_new(L, kind);
+    list_init(&d->link);
+    begin(s);
+    s->said = s->resident->worker->now_ms;
+    int rc = exchange_write2(s->x, parts, n);
+    if (rc == 1) {
+        list_push(&s->drains, &d->link);
+        return op_await(L, &d->op);
+    }
+    d->gone = rc < 0;
+    int results = kind->done(L, &d->op);
+    op_discard(&d->op);
+    return results;
+}
+
+/* The response, unless it is somebody else's to write to: of events, or of a WebSocket. */
+static struct serving *check_plain(lua_State *L) {
+    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    if (!list_empty(&s->link)) luaL_error(L, "the response has become a stream: write to that");
+    return s;
+}
+
 /* res:write(...): strings and numbers, in order. Returns when the client has room. */
 static int l_write(lua_State *L) {
-    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    struct serving *s = check_plain(L);
     int n = lua_gettop(L) - 1;
     luaL_argcheck(L, n <= MAX_PARTS, n + 1, "too many strings in one write");
     struct str parts[MAX_PARTS];
     for (int i = 0; i < n; i++)
         parts[i] = lib_str(L, i + 2);
-    struct drain *d = op_new(L, &drain_kind);
-    d->s = s;
-    begin(s);
-    int rc = s->x ? exchange_write2(s->x, parts, n) : -1;
-    if (rc == 1) {
-        s->draining = &d->op;
-        return op_await(L, &d->op);
-    }
-    op_discard(&d->op);
-    lua_pushboolean(L, rc == 0);
-    return 1;
+    return response_send(L, s, &drain_kind, parts, n);
 }
 
 /* res:finish(): the answer in pieces is complete. It also ends when the handler returns. */
 static int l_finish(lua_State *L) {
-    struct serving *s = serve_check(L, SERVE_RESPONSE);
+    struct serving *s = check_plain(L);
     begin(s);
     exchange_end(serve_part(s));
     return 0;
@@ -257,6 +267,10 @@ const struct lib_doc lib_response_docs[] = {
     {"Response:write", "fun(self: Response, ...: string|number): boolean",
      "Sends a piece of the body; returns when the client has room."},
     {"Response:finish", "fun(self: Response)", "Completes an answer that was sent in pieces."},
+    {"Response:events", "fun(self: Response, options?: { keep_alive?: number }): Events",
+     "Begins a stream of server-sent events. `keep_alive`: seconds of silence after which a "
+     "comment "
+     "is sent, 15 unless said, 0 = never."},
     {"Response:begun", "fun(self: Response): boolean",
      "Whether any of the answer was sent, or can be sent no more."},
     {NULL, NULL, NULL},
@@ -266,9 +280,12 @@ const luaL_Reg response_direct[] = {{"json", direct_json}, {"answer", direct_ans
 
 void response_open(lua_State *L) {
     static const luaL_Reg methods[] = {
-        {"status", l_status},   {"header", l_header}, {"answer", l_answer}, {"json", l_json},
-        {"nowhere", l_nowhere}, {"write", l_write},   {"finish", l_finish}, {"begun", l_begun},
-        {"has", l_has},         {NULL, NULL},
+        {"status", l_status},   {"header", l_header},
+        {"answer", l_answer},   {"json", l_json},
+        {"nowhere", l_nowhere}, {"write", l_write},
+        {"finish", l_finish},   {"begun", l_begun},
+        {"has", l_has},         {"events", response_events},
+        {NULL, NULL},
     };
     if (luaL_newmetatable(L, SERVE_RESPONSE)) {
         luaL_newlib(L, methods);
@@ -279,4 +296,5 @@ void response_open(lua_State *L) {
         lua_setfield(L, -2, "__metatable");
     }
     lua_pop(L, 1);
+    events_open(L);
 }

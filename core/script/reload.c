@@ -15,6 +15,7 @@
 #include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/routes.h"
+#include "core/script/serve.h"
 #include "core/script/service_list.h"
 #include "core/script/values.h"
 
@@ -150,6 +151,7 @@ static bool step_commit(struct change_step *step) {
     if (old) {
         list_push(&l->retiring, &old->link);
         resident_retire(old, conf.reload_grace / 1000000);
+        if (!gen) serve_hang_up(old);
     }
     generation_give(old_gen);
     return later;
@@ -429,15 +431,16 @@ static void find_removed(struct reload *r) {
     }
 }
 
-/* Folders that are gone come last: one that was moved is not gone. */
+/* The platform's own come first, so that nobody takes a host from them. Folders that are gone come
+ * last: one that was moved is not gone. */
 static void look(struct reload *r) {
     struct err e = {0};
+    generation_scan_embedded(found_embedded, r);
     int rc = generation_scan(service_root, found_in_folder, r);
     if (rc < 0 && rc != -ENOENT) {
         err_set(&e, rc, "cannot read the services folder %s: %s", service_root, err_name(rc));
         failed(r, service_root, &e);
     }
-    generation_scan_embedded(found_embedded, r);
     find_removed(r);
 }
 

@@ -116,6 +116,7 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
         return NULL;
     }
     list_init(&r->link);
+    list_init(&r->streams);
     r->dispatch = r->start = r->stop = r->call = LUA_NOREF;
     buf_init(&r->warnings);
     r->gen = generation_take(g);

@@ -25,6 +25,8 @@ struct resident {
     bool api;            /* answers carry CORS fields */
     bool started;        /* start ran: tickers live here */
     void (*stopped)(void *arg); /* on_stop ended */
+    struct list streams;        /* struct serving.link: streams and sockets that are open */
+    bool leaving;               /* no new ones of them */
     bool retiring;
     uint64_t give_up;                 /* loop ms when what is left of its tasks is cancelled */
     struct timer timer;               /* while retiring */

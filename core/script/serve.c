@@ -5,10 +5,13 @@
  */
 #include "core/script/serve.h"
 
+#include <math.h>
+
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/http/ws.h"
 #include "core/script/measure.h"
 #include "core/script/service.h"
 
@@ -24,9 +27,12 @@ void serve_push(lua_State *L, struct serving *s, const char *name) {
     luaL_setmetatable(L, name);
 }
 
+struct task_id serve_box(lua_State *L, const char *name) {
+    return ((struct box *)luaL_checkudata(L, 1, name))->id;
+}
+
 struct serving *serve_find(lua_State *L, const char *name) {
-    struct box *b = luaL_checkudata(L, 1, name);
-    struct task *t = task_find(vm_of(L)->worker, b->id);
+    struct task *t = task_find(vm_of(L)->worker, serve_box(L, name));
     struct serving *s = t ? t->data : NULL;
     return s && s->x ? s : NULL;
 }
@@ -48,14 +54,83 @@ int serve_raise(lua_State *L, int status, struct str text) {
     return lua_error(L);
 }
 
+/* ---- streams --------------------------------------------------------------------------------- */
+
+void serve_stream(struct serving *s, uint64_t ms, void (*beat)(struct timer *t)) {
+    s->x->streaming = true;
+    task_deadline(s->task, 0);
+    list_push(&s->resident->streams, &s->link);
+    timer_init(&s->beat, beat);
+    s->beat_ms = ms;
+    s->said = s->resident->worker->now_ms;
+    if (ms && timer_arm(s->resident->worker, &s->beat, ms) < 0) log_error("out of memory");
+}
+
+/* The handler has as long to end as a request has for all. */
+static void stream_over(struct serving *s) {
+    const struct task *t = s->task;
+    list_unlink(&s->link);
+    timer_remove(s->resident->worker, &s->beat);
+    if (t->state == TASK_DONE || t->canceled) return;
+    if (task_deadline(s->task, conf.lua_deadline / 1000000) < 0) log_error("out of memory");
+}
+
+static void wake_drains(struct serving *s, bool gone) {
+    for (struct list *it; (it = list_pop(&s->drains));) {
+        struct drain *d = LIST_ENTRY(it, struct drain, link);
+        d->gone = gone;
+        op_finish(&d->op);
+    }
+}
+
+/* In order: the client sees that there is no more, and of a WebSocket why. */
+static void end_stream(struct serving *s, int why) {
+    if (s->socket)
+        socket_close(s, why, STR(""));
+    else
+        exchange_end(serve_part(s));
+}
+
+void serve_hang_up(struct resident *r) {
+    r->leaving = true;
+    while (!list_empty(&r->streams))
+        end_stream(LIST_ENTRY(r->streams.next, struct serving, link), WS_GOING_AWAY);
+}
+
+void serve_check_leaving(lua_State *L, const struct serving *s) {
+    if (s->resident->leaving) serve_raise(L, 503, STR("the service is going out of service"));
+}
+
+uint64_t serve_option_ms(lua_State *L, int index, const char *name, double def) {
+    if (lua_isnoneornil(L, index)) return (uint64_t)(def * 1000);
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_getfield(L, index, name);
+    int is_number;
+    lua_Number seconds = lua_isnil(L, -1) ? def : lua_tonumberx(L, -1, &is_number);
+    if (!lua_isnil(L, -1) && !is_number) seconds = -1;
+    if (!(seconds >= 0 && seconds <= 3600))
+        luaL_error(L, "%s is a number of seconds from 0 to 3600", name);
+    lua_pop(L, 1);
+    return (uint64_t)ceil(seconds * 1000);
+}
+
+/* ---- the exchange of a task ------------------------------------------------------------------ */
+
 struct exchange *serve_part(struct serving *s) {
     struct exchange *x = s->x;
     s->x = NULL;
     s->task->exchange = NULL;
+    if (!list_empty(&s->link)) stream_over(s);
+    wake_drains(s, true);
+    if (s->socket) socket_wake(s);
     return x;
 }
 
 void serve_fail(struct serving *s, int status, const char *text) {
+    if (s->socket) {
+        end_stream(s, WS_FAILED);
+        return;
+    }
     struct exchange *x = serve_part(s);
     if (x->begun) {
         exchange_abort(x);
@@ -108,7 +183,7 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     switch (end) {
     case TASK_RETURNED:
         if (s->x && s->x->begun)
-            exchange_end(serve_part(s));
+            end_stream(s, WS_NORMAL);
         else if (s->x)
             over(s, t, "handler did not answer", 500, "Internal Server Error");
         break;
@@ -123,10 +198,16 @@ static void ended(struct task *t, enum task_end end, int nresults) {
         over(s, t, "handler ran too long", 503, "the handler ran too long");
         break;
     case TASK_CANCELED:
-        if (s->x) over(s, t, "handler was cancelled", 504, "the service took too long");
+        if (!list_empty(&s->link))
+            end_stream(s, WS_GOING_AWAY);
+        else if (s->x)
+            over(s, t, "handler was cancelled", 504, "the service took too long");
         break;
     }
     t->data = NULL;
+    request_wake(s);
+    if (s->socket) socket_wake(s);
+    if (s->socket) socket_free(s);
     buf_free(&s->body);
     mem_free(s);
 }
@@ -177,6 +258,8 @@ static void on_request(struct exchange *x) {
     s->x = x;
     s->resident = r;
     buf_init(&s->body);
+    list_init(&s->drains);
+    list_init(&s->link);
     struct task *t = resident_task(r, push, s, &e);
     if (!t) {
         mem_free(s);
@@ -198,11 +281,17 @@ static void on_request(struct exchange *x) {
 }
 
 static void on_body(struct exchange *x, const char *p, size_t n, bool last) {
-    request_bytes(x->data, p, n, last);
+    struct serving *s = x->data;
+    if (s->socket)
+        socket_bytes(s, p, n, last);
+    else
+        request_bytes(s, p, n, last);
 }
 
 static void on_drained(struct exchange *x) {
-    response_drained(x->data);
+    struct serving *s = x->data;
+    wake_drains(s, false);
+    if (s->socket) socket_drained(s);
 }
 
 static void on_gone(struct exchange *x, int code) {

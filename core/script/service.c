@@ -13,6 +13,7 @@
 #include "core/base/mem.h"
 #include "core/base/metric.h"
 #include "core/script/routes.h"
+#include "core/script/serve.h"
 #include "core/script/service_list.h"
 #include "core/secure/seal.h"
 
@@ -428,14 +429,24 @@ static void close_local(struct local *l) {
     l->gen = NULL;
 }
 
+/* Streams would go on for as long as there is time; their clients find another host sooner. */
+static void stop_local(struct local *l) {
+    LIST_EACH(&l->retiring, old) {
+        serve_hang_up(LIST_ENTRY(old, struct resident, link));
+    }
+    if (!l->resident) return;
+    task_cancel_all(l->resident->vm, true);
+    serve_hang_up(l->resident);
+}
+
 static void deliver_sweep(struct message *m) {
     struct sweep *s = LIST_ENTRY(m, struct sweep, msg);
     LIST_EACH(&service_list, it) {
         struct local *l = &LIST_ENTRY(it, struct service, link)->locals[s->worker->index];
         if (s->close)
             close_local(l);
-        else if (l->resident)
-            task_cancel_all(l->resident->vm, true);
+        else
+            stop_local(l);
     }
     if (!s->close) return;
     timer_init(&s->timer, close_poll);

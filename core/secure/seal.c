@@ -6,6 +6,7 @@
 #include "core/secure/seal.h"
 
 #include <assert.h>
+#include <openssl/sha.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -46,6 +47,10 @@ bool seal_equal(struct str a, struct str b) {
 
 void seal_sha256(struct str s, unsigned char out[SEAL_SHA_LEN]) {
     crypto_hash_sha256(out, (const unsigned char *)(s.n ? s.p : ""), s.n);
+}
+
+void seal_sha1(struct str s, unsigned char out[SEAL_SHA1_LEN]) {
+    SHA1((const unsigned char *)(s.n ? s.p : ""), s.n, out);
 }
 
 void seal_hex(const unsigned char *p, size_t n, char *out) {

@@ -11,15 +11,18 @@
 #include "core/base/err.h"
 #include "core/base/str.h"
 
-#define SEAL_KEY     32 /* bytes of a sealing key */
-#define SEAL_ID_MAX  11 /* digits of the largest id without prefix */
-#define SEAL_UUID    37 /* bytes of a UUID with its NUL */
-#define SEAL_SHA_LEN 32 /* bytes of a SHA-256 */
+#define SEAL_KEY      32 /* bytes of a sealing key */
+#define SEAL_ID_MAX   11 /* digits of the largest id without prefix */
+#define SEAL_UUID     37 /* bytes of a UUID with its NUL */
+#define SEAL_SHA_LEN  32 /* bytes of a SHA-256 */
+#define SEAL_SHA1_LEN 20
 
 int seal_start(struct err *e); /* once, first */
 void seal_random(void *p, size_t n);
 bool seal_equal(struct str a, struct str b); /* constant time for equal lengths */
 void seal_sha256(struct str s, unsigned char out[SEAL_SHA_LEN]);
+/* For protocols that say so. It protects nothing. */
+void seal_sha1(struct str s, unsigned char out[SEAL_SHA1_LEN]);
 void seal_hex(const unsigned char *p, size_t n, char *out); /* 2n lower-case digits, no NUL */
 void seal_uuid(char out[SEAL_UUID]); /* random UUID version 4 (RFC 9562), NUL-terminated */
 

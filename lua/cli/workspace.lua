@@ -118,6 +118,11 @@ local function neighbours(root)
       hosts[host] = place
     end
   end
+  for name, declaration in pairs(folder.platforms()) do
+    if not known[name] then -- a folder of that name replaces it
+      hosts[model.host(declaration)] = "the platform's service " .. name
+    end
+  end
   return known, hosts
 end
 

@@ -7,6 +7,7 @@ local context = require "service.context"
 local errors = require "errors"
 local lazy = require "lazy"
 local request = require "request"
+local resources = require "service.resources"
 
 local arguments, message = lazy "service.arguments", lazy "service.message"
 
@@ -179,6 +180,13 @@ function M.call(svc, item, classes)
   end
 end
 
-request.extend(body.methods)
+request.extend(body.methods, {
+  --- Answers with a file of resources/.
+  ---@param res Response
+  ---@param name string
+  file = function(res, name)
+    resources.own():serve(request.of(res), res, name)
+  end,
+})
 
 return M

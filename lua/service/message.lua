@@ -5,6 +5,7 @@
 local body = require "service.body"
 local json = require "json"
 local errors = require "errors"
+local resources = require "service.resources"
 local url = require "url"
 
 local M = {}
@@ -239,6 +240,12 @@ function M.request(given)
   }, RequestClass)
 end
 
+--- A WebSocket is for clients that stay.
+function Request:upgrade()
+  state_of(self)
+  errors.raise(400, "a WebSocket needs an HTTP connection: this request came over the bus")
+end
+
 --- For the runtime: the path arguments.
 ---@param req Request
 ---@param args table<string, string>
@@ -445,6 +452,22 @@ function Response:begun()
   return state_of(self).begun
 end
 
+--- Server-sent events are for clients that stay.
+function Response:events()
+  open_of(self)
+  errors.raise(400, "a stream of events needs an HTTP connection: this request came over the bus")
+end
+
+--- Answers with a file of resources/.
+---@param name string
+function Response:file(name)
+  local state = open_of(self)
+  if state.begun then
+    misuse("the response has begun")
+  end
+  resources.own():serve(state.req, self, name)
+end
+
 ---@class ResultMessage
 ---@field status integer
 ---@field headers table<string, string|string[]> by lower-case name; set-cookie is a list
@@ -482,6 +505,7 @@ function M.response(req)
       begun = false,
       over = false,
       is_head = req ~= nil and req.method == "HEAD",
+      req = req or M.request {},
     },
   }, ResponseClass)
 end

@@ -102,8 +102,50 @@ local function is_unchanged(req, etag)
   return header and has_tag(header, etag)
 end
 
---- Answers with a file: its type, an Etag, and 304 without a body when the client has it already. Headers that the
---- handler set stay. Raises 404 when there is no such file.
+-- The only range of bytes that a Range field asks for, as positions from 1 on; "all" when there is none that counts, "none"
+-- when there are no such bytes (RFC 9110 section 14). Several ranges would be an answer of many parts: all of it is as good.
+local function range_of(header, size)
+  local first, last = header:match("^%s*[Bb][Yy][Tt][Ee][Ss]=%s*(%d*)%-(%d*)%s*$")
+  if not first or first == "" and last == "" then
+    return "all"
+  end
+  first, last = tonumber(first), tonumber(last)
+  if not first then -- so many at the end
+    first, last = math.max(0, size - last), last > 0 and size - 1 or -1
+  elseif last and last < first then
+    return "all"
+  end
+  if first >= size or last == -1 then
+    return "none"
+  end
+  return "part", math.tointeger(first) + 1, math.tointeger(math.min(last or size - 1, size - 1)) + 1
+end
+
+-- What the client wants of the file: its field If-Range names the file that it has the other parts of.
+local function wanted(req, etag, size)
+  local header = req.method == "GET" and req:header("range")
+  local same = req:header("if-range")
+  if not header or same and same ~= etag then
+    return "all"
+  end
+  return range_of(header, size)
+end
+
+local function send(req, res, etag, bytes)
+  local what, first, last = wanted(req, etag, #bytes)
+  if what == "part" then
+    res:header("Content-Range", ("bytes %d-%d/%d"):format(first - 1, last - 1, #bytes))
+    res:answer(206, bytes:sub(first, last))
+  elseif what == "none" then
+    res:header("Content-Range", ("bytes */%d"):format(#bytes))
+    res:answer(416)
+  else
+    res:answer(nil, bytes)
+  end
+end
+
+--- Answers with a file: its type, an Etag, 304 without a body when the client has it already, and with the part of it that
+--- the client asks for. Headers that the handler set stay. Raises 404 when there is no such file.
 ---@param req Request
 ---@param res Response
 ---@param name string may come from the request
@@ -124,7 +166,8 @@ function Resources:serve(req, res, name)
   if not res:has("Content-Type") then
     res:header("Content-Type", media.content_type(name, bytes))
   end
-  res:answer(nil, bytes)
+  res:header("Accept-Ranges", "bytes")
+  send(req, res, etag, bytes)
 end
 
 -- ---- templates ----
@@ -194,6 +237,15 @@ end
 
 function META.__newindex(_, name)
   error(("a service cannot write its resources: '%s'"):format(tostring(name)), 2)
+end
+
+local own
+
+--- The resources of the running service.
+---@return Resources
+function M.own()
+  own = own or M.bind()
+  return own
 end
 
 --- The resources of the running service, or of a source of files.

@@ -433,6 +433,24 @@ describe("declarations", () => {
     assert.equal((await call(one.url, "/same.example/who")).status, 200);
   });
 
+  it("a host of the platform is refused, and the platform goes on", async (t) => {
+    const one = await startHost(t, {
+      services: {
+        aaa: simple("configurator.core"),
+        guest: simple("guest.example", "  - signature: Login()\n    path: //user-svc/other\n"),
+        fine: simple("fine.example"),
+      },
+    });
+    const log = one.lines.join("\n");
+    assert.match(
+      log,
+      /services\/aaa declares host configurator\.core, which services\/configurator has/,
+    );
+    assert.match(log, /services\/guest listens at host user-svc, which services\/user has/);
+    assert.equal((await call(one.url, "/configurator.core/who")).status, 404);
+    assert.equal((await call(one.url, "/fine.example/who")).status, 200);
+  });
+
   for (const folder of ["aaa", "zzz"])
     it(`an endpoint at the host of another service is refused (services/${folder})`, async (t) => {
       const thief = simple(

@@ -260,6 +260,18 @@ describe("message.response", function()
   end)
 end)
 
+describe("what needs a client that stays", function()
+  it("is refused with 400 and the reason", function()
+    local req = message.request {}
+    for _, fn in ipairs { function() req:upgrade() end, function() message.response(req):events() end } do
+      local ok, problem = pcall(fn)
+      assert.is_false(ok)
+      assert.equal(400, problem.status)
+      assert.contains("needs an HTTP connection", problem.message)
+    end
+  end)
+end)
+
 describe("answer.web", function()
   local function answered(...)
     local res = message.response()

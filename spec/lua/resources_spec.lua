@@ -123,7 +123,33 @@ describe("serving", function()
       etag = tag(PNG),
       ["cache-control"] = "max-age=3600, private, stale-while-revalidate=3600",
       ["content-type"] = "image/png",
+      ["accept-ranges"] = "bytes",
     }, res.headers)
+  end)
+
+  it("answers with the part that is asked for", function()
+    local svc = in_memory { ["a.txt"] = "abcdef" }
+    for header, expected in pairs {
+      ["bytes=0-1"] = { 206, "ab", "bytes 0-1/6" },
+      ["Bytes=4-"] = { 206, "ef", "bytes 4-5/6" },
+      ["bytes=-2"] = { 206, "ef", "bytes 4-5/6" },
+      ["bytes=6-"] = { 416, nil, "bytes */6" },
+      ["bytes=-0"] = { 416, nil, "bytes */6" },
+      ["bytes=0-1,3-4"] = { 200, "abcdef" },
+      ["bytes=3-1"] = { 200, "abcdef" },
+    } do
+      local res = served(svc, "a.txt", request("GET", { range = header }))
+      assert.same(expected, { res.status, res.body, res.headers["content-range"] }, header)
+    end
+  end)
+
+  it("answers with all of it when the client has parts of another one, and to HEAD", function()
+    local svc = in_memory { ["a.txt"] = "abcdef" }
+    local fields = { range = "bytes=0-1", ["if-range"] = '"x"' }
+    assert.equal(200, served(svc, "a.txt", request("GET", fields)).status)
+    fields["if-range"] = tag "abcdef"
+    assert.equal(206, served(svc, "a.txt", request("GET", fields)).status)
+    assert.equal(200, served(svc, "a.txt", request("HEAD", fields)).status)
   end)
 
   it("leaves what the handler set", function()

@@ -55,6 +55,25 @@ describe("hosts", function()
   end)
 end)
 
+describe("hosts of the platform", function()
+  local function problem_of(name, declaration)
+    write("services/" .. name .. "/service.yaml", declaration)
+    local _, problems = workspace.generate(workspace.find { scratch.path "services" })
+    return problems and problems[1].text
+  end
+
+  it("are taken, too", function()
+    local taken = "host 'user-svc' is that of the platform's service user"
+    assert.equal(taken, problem_of("thief", "general:\n  host: user-svc\n"))
+    assert.equal(taken, problem_of("thief",
+      "general:\n  host: thief.example\nwebs:\n  - signature: W()\n    path: //user-svc/login\n"))
+  end)
+
+  it("belong to the folder that replaces the platform's", function()
+    assert.is_nil(problem_of("user", "general:\n  host: user-svc\n"))
+  end)
+end)
+
 describe("writing", function()
   it("puts everything in its place", function()
     local results = assert(workspace.generate(shop()))
