@@ -112,14 +112,24 @@ static void reloaded(void *arg, int result, struct str report) {
     answer_buf(x, status, STR("application/json"), &body);
 }
 
-static void reload(struct exchange *x) {
-    char name[256]; /* no service has a longer one */
+/* The argument `service`, decoded; false: the answer was given. */
+static bool service_name(struct exchange *x, char name[256], struct str *out) {
     struct str text = argument(x, STR("service"));
-    ssize_t n = text.n < sizeof name ? url_decode(text, false, name) : -1;
-    if (n < 0 || memchr(name, 0, (size_t)n)) {
-        exchange_error(x, 400, "service must be the name of one");
-        return;
+    ssize_t n = text.n < 256 ? url_decode(text, false, name) : -1; /* none has a longer name */
+    if (n >= 0 && !memchr(name, 0, (size_t)n)) {
+        *out = str_make(name, (size_t)n);
+        return true;
     }
+    exchange_error(x, 400, "service must be the name of one");
+    return false;
+}
+
+static bool is_set(const struct exchange *x, struct str name) {
+    struct str value = argument(x, name);
+    return str_eq(value, STR("true")) || str_eq(value, STR("1"));
+}
+
+static void reload_by(struct exchange *x, const struct reload_request *q) {
     struct waiting *w = mem_zalloc(sizeof *w);
     if (!w) {
         exchange_error(x, 503, "out of memory");
@@ -127,7 +137,21 @@ static void reload(struct exchange *x) {
     }
     w->x = x;
     x->data = w;
-    service_reload(str_make(name, (size_t)n), reloaded, w);
+    service_reload(q, reloaded, w);
+}
+
+static void reload(struct exchange *x) {
+    char name[256];
+    struct reload_request q = {
+        .who = "command",
+        .check = is_set(x, STR("check")),
+        .force = is_set(x, STR("force")),
+    };
+    if (!service_name(x, name, &q.name)) return;
+    if (q.force && !q.name.n)
+        exchange_error(x, 400, "force needs a service");
+    else
+        reload_by(x, &q);
 }
 
 static const struct page pages[] = {

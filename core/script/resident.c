@@ -15,6 +15,7 @@
 
 #define RETIRE_POLL_MS 20
 #define STOP_MS        4000 /* that on_stop may take */
+#define ERRORS_MAX     100  /* files whose errors are told */
 
 static struct str read_file(void *arg, struct str path) {
     return generation_file(arg, path);
@@ -70,6 +71,47 @@ static void keep_topics(lua_State *L, struct resident *r) {
     lua_getfield(L, -1, "version");
     r->gen->version = lua_tointeger(L, -1);
     lua_pop(L, 1);
+}
+
+/* Every Lua file of a generation, compiled and forgotten. */
+struct compiling {
+    struct resident *r;
+    struct buf errors; /* a line each */
+    int n;             /* of them */
+};
+
+static bool is_code(struct str path) {
+    static const char *const others[] = {"spec/", "resources/", "data/"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (str_starts(path, str_of(others[i]))) return false;
+    return str_ends(path, STR(".lua"));
+}
+
+/* [protected] What is wrong with the files that nothing has required yet counts, too. */
+static int compile(lua_State *L) {
+    struct compiling *c = lua_touserdata(L, 1);
+    const struct generation *g = c->r->gen;
+    for (int i = 0; i < g->n_files; i++) {
+        if (!is_code(g->files[i].path)) continue;
+        int rc = vm_load(L, c->r->vm, g->files[i].path, g->files[i].text);
+        if (rc == LUA_ERRMEM) return lua_error(L);
+        if (rc != LUA_OK && c->n++ < ERRORS_MAX) {
+            buf_str(&c->errors, c->n > 1 ? STR("\n") : STR_NONE);
+            buf_str(&c->errors, lib_str(L, -1));
+        }
+        lua_settop(L, 1);
+    }
+    return 0;
+}
+
+static int compile_all(struct resident *r, struct err *e) {
+    struct compiling c = {.r = r};
+    buf_init(&c.errors);
+    int rc = vm_protect(r->vm, compile, &c, e);
+    if (c.n > ERRORS_MAX) buf_printf(&c.errors, "\nand %d more files", c.n - ERRORS_MAX);
+    if (rc == 0 && c.n > 0) rc = err_set(e, -EINVAL, "%.*s", STR_FMT(buf_view(&c.errors)));
+    buf_free(&c.errors);
+    return rc;
 }
 
 /* [protected] Runs service.lua and keeps what the host needs of it. */
@@ -135,7 +177,8 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
         return NULL;
     }
     r->vm->owner = r;
-    if (vm_protect(r->vm, load, r, e) < 0) {
+    bool trial = w->index < 0;
+    if ((trial && compile_all(r, e) < 0) || vm_protect(r->vm, load, r, e) < 0) {
         resident_free(r);
         return NULL;
     }

@@ -31,7 +31,9 @@ struct resident {
     void (*gone)(struct resident *r); /* called right before it is freed; may be NULL */
 };
 
-/* Builds the state and runs the service's file in it. The generation gets one more reference. */
+/* Builds the state and runs the service's file in it. The generation gets one more reference. On
+ * the control thread, where it is on trial, all its Lua files are compiled first, and what is wrong
+ * with any of them is told at once. */
 struct resident *resident_new(struct generation *g, struct worker *w, struct err *e);
 /* Runs fn(...) of `entry` as a task of this resident; see task_new for `push`. */
 struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *arg), void *arg,

@@ -138,7 +138,7 @@ static void make_id(char id[11]) {
     id[10] = 0;
 }
 
-struct service *service_new(struct generation *g, const char *host, struct err *e) {
+struct service *service_new(struct generation *g, const char *host, bool in_force, struct err *e) {
     if (n_services == SERVICES_MAX) {
         err_set(e, ERR_LIMIT, "more than %d services", SERVICES_MAX);
         return NULL;
@@ -159,9 +159,10 @@ struct service *service_new(struct generation *g, const char *host, struct err *
     s->home = (int)(map_hash(str_of(s->host)) % (uint64_t)worker_count);
     for (int i = 0; i < worker_count; i++) {
         list_init(&s->locals[i].retiring);
-        s->locals[i].gen = generation_take(g);
+        if (in_force) s->locals[i].gen = generation_take(g);
     }
-    service_adopt(s, g);
+    s->removed = !in_force;
+    if (in_force) service_adopt(s, g);
     list_push(&service_list, &s->link);
     n_services++;
     return s;

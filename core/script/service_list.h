@@ -32,9 +32,9 @@ struct service {
     bool starting;                 /* a start is under way */
     int tries;                     /* starts that failed, one after the other */
     struct timer retry;            /* on the control worker: to the next one */
-    bool removed;                  /* its folder is gone: not routed any more */
+    bool removed;                  /* its folder is gone, or it never came: not routed */
     int home;                      /* index of the worker that runs its tickers */
-    struct generation *current;    /* owns a reference */
+    struct generation *current;    /* owns a reference; NULL: it was never in service */
     struct generation *kept[KEPT]; /* newest first, current included; own references */
     struct local *locals;          /* one per worker */
 };
@@ -46,8 +46,9 @@ extern bool service_stopping;          /* no reload begins any more */
 
 struct service *service_by_host(struct str host);
 struct service *service_by_folder(struct str folder);
-/* Adds a service whose first generation is in force on all workers. NULL + *e. */
-struct service *service_new(struct generation *g, const char *host, struct err *e);
+/* Adds a service. Its first generation is in force on all workers, or will be after a change that
+ * succeeds; until then the service counts as removed, and `current` is NULL. NULL + *e. */
+struct service *service_new(struct generation *g, const char *host, bool in_force, struct err *e);
 /* `g` is in force from now on: number and list of kept ones. */
 void service_adopt(struct service *s, struct generation *g);
 
