@@ -17,7 +17,7 @@
 #include "core/script/routes.h"
 #include "core/script/values.h"
 
-enum step { STEP_BUILD, STEP_COMMIT, STEP_DROP, STEP_RETIRE };
+enum step { STEP_BUILD, STEP_CHECK, STEP_COMMIT, STEP_DROP, STEP_RETIRE };
 
 /* A step of a change on one worker, and its answer. */
 struct change_step {
@@ -25,6 +25,7 @@ struct change_step {
     struct change *change;
     struct worker *worker;
     enum step what;
+    struct resident *old; /* that is taken out of service */
     struct err err;
 };
 
@@ -37,8 +38,11 @@ struct change {
     uint64_t began;
     int waiting; /* workers that have not answered */
     bool tried;  /* change_try has been there */
+    bool checks; /* there is an on_check */
     bool failed;
     struct err err;
+    struct buf state; /* what the old generation hands over, packed; from its home worker */
+    struct buf lost;  /* why it hands nothing over; else empty */
     struct change_step steps[]; /* one per worker, used again for the next step */
 };
 
@@ -88,6 +92,13 @@ void change_tell_new(struct reload *r, struct service *s) {
              LOGB("embedded", s->current->embedded));
 }
 
+static void tell_lost(struct change *c) {
+    struct str why = buf_view(&c->lost);
+    buf_printf(&c->reload->report, "%s: warning: on_unload hands nothing over: %.*s\n",
+               c->service->folder, STR_FMT(why));
+    log_warn("on_unload hands nothing over", LOGZ("service", c->service->host), LOGS("error", why));
+}
+
 static void tell_success(struct change *c) {
     char text[128];
     double ms = milliseconds(c);
@@ -96,6 +107,7 @@ static void tell_success(struct change *c) {
         return;
     }
     stat_add(STAT_RELOADS, 1);
+    if (c->lost.n) tell_lost(c);
     snprintf(text, sizeof text, "generation %llu in service after %.1f ms",
              (unsigned long long)c->gen->number, ms);
     reload_report(c->reload, c->service->folder, text);
@@ -130,14 +142,54 @@ static void step_build(struct change_step *step) {
 
 static void step_drop(struct change_step *step) {
     struct local *l = &step->change->service->locals[step->worker->index];
-    if (l->next) resident_free(l->next);
+    if (l->next) resident_discard(l->next, &l->retiring);
     l->next = NULL;
 }
 
 static void answer_step(void *arg);
 
-/* What was in force goes; what was built, or nothing, takes its place. True: the answer comes when
- * on_stop of the old one has ended, so that on_start of the new one comes after it. */
+static void checked(void *arg, const struct hook_end *end) {
+    struct change_step *step = arg;
+    if (end->end != TASK_RETURNED) {
+        step->err.full = &step->change->reload->why;
+        err_set(&step->err, -EINVAL, "on_check %s: %.*s", resident_verdict(end), STR_FMT(end->why));
+    }
+    answer_step(step);
+}
+
+/* True: the answer comes when on_check has ended. */
+static bool step_check(struct change_step *step) {
+    struct local *l = &step->change->service->locals[step->worker->index];
+    if (l->next) return resident_check(l->next, false, checked, step);
+    err_set(&step->err, ERR_CANCELED, "the host is stopping");
+    return false;
+}
+
+/* The old one runs on_stop, if any, and what is left of it ends within the grace time. */
+static bool step_stop(struct change_step *step) {
+    struct local *l = &step->change->service->locals[step->worker->index];
+    struct resident *old = step->old;
+    uint64_t grace = l->closed ? 0 : conf.reload_grace / 1000000;
+    bool later = resident_stop(old, answer_step, step);
+    resident_retire(old, grace);
+    return later;
+}
+
+static void unloaded(void *arg, const struct hook_end *end) {
+    struct change_step *step = arg;
+    struct change *c = step->change;
+    buf_str(&c->state, end->state);
+    buf_str(&c->lost, end->why);
+    if (!buf_ok(&c->state)) {
+        buf_clear(&c->state);
+        buf_str(&c->lost, STR("out of memory"));
+    }
+    if (!step_stop(step)) answer_step(step);
+}
+
+/* What was in force goes: its tickers, then on_unload and on_stop. What was built, or nothing,
+ * takes its place. True: the answer comes when on_stop of the old one has ended, so that on_start
+ * of the new one comes after it. */
 static bool step_commit(struct change_step *step) {
     struct local *l = &step->change->service->locals[step->worker->index];
     if (l->closed) {
@@ -149,13 +201,12 @@ static bool step_commit(struct change_step *step) {
     l->gen = gen ? generation_take(gen) : NULL;
     l->resident = l->next;
     l->next = NULL;
-    bool later = old && resident_stop(old, answer_step, step);
-    if (old) {
-        list_push(&l->retiring, &old->link);
-        resident_retire(old, conf.reload_grace / 1000000);
-    }
     generation_give(old_gen);
-    return later;
+    if (!old) return false;
+    list_push(&l->retiring, &old->link);
+    task_cancel_all(old->vm, true);
+    step->old = old;
+    return (gen && resident_unload(old, unloaded, step)) || step_stop(step);
 }
 
 static void change_answered(struct message *m);
@@ -172,6 +223,9 @@ static void deliver_step(struct message *m) {
     case STEP_BUILD:
         step_build(step);
         break;
+    case STEP_CHECK:
+        if (step_check(step)) return;
+        break;
     case STEP_DROP:
         step_drop(step);
         break;
@@ -185,20 +239,24 @@ static void deliver_step(struct message *m) {
 
 /* ---- its way --------------------------------------------------------------------------------- */
 
+static void post_step(struct change *c, enum step what, int worker) {
+    struct change_step *step = &c->steps[worker];
+    step->change = c;
+    step->worker = workers[worker];
+    step->what = what;
+    step->msg.deliver = deliver_step;
+    worker_post(workers[worker], &step->msg);
+}
+
+/* On all workers, but a check on the home worker only. */
 static void post_steps(struct change *c, enum step what) {
-    c->waiting = worker_count;
-    for (int i = 0; i < worker_count; i++) {
-        struct change_step *step = &c->steps[i];
-        step->change = c;
-        step->worker = workers[i];
-        step->what = what;
-        step->msg.deliver = deliver_step;
-        worker_post(workers[i], &step->msg);
-    }
+    c->waiting = what == STEP_CHECK ? 1 : worker_count;
+    for (int i = 0; i < worker_count; i++)
+        if (what != STEP_CHECK || i == c->service->home) post_step(c, what, i);
 }
 
 static void restarted(struct starting *st) {
-    mem_free(st); /* the log has told when it failed */
+    starting_free(st); /* the log has told when it failed */
 }
 
 /* All workers have switched. */
@@ -206,13 +264,20 @@ static void committed(struct change *c) {
     struct service *s = c->service;
     if (s->removed || !str_eq(s->current->topics, c->gen->topics)) c->reload->routes = true;
     service_adopt(s, c->gen);
-    s->removed = false;
+    s->removed = s->unchecked = false;
+    if (c->state.n) {
+        buf_free(&s->handed);
+        s->handed = c->state;
+        buf_init(&c->state);
+    }
     if (!service_stopping) service_start(s, restarted, NULL);
 }
 
 static void change_over(struct change *c) {
     tell(c);
     generation_give(c->gen);
+    buf_free(&c->state);
+    buf_free(&c->lost);
     mem_free(c);
 }
 
@@ -228,7 +293,10 @@ static void change_answered(struct message *m) {
         step->err.code = 0;
     }
     if (--c->waiting) return;
-    if (what == STEP_BUILD) {
+    if (what == STEP_BUILD && c->checks && !c->failed) {
+        post_steps(c, STEP_CHECK);
+        return;
+    } else if (what == STEP_BUILD || what == STEP_CHECK) {
         post_steps(c, c->failed || r->check ? STEP_DROP : STEP_COMMIT);
         return;
     }
@@ -243,6 +311,7 @@ int change_try(struct reload *r, struct generation *g, struct trial *t, struct e
     struct resident *on_trial = resident_new(g, service_control, e);
     if (!on_trial) return e->code;
     snprintf(t->host, sizeof t->host, "%s", on_trial->host);
+    t->checks = on_trial->check != LUA_REFNIL;
     g->sealed = true;
     struct str warnings = buf_view(&on_trial->warnings), line;
     while (str_cut(warnings, '\n', &line, &warnings)) {
@@ -259,7 +328,7 @@ int change_topics(const struct generation *g, const char *host, struct err *e) {
         str_cut(rest, '\n', &topic, &rest);
         if (!str_starts(topic, STR("//"))) continue;
         struct service *other = service_by_host(str_from(topic, 2));
-        if (other && !other->removed && strcmp(other->host, host) != 0)
+        if (other && (!other->removed || other->unchecked) && strcmp(other->host, host) != 0)
             return err_set(e, -EEXIST, "services/%s listens at host %s, which services/%s has",
                            g->folder.p, other->host, other->folder);
     }
@@ -270,7 +339,10 @@ static int check_generation(struct change *c) {
     struct trial t = {0};
     c->err.full = &c->reload->why;
     int rc = c->tried ? 0 : change_try(c->reload, c->gen, &t, &c->err);
-    if (c->tried) snprintf(t.host, sizeof t.host, "%s", c->service->host);
+    if (c->tried)
+        snprintf(t.host, sizeof t.host, "%s", c->service->host);
+    else
+        c->checks = t.checks;
     if (rc == 0) rc = change_topics(c->gen, t.host, &c->err);
     if (rc < 0 || strcmp(t.host, c->service->host) == 0) return rc;
     return err_set(
@@ -306,12 +378,15 @@ bool change_begin(struct reload *r) {
     return false;
 }
 
-int change_add(struct reload *r, struct service *s, struct generation *g, bool tried) {
+int change_add(struct reload *r, struct service *s, struct generation *g, const struct trial *t) {
     struct change *c = mem_zalloc(sizeof *c + (size_t)worker_count * sizeof(struct change_step));
     if (!c) return -ENOMEM;
     c->reload = r;
     c->service = s;
-    c->tried = tried;
+    c->tried = t != NULL;
+    c->checks = t && t->checks;
+    buf_init(&c->state);
+    buf_init(&c->lost);
     c->gen = g ? generation_take(g) : NULL;
     list_push(&r->changes, &c->link);
     return 0;

@@ -41,11 +41,12 @@ static void failed(struct reload *r, const char *folder, const struct err *e) {
 }
 
 /* `g` = NULL: it goes out of service. */
-static void add_change(struct reload *r, struct service *s, struct generation *g, bool tried) {
+static void add_change(struct reload *r, struct service *s, struct generation *g,
+                       const struct trial *t) {
     struct err e = {0};
     if (r->first)
         err_set(&e, ERR_CONFLICT, "the folder changed while it was read");
-    else if (change_add(r, s, g, tried) < 0)
+    else if (change_add(r, s, g, t) < 0)
         err_set(&e, -ENOMEM, "out of memory");
     if (e.code) failed(r, s->folder, &e);
 }
@@ -87,12 +88,13 @@ static void add_service(struct reload *r, struct generation *g) {
         else if (!r->check) /* it was moved */
             snprintf(other->folder, sizeof other->folder, "%s", g->folder.p);
     }
+    if (s && r->first) s->removed = s->unchecked = t.checks;
     if (e.code)
         failed(r, g->folder.p, &e);
     else if (r->first && s)
         change_tell_new(r, s);
     else
-        add_change(r, other ? other : s, g, true);
+        add_change(r, other ? other : s, g, &t);
 }
 
 static void compare(struct reload *r, struct generation *g) {
@@ -101,7 +103,7 @@ static void compare(struct reload *r, struct generation *g) {
         add_service(r, g);
     else if (r->force || s->removed || strcmp(s->current->hash, g->hash) != 0 ||
              generation_outdated(s->current))
-        add_change(r, s, g, false);
+        add_change(r, s, g, NULL);
 }
 
 static int found(struct reload *r, struct str folder, bool embedded) {
@@ -133,7 +135,7 @@ static void find_removed(struct reload *r) {
     LIST_EACH(&service_list, it) {
         struct service *s = LIST_ENTRY(it, struct service, link);
         if (s->removed || change_waits(r, s) || !wanted(r, s->folder, s->host)) continue;
-        if (is_gone(s)) add_change(r, s, NULL, false);
+        if (is_gone(s)) add_change(r, s, NULL, NULL);
     }
 }
 

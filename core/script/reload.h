@@ -44,9 +44,9 @@ struct trial {
 int change_try(struct reload *r, struct generation *g, struct trial *t, struct err *e);
 /* A host that belongs to another service cannot be listened at. */
 int change_topics(const struct generation *g, const char *host, struct err *e);
-/* Queues that `s` gets the generation; NULL: it goes out of service. `tried`: change_try has been
- * there. 0 or -ENOMEM. */
-int change_add(struct reload *r, struct service *s, struct generation *g, bool tried);
+/* Queues that `s` gets the generation; NULL: it goes out of service. `t`: of the trial
+ * that there was, or NULL. 0 or -ENOMEM. */
+int change_add(struct reload *r, struct service *s, struct generation *g, const struct trial *t);
 /* Tells that a service is there for the first time. */
 void change_tell_new(struct reload *r, struct service *s);
 /* Whether one of that service is queued. */

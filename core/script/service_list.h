@@ -20,22 +20,24 @@ struct local {
 };
 
 struct service {
-    struct list link;              /* in service_list */
-    char host[256];                /* declared host name; never changes */
-    char folder[256];              /* below services/ */
-    char id[11];                   /* of this replica: <id>.<host> addresses it alone */
-    struct metric_owner *metrics;  /* of its host; lives until exit; never changes, as workers
-                                      read it. NULL = there was no memory: it is not measured */
-    bool platform;                 /* a platform service; never changes */
-    _Atomic bool down;             /* it never started: nothing is answered until it has */
-    bool begun;                    /* it has started once */
-    bool starting;                 /* a start is under way */
-    int tries;                     /* starts that failed, one after the other */
-    struct timer retry;            /* on the control worker: to the next one */
-    bool removed;                  /* its folder is gone, or it never came: not routed */
-    int home;                      /* index of the worker that runs its tickers */
-    struct generation *current;    /* owns a reference; NULL: it was never in service */
+    struct list link;             /* in service_list */
+    char host[256];               /* declared host name; never changes */
+    char folder[256];             /* below services/ */
+    char id[11];                  /* of this replica: <id>.<host> addresses it alone */
+    struct metric_owner *metrics; /* of its host; lives until exit; never changes, as workers
+                                     read it. NULL = there was no memory: it is not measured */
+    bool platform;                /* a platform service; never changes */
+    _Atomic bool down;            /* it never started: nothing is answered until it has */
+    bool begun;                   /* it has started once */
+    bool starting;                /* a start is under way */
+    int tries;                    /* starts that failed, one after the other */
+    struct timer retry;           /* on the control worker: to the next one */
+    bool removed;                 /* its folder is gone, or it never came: not routed */
+    bool unchecked;               /* it waits for the on_check of its first load: removed so long */
+    int home;                     /* index of the worker that runs its tickers */
+    struct generation *current;   /* owns a reference; NULL: it was never in service */
     struct generation *kept[KEPT]; /* newest first, current included; own references */
+    struct buf handed;             /* of the generation before, for the next start to take */
     struct local *locals;          /* one per worker */
 };
 
@@ -56,11 +58,17 @@ void service_adopt(struct service *s, struct generation *g);
 struct starting {
     struct message msg;
     struct service *service;
-    int result; /* 0 or negative */
+    uint64_t number;  /* of the generation */
+    bool check;       /* on_check is still to come: its first load */
+    bool refused;     /* by on_check */
+    struct buf state; /* what the generation before left, packed */
+    int result;       /* 0 or negative */
     char why[256];
-    void (*done)(struct starting *st); /* control thread; frees */
+    struct buf full;                   /* the same in full, of what was refused */
+    void (*done)(struct starting *st); /* control thread; frees with starting_free */
     void *arg;
 };
+void starting_free(struct starting *st);
 /* Starts the generation in force, once. 0 or -ENOMEM (then done will not come). */
 int service_start(struct service *s, void (*done)(struct starting *st), void *arg);
 

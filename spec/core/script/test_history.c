@@ -118,6 +118,263 @@ static void a_forced_reload_builds_anew_what_did_not_change(void **state) {
     GIVES("/lab.example/who", 200, "one");
 }
 
+/* ---- on_check -------------------------------------------------------------------------------- */
+
+static void a_check_that_raises_refuses_the_reload_and_says_where(void **state) {
+    GIVES("/lab.example/who", 200, "one");
+    int64_t states = stat_get(STAT_STATES_OPEN);
+    write_version("lab", "two", "function svc.on_check() error 'no license' end");
+    assert_true(reload("") < 0);
+    reported("on_check failed: services/lab/service.lua:5: no license");
+    until_states(states);
+    GIVES("/lab.example/who", 200, "one");
+    assert_true(try_out("") < 0);
+    reported("services/lab/service.lua:5: no license");
+    write_version("lab", "two",
+                  "function svc.on_check() require 'errors'.raise(503, 'far away') end");
+    assert_true(reload("") < 0);
+    reported("on_check failed: far away");
+    reported("services/lab/service.lua:5: in ");
+    until_states(states);
+}
+
+static void quick_check(void) {
+    conf.reload_check = 50u * 1000000ull;
+}
+
+static int with_a_quick_check(void **state) {
+    tune = quick_check;
+    return with_lab(state);
+}
+
+static void a_check_that_takes_too_long_refuses_the_reload(void **state) {
+    GIVES("/lab.example/who", 200, "one");
+    int64_t states = stat_get(STAT_STATES_OPEN);
+    write_version("lab", "two",
+                  "function svc.on_check()\n"
+                  "  time.sleep(60)\n"
+                  "end");
+    assert_true(reload("") < 0);
+    reported("on_check took longer than the setting reload_check");
+    reported("services/lab/service.lua:6:");
+    until_states(states);
+    GIVES("/lab.example/who", 200, "one");
+}
+
+static void a_check_may_wait_and_runs_once_before_anything_is_switched(void **state) {
+    write_version("lab", "two",
+                  "local bus = require 'bus'\n"
+                  "function svc.on_check(ctx)\n"
+                  "  time.sleep(0.01)\n"
+                  "  shared.incr('checks')\n"
+                  "  local page = bus.request(ctx, { url = 'https://lab.example/who' })\n"
+                  "  shared.set('seen', page.body)\n"
+                  "end\n"
+                  "function svc.Who() return ('two %s %s'):format(shared.get('checks'), "
+                  "shared.get('seen')) end");
+    assert_int_equal(reload(""), 0);
+    GIVES("/lab.example/who", 200, "two 1 one");
+}
+
+static void what_a_check_left_running_ends_with_it(void **state) {
+    GIVES("/lab.example/who", 200, "one");
+    int64_t states = stat_get(STAT_STATES_OPEN);
+    write_version("lab", "two",
+                  "local task = require 'task'\n"
+                  "function svc.on_check()\n"
+                  "  task.spawn(function() time.sleep(60) end)\n"
+                  "  error 'no'\n"
+                  "end");
+    assert_true(reload("") < 0);
+    until_states(states);
+    assert_int_equal(stat_get(STAT_TASKS_OPEN), 0);
+}
+
+static void a_new_service_whose_check_fails_is_not_routed_until_it_passes(void **state) {
+    write_version("late", "one", "function svc.on_check() error 'not yet' end");
+    assert_true(reload("") < 0);
+    reported("late: on_check failed: services/late/service.lua:5: not yet");
+    GIVES("/late.example/who", 404, "no instances found");
+    write_version("late", "two", "");
+    assert_int_equal(reload(""), 0);
+    reported("late: in service");
+    GIVES("/late.example/who", 200, "two");
+}
+
+static void at_the_first_load_a_check_decides_what_is_routed(void **state) {
+    write_version("bad", "one",
+                  "function svc.on_check() error 'never' end\n"
+                  "function svc.on_start() shared.incr('starts') end");
+    write_version("good", "one",
+                  "function svc.on_check() time.sleep(0.01) shared.incr('checks') end\n"
+                  "function svc.on_start() shared.incr('starts') end\n"
+                  "function svc.Who() return shared.get('checks') .. shared.get('starts') end");
+    lua_host_serve();
+    GIVES("/good.example/who", 404, "no instances found");
+    int64_t failed = stat_get(STAT_RELOADS_FAILED);
+    start_services();
+    GIVES("/good.example/who", 200, "11");
+    GIVES("/bad.example/who", 404, "no instances found");
+    assert_int_equal(stat_get(STAT_RELOADS_FAILED), failed + 1);
+    write_version("bad", "two", "");
+    assert_int_equal(reload(""), 0);
+    GIVES("/bad.example/who", 200, "two");
+}
+
+static void start_of_all(void *arg, int result, const char *why) {
+    snprintf(report, sizeof report, "%s", why);
+    *(int *)arg = result;
+}
+
+static void a_platform_service_whose_check_fails_is_told(void **state) {
+    int rc = 1;
+    folder_write("user/service.lua", "local svc = require 'service' (...)\n"
+                                     "function svc.on_check() error 'no database' end\n"
+                                     "return svc\n");
+    lua_host_serve();
+    service_start_all(start_of_all, &rc);
+    while (rc == 1)
+        uv_run(&control.loop, UV_RUN_ONCE);
+    assert_int_equal(rc, -EINVAL);
+    reported("user-svc: on_check failed: services/user/service.lua:2: no database");
+}
+
+static void a_host_that_stops_does_not_wait_for_a_check(void **state) {
+    static int rc;
+    write_version("lab", "two",
+                  "function svc.on_check() shared.set('checking', 1) time.sleep(600) end");
+    conf.reload_check = 600u * 1000000000ull;
+    service_reload(&(struct reload_request){.who = "command"}, reloaded, &rc);
+    struct buf b;
+    buf_init(&b);
+    while (shared_get(host.shared, STR("lab.example\0checking"), &b) < 0)
+        uv_run(&control.loop, UV_RUN_NOWAIT);
+    buf_free(&b); /* finish() closes the host */
+}
+
+/* ---- on_unload and on_load ------------------------------------------------------------------- */
+
+static const char TICKER[] = "webs:\n  - signature: Who()\n"
+                             "tickers:\n  - signature: Tick()\n    interval: 1ms\n";
+
+/* A service that notes in order what happens to it. */
+static void write_life(const char *name, const char *more) {
+    char lua[4096];
+    snprintf(lua, sizeof lua,
+             "local shared = require 'shared'\n"
+             "local time = require 'time'\n"
+             "local json = require 'json'\n"
+             "local svc = require 'service' (...)\n"
+             "local function note(what)\n"
+             "  shared.set('notes', (shared.get('notes') or '') .. '%s' .. what .. ' ')\n"
+             "end\n"
+             "function svc.Tick() shared.incr('ticks') end\n"
+             "function svc.Who() return shared.get('notes') end\n"
+             "function svc.on_check() note 'check' end\n"
+             "function svc.on_start() note 'start' end\n"
+             "function svc.on_stop() note 'stop' end\n"
+             "function svc.on_load(_, state) note('load' .. json.encode(state)) end\n"
+             "%s\n"
+             "return svc\n",
+             name, more);
+    write_service("lab", TICKER, lua);
+}
+
+static const char UNLOAD[] = "function svc.on_unload() note 'unload' return { n = 7 } end";
+
+static void a_generation_hands_over_to_the_next_one_in_order(void **state) {
+    write_life("a-", UNLOAD);
+    lua_host_serve();
+    start_services();
+    write_life("b-", "");
+    assert_int_equal(reload(""), 0);
+    start_services(); /* comes after the start that the reload asked for */
+    GIVES("/lab.example/who", 200,
+          "a-check a-start b-check a-unload a-stop b-load{\"n\":7} b-start ");
+    write_life("c-", "");
+    assert_int_equal(reload(""), 0);
+    start_services();
+    GIVES(
+        "/lab.example/who", 200,
+        "a-check a-start b-check a-unload a-stop b-load{\"n\":7} b-start c-check b-stop c-start ");
+}
+
+static void tickers_have_ended_when_the_hand_over_begins(void **state) {
+    write_life("", "function svc.on_unload()\n"
+                   "  local before = shared.get('ticks')\n"
+                   "  time.sleep(0.05)\n"
+                   "  note(shared.get('ticks') == before and 'quiet' or 'ticking')\n"
+                   "end");
+    lua_host_serve();
+    start_services();
+    write_life("", "");
+    assert_int_equal(reload(""), 0);
+    start_services();
+    GIVES("/lab.example/who", 200, "check start check quiet stop start ");
+}
+
+/* The hand-over fails, the reload does not. */
+static void nothing_comes_of(const char *unload, const char *why) {
+    write_life("", unload);
+    assert_int_equal(reload(""), 0);
+    start_services();
+    write_life("", "-- next");
+    assert_int_equal(reload(""), 0);
+    reported("lab: warning: on_unload hands nothing over: ");
+    reported(why);
+    start_services();
+    reply = *get(0, "/lab.example/who");
+    assert_null(strstr(reply.body, "load"));
+}
+
+static void what_cannot_be_handed_over_is_told_and_dropped(void **state) {
+    write_life("", "");
+    lua_host_serve();
+    start_services();
+    nothing_comes_of("function svc.on_unload() return { f = print } end", "only nil, booleans");
+    nothing_comes_of("function svc.on_unload() return 7 end", "it returned a number, not a table");
+    nothing_comes_of("function svc.on_unload() return { ('x'):rep(1100000) } end",
+                     "the table is larger than 1 MB");
+    nothing_comes_of("function svc.on_unload() error 'lost' end",
+                     "services/lab/service.lua:14: lost");
+}
+
+static void a_start_that_is_tried_again_gets_what_was_handed_over_again(void **state) {
+    write_life("a-", UNLOAD);
+    lua_host_serve();
+    start_services();
+    write_life("b-", "function svc.on_start()\n"
+                     "  if shared.incr('tries') == 1 then error 'once' end\n"
+                     "  note 'start'\n"
+                     "end");
+    assert_int_equal(reload(""), 0);
+    struct buf b;
+    buf_init(&b);
+    while (shared_get(host.shared, STR("lab.example\0tries"), &b) < 0 ||
+           !str_eq(buf_view(&b), STR("2"))) {
+        buf_clear(&b);
+        uv_run(&control.loop, UV_RUN_NOWAIT);
+    }
+    buf_free(&b);
+    start_services();
+    GIVES("/lab.example/who", 200,
+          "a-check a-start b-check a-unload a-stop b-load{\"n\":7} b-load{\"n\":7} b-start ");
+}
+
+static void a_host_that_stops_does_not_wait_for_a_hand_over(void **state) {
+    static int rc;
+    write_life("", "function svc.on_unload() shared.set('unloading', 1) time.sleep(600) end");
+    lua_host_serve();
+    start_services();
+    write_life("", "");
+    service_reload(&(struct reload_request){.who = "command"}, reloaded, &rc);
+    struct buf b;
+    buf_init(&b);
+    while (shared_get(host.shared, STR("lab.example\0unloading"), &b) < 0)
+        uv_run(&control.loop, UV_RUN_NOWAIT);
+    buf_free(&b);
+}
+
 #define L(f) cmocka_unit_test_setup_teardown(f, with_lab, finish)
 
 int main(void) {
@@ -128,6 +385,20 @@ int main(void) {
         L(a_check_says_why_a_reload_would_fail_and_is_no_failed_reload),
         L(a_check_of_a_folder_that_was_moved_moves_nothing),
         L(a_forced_reload_builds_anew_what_did_not_change),
+        L(a_check_that_raises_refuses_the_reload_and_says_where),
+        cmocka_unit_test_setup_teardown(a_check_that_takes_too_long_refuses_the_reload,
+                                        with_a_quick_check, finish),
+        L(a_check_may_wait_and_runs_once_before_anything_is_switched),
+        L(what_a_check_left_running_ends_with_it),
+        L(a_new_service_whose_check_fails_is_not_routed_until_it_passes),
+        T(at_the_first_load_a_check_decides_what_is_routed),
+        T(a_platform_service_whose_check_fails_is_told),
+        L(a_host_that_stops_does_not_wait_for_a_check),
+        T(a_generation_hands_over_to_the_next_one_in_order),
+        T(tickers_have_ended_when_the_hand_over_begins),
+        T(what_cannot_be_handed_over_is_told_and_dropped),
+        T(a_start_that_is_tried_again_gets_what_was_handed_over_again),
+        T(a_host_that_stops_does_not_wait_for_a_hand_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
