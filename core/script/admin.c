@@ -1,7 +1,7 @@
 /*
  * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
- * /metrics. With the bearer secret of the home folder: /services, /logs and POST /reload. Called by
- * the server of the control thread.
+ * /metrics. With the bearer secret of the home folder: /services, /generations, /logs, POST /reload
+ * and POST /rollback. Called by the server of the control thread.
  */
 #include "core/script/admin.h"
 
@@ -140,6 +140,33 @@ static void reload_by(struct exchange *x, const struct reload_request *q) {
     service_reload(q, reloaded, w);
 }
 
+static void rollback(struct exchange *x) {
+    char name[256];
+    struct reload_request q = {.who = "rollback", .back = true};
+    struct str number = argument(x, STR("number"));
+    if (!service_name(x, name, &q.name)) return;
+    if (!q.name.n)
+        exchange_error(x, 400, "service must be the name of one");
+    else if (number.n && (str_u64(number, &q.number) < 0 || q.number == 0))
+        exchange_error(x, 400, "number must be that of a generation");
+    else
+        reload_by(x, &q);
+}
+
+static void generations(struct exchange *x) {
+    char name[256];
+    struct str wanted;
+    struct buf body;
+    if (!service_name(x, name, &wanted)) return;
+    buf_init(&body);
+    if (service_history(wanted, &body)) {
+        answer_buf(x, 200, STR("application/json"), &body);
+        return;
+    }
+    buf_free(&body);
+    exchange_error(x, 404, "no such service");
+}
+
 static void reload(struct exchange *x) {
     char name[256];
     struct reload_request q = {
@@ -157,7 +184,8 @@ static void reload(struct exchange *x) {
 static const struct page pages[] = {
     {"GET", "/healthz", false, healthz}, {"GET", "/readyz", false, readyz},
     {"GET", "/metrics", false, metrics}, {"GET", "/services", true, services},
-    {"GET", "/logs", true, logs},        {"POST", "/reload", true, reload},
+    {"GET", "/logs", true, logs},        {"GET", "/generations", true, generations},
+    {"POST", "/reload", true, reload},   {"POST", "/rollback", true, rollback},
 };
 
 static bool has_secret(const struct exchange *x) {

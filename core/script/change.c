@@ -36,9 +36,10 @@ struct change {
     struct service *service;
     struct generation *gen; /* NULL = its folder is gone */
     uint64_t began;
-    int waiting; /* workers that have not answered */
-    bool tried;  /* change_try has been there */
-    bool checks; /* there is an on_check */
+    uint64_t from; /* number that it had before a rollback */
+    int waiting;   /* workers that have not answered */
+    bool tried;    /* change_try has been there */
+    bool checks;   /* there is an on_check */
     bool failed;
     struct err err;
     struct buf state; /* what the old generation hands over, packed; from its home worker */
@@ -58,6 +59,7 @@ static void tell_failure(struct change *c) {
     r->result = -EINVAL;
     buf_printf(&r->report, "%s: %.*s\n", c->service->folder, STR_FMT(text));
     if (r->check) return;
+    history_fail(&c->service->history, c->gen ? c->gen->hash : "", r->who, milliseconds(c), text);
     stat_add(STAT_RELOADS_FAILED, 1);
     log_error(c->service->removed ? "reload refused" : "reload refused; the old generation goes on",
               LOGZ("service", c->service->host), LOGS("error", text));
@@ -94,6 +96,7 @@ void change_tell_new(struct reload *r, struct service *s) {
 
 static void tell_lost(struct change *c) {
     struct str why = buf_view(&c->lost);
+    stat_add(STAT_HANDOVERS_LOST, 1);
     buf_printf(&c->reload->report, "%s: warning: on_unload hands nothing over: %.*s\n",
                c->service->folder, STR_FMT(why));
     log_warn("on_unload hands nothing over", LOGZ("service", c->service->host), LOGS("error", why));
@@ -107,9 +110,13 @@ static void tell_success(struct change *c) {
         return;
     }
     stat_add(STAT_RELOADS, 1);
+    stat_add(STAT_RELOAD_MICROSECONDS, (int64_t)(ms * 1000));
     if (c->lost.n) tell_lost(c);
-    snprintf(text, sizeof text, "generation %llu in service after %.1f ms",
-             (unsigned long long)c->gen->number, ms);
+    int n = snprintf(text, sizeof text, "generation %llu in service after %.1f ms",
+                     (unsigned long long)c->gen->number, ms);
+    if (c->reload->back)
+        snprintf(text + n, sizeof text - (size_t)n, ", with the files of generation %llu",
+                 (unsigned long long)c->from);
     reload_report(c->reload, c->service->folder, text);
     log_info("reloaded", LOGZ("service", c->service->host), LOGI("generation", c->gen->number),
              LOGS("hash", str_make(c->gen->hash, 12)), LOGF("ms", ms));
@@ -263,7 +270,14 @@ static void restarted(struct starting *st) {
 static void committed(struct change *c) {
     struct service *s = c->service;
     if (s->removed || !str_eq(s->current->topics, c->gen->topics)) c->reload->routes = true;
-    service_adopt(s, c->gen);
+    if (c->reload->back) {
+        c->from = c->gen->number;
+        stat_add(STAT_ROLLBACKS, 1);
+        history_leave(&s->history);
+    } else {
+        history_go_on(&s->history);
+    }
+    service_adopt(s, c->gen, c->reload->who, milliseconds(c));
     s->removed = s->unchecked = false;
     if (c->state.n) {
         buf_free(&s->handed);

@@ -30,12 +30,16 @@ struct str reload_why(struct reload *r, const struct err *e) {
     return e->full && full.n ? full : str_of(e->text);
 }
 
-/* Files that could not be read or tried. */
-static void failed(struct reload *r, const char *folder, const struct err *e) {
+/* Files that could not be read, or tried: then they are `g`. */
+static void failed(struct reload *r, const char *folder, const struct generation *g,
+                   const struct err *e) {
     struct str text = reload_why(r, e);
     r->result = e->code;
     buf_printf(&r->report, "%s: %.*s\n", folder, STR_FMT(text));
     if (r->check) return;
+    struct service *s = service_by_folder(str_of(folder));
+    const char *hash = g ? g->hash : "";
+    if (s) history_fail(&s->history, hash, r->who, 0, text);
     stat_add(STAT_RELOADS_FAILED, 1);
     log_error("service not loaded", LOGZ("folder", folder), LOGS("error", text));
 }
@@ -48,7 +52,7 @@ static void add_change(struct reload *r, struct service *s, struct generation *g
         err_set(&e, ERR_CONFLICT, "the folder changed while it was read");
     else if (change_add(r, s, g, t) < 0)
         err_set(&e, -ENOMEM, "out of memory");
-    if (e.code) failed(r, s->folder, &e);
+    if (e.code) failed(r, s->folder, g, &e);
 }
 
 /* ---- looking at the files -------------------------------------------------------------------- */
@@ -77,6 +81,7 @@ static bool is_gone(struct service *s) {
 static void add_service(struct reload *r, struct generation *g) {
     struct err e = {.full = &r->why};
     struct trial t = {0};
+    uint64_t began = uv_hrtime();
     struct service *s = NULL, *other = NULL;
     if (change_try(r, g, &t, &e) == 0 && change_topics(g, t.host, &e) == 0) {
         other = service_by_host(str_of(t.host));
@@ -88,9 +93,12 @@ static void add_service(struct reload *r, struct generation *g) {
         else if (!r->check) /* it was moved */
             snprintf(other->folder, sizeof other->folder, "%s", g->folder.p);
     }
-    if (s && r->first) s->removed = s->unchecked = t.checks;
+    if (s && r->first) {
+        service_adopt(s, g, r->who, (double)(uv_hrtime() - began) / 1e6);
+        s->removed = s->unchecked = t.checks;
+    }
     if (e.code)
-        failed(r, g->folder.p, &e);
+        failed(r, g->folder.p, g, &e);
     else if (r->first && s)
         change_tell_new(r, s);
     else
@@ -101,8 +109,12 @@ static void compare(struct reload *r, struct generation *g) {
     struct service *s = service_by_folder(g->folder);
     if (!s)
         add_service(r, g);
-    else if (r->force || s->removed || strcmp(s->current->hash, g->hash) != 0 ||
-             generation_outdated(s->current))
+    else if (r->force || s->removed)
+        add_change(r, s, g, NULL);
+    else if (!r->check && history_skips(&s->history, g))
+        reload_report(r, s->folder,
+                      "not changed since the rollback; --force takes it all the same");
+    else if (strcmp(s->current->hash, g->hash) != 0 || generation_outdated(s->current))
         add_change(r, s, g, NULL);
 }
 
@@ -118,7 +130,7 @@ static int found(struct reload *r, struct str folder, bool embedded) {
     if (g)
         compare(r, g);
     else
-        failed(r, name, &e);
+        failed(r, name, NULL, &e);
     generation_give(g);
     return 0;
 }
@@ -145,10 +157,27 @@ static void look(struct reload *r) {
     int rc = generation_scan(service_root, found_in_folder, r);
     if (rc < 0 && rc != -ENOENT) {
         err_set(&e, rc, "cannot read the services folder %s: %s", service_root, err_name(rc));
-        failed(r, service_root, &e);
+        failed(r, service_root, NULL, &e);
     }
     generation_scan_embedded(found_embedded, r);
     find_removed(r);
+}
+
+/* What is kept takes the place of what the files say. */
+static void look_back(struct reload *r) {
+    struct err e = {0};
+    struct service *s = service_named(str_of(r->name));
+    struct generation *g = NULL;
+    if (!s)
+        err_set(&e, -ENOENT, "no such service");
+    else if (s->removed)
+        err_set(&e, -EINVAL, "it is not in service");
+    else
+        g = history_pick(&s->history, s->current, r->number, &e);
+    if (g) add_change(r, s, g, NULL);
+    if (!e.code) return;
+    r->result = e.code;
+    reload_report(r, s ? s->folder : r->name, e.text);
 }
 
 /* ---- reloads, one at a time ------------------------------------------------------------------ */
@@ -157,10 +186,12 @@ static void reload_begin(struct reload *r) {
     if (service_stopping) {
         r->result = ERR_BUSY;
         buf_str(&r->report, STR("the host is stopping\n"));
+    } else if (r->back) {
+        look_back(r);
     } else {
         look(r);
-        bool known = service_by_folder(str_of(r->name)) || service_by_host(str_of(r->name));
-        if (r->name[0] && !known && !r->report.n && list_empty(&r->changes)) {
+        bool found_any = r->report.n || !list_empty(&r->changes);
+        if (r->name[0] && !found_any && !service_named(str_of(r->name))) {
             r->result = -ENOENT;
             reload_report(r, r->name, "no such service");
         }

@@ -8,6 +8,7 @@
 #include "core/script/service.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -112,6 +113,15 @@ struct service *service_by_folder(struct str folder) {
     return NULL;
 }
 
+struct service *service_named(struct str name) {
+    LIST_EACH(&service_list, it) {
+        struct service *s = LIST_ENTRY(it, struct service, link);
+        bool is_host = strlen(s->host) == name.n && strncasecmp(s->host, name.p, name.n) == 0;
+        if (is_host || str_eq(str_of(s->folder), name)) return s;
+    }
+    return NULL;
+}
+
 /* Its metrics tell its version from now on. */
 static struct metric_owner *tell_metrics(const struct service *s, const struct generation *g) {
     char version[24];
@@ -119,12 +129,10 @@ static struct metric_owner *tell_metrics(const struct service *s, const struct g
     return metric_owner(str_of(s->host), str_of(version), str_of(s->id));
 }
 
-void service_adopt(struct service *s, struct generation *g) {
-    generation_give(s->kept[KEPT - 1]);
-    memmove(s->kept + 1, s->kept, (KEPT - 1) * sizeof s->kept[0]);
-    s->kept[0] = generation_take(g);
+void service_adopt(struct service *s, struct generation *g, const char *who, double ms) {
     tell_metrics(s, g);
     g->number = s->current ? s->current->number + 1 : 1;
+    history_keep(&s->history, g, who, ms);
     generation_give(s->current);
     s->current = generation_take(g);
 }
@@ -165,7 +173,6 @@ struct service *service_new(struct generation *g, const char *host, bool in_forc
         if (in_force) s->locals[i].gen = generation_take(g);
     }
     s->removed = !in_force;
-    if (in_force) service_adopt(s, g);
     list_push(&service_list, &s->link);
     n_services++;
     return s;
@@ -187,6 +194,19 @@ void service_report(struct buf *out) {
         sep = ",";
     }
     buf_char(out, ']');
+}
+
+bool service_history(struct str name, struct buf *out) {
+    const struct service *s = service_named(name);
+    if (!s) return false;
+    buf_str(out, STR("{\"host\":"));
+    buf_json(out, str_of(s->host));
+    buf_str(out, STR(",\"folder\":"));
+    buf_json(out, str_of(s->folder));
+    buf_char(out, ',');
+    history_list(&s->history, s->removed ? NULL : s->current, out);
+    buf_char(out, '}');
+    return true;
 }
 
 /* ---- starting one ---------------------------------------------------------------------------- */
@@ -234,6 +254,9 @@ static void refused(struct starting *st) {
     if (!s->unchecked || s->current->number != st->number) return; /* something newer came */
     s->unchecked = false;
     stat_add(STAT_RELOADS_FAILED, 1);
+    double ms = (double)(uv_hrtime() - st->began) / 1e6;
+    history_drop(&s->history);
+    history_fail(&s->history, s->current->hash, "start", ms, buf_view(&st->full));
     log_error("service not loaded", LOGZ("service", s->host), LOGS("error", buf_view(&st->full)));
 }
 
@@ -360,6 +383,7 @@ int service_start(struct service *s, void (*done)(struct starting *st), void *ar
         return -ENOMEM;
     }
     st->service = s;
+    st->began = uv_hrtime();
     st->number = s->current->number;
     st->check = s->unchecked;
     st->state = s->handed;
@@ -601,8 +625,7 @@ void service_free_all(void) {
     for (struct list *it; (it = list_pop(&service_list));) {
         struct service *s = LIST_ENTRY(it, struct service, link);
         timer_remove(service_control, &s->retry);
-        for (int i = 0; i < KEPT; i++)
-            generation_give(s->kept[i]);
+        history_free(&s->history);
         for (int i = 0; i < worker_count; i++)
             generation_give(s->locals[i].gen);
         generation_give(s->current);

@@ -58,6 +58,10 @@ void service_free_all(void);
 /* One JSON array for the admin address: host, folder, embedded, generation, hash, loaded. */
 void service_report(struct buf *out);
 
+/* One JSON object: host, folder, and what is remembered of its generations. False: there is none
+ * of that name. */
+bool service_history(struct str name, struct buf *out);
+
 /* Any worker: the state of the generation in force here, built on first use. NULL + *e. */
 struct resident *service_here(struct service *s, struct worker *w, struct err *e);
 /* Any worker: by host name, or by <id>.<host>, from the routes in force there; NULL when there is

@@ -5,10 +5,10 @@
 #ifndef SERVICE_LIST_H
 #define SERVICE_LIST_H
 
+#include "core/script/history.h"
 #include "core/script/service.h"
 
 #define SERVICES_MAX 1000
-#define KEPT         3 /* generations kept for a rollback */
 
 /* A service as one worker sees it. Only that worker touches it once the service is routed. */
 struct local {
@@ -36,9 +36,9 @@ struct service {
     bool unchecked;               /* it waits for the on_check of its first load: removed so long */
     int home;                     /* index of the worker that runs its tickers */
     struct generation *current;   /* owns a reference; NULL: it was never in service */
-    struct generation *kept[KEPT]; /* newest first, current included; own references */
-    struct buf handed;             /* of the generation before, for the next start to take */
-    struct local *locals;          /* one per worker */
+    struct history history;       /* current included */
+    struct buf handed;            /* of the generation before, for the next start to take */
+    struct local *locals;         /* one per worker */
 };
 
 extern struct list service_list;       /* struct service.link */
@@ -48,16 +48,20 @@ extern bool service_stopping;          /* no reload begins any more */
 
 struct service *service_by_host(struct str host);
 struct service *service_by_folder(struct str folder);
-/* Adds a service. Its first generation is in force on all workers, or will be after a change that
- * succeeds; until then the service counts as removed, and `current` is NULL. NULL + *e. */
+struct service *service_named(struct str name); /* folder or host; that in any case */
+/* Adds a service. Its first generation is in force on all workers, and adopted next; or it comes by
+ * a change that succeeds: until then the service counts as removed, and `current` is NULL. NULL +
+ * *e. */
 struct service *service_new(struct generation *g, const char *host, bool in_force, struct err *e);
-/* `g` is in force from now on: number and list of kept ones. */
-void service_adopt(struct service *s, struct generation *g);
+/* `g` is in force from now on: it gets a number and is remembered, with who asked for it and how
+ * many milliseconds it took. */
+void service_adopt(struct service *s, struct generation *g, const char *who, double ms);
 
 /* The start of a generation on the service's home worker. */
 struct starting {
     struct message msg;
     struct service *service;
+    uint64_t began;
     uint64_t number;  /* of the generation */
     bool check;       /* on_check is still to come: its first load */
     bool refused;     /* by on_check */

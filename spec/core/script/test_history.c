@@ -375,6 +375,157 @@ static void a_host_that_stops_does_not_wait_for_a_hand_over(void **state) {
     buf_free(&b);
 }
 
+/* ---- rollbacks ------------------------------------------------------------------------------- */
+
+static int roll_back(uint64_t number) {
+    return reload_as(&(struct reload_request){
+        .name = STR("LAB.example"), .who = "rollback", .back = true, .number = number});
+}
+
+static const char *told(void) {
+    static char text[65536];
+    struct buf b;
+    buf_init(&b);
+    assert_true(service_history(STR("lab"), &b));
+    snprintf(text, sizeof text, "%.*s", STR_FMT(buf_view(&b)));
+    buf_free(&b);
+    return text;
+}
+
+static void tells(const char *part) {
+    if (!strstr(told(), part)) fail_msg("no '%s' in %s", part, told());
+}
+
+static void come(const char *version) {
+    write_version("lab", version, "");
+    assert_int_equal(reload("lab"), 0);
+    GIVES("/lab.example/who", 200, version);
+}
+
+static void a_rollback_puts_the_files_before_into_service(void **state) {
+    int64_t rollbacks = stat_get(STAT_ROLLBACKS), reloads = stat_get(STAT_RELOADS);
+    come("two");
+    assert_int_equal(roll_back(0), 0);
+    reported("lab: generation 3 in service after ");
+    reported(", with the files of generation 1\n");
+    GIVES("/lab.example/who", 200, "one");
+    tells("\"generations\":[{\"number\":3,");
+    tells("\"who\":\"rollback\"");
+    assert_int_equal(stat_get(STAT_ROLLBACKS), rollbacks + 1);
+    assert_int_equal(stat_get(STAT_RELOADS), reloads + 2);
+    assert_true(stat_get(STAT_RELOAD_MICROSECONDS) > 0);
+}
+
+static void files_that_were_rolled_back_from_wait_until_they_change(void **state) {
+    come("two");
+    assert_int_equal(roll_back(0), 0);
+    assert_int_equal(reload(""), 0);
+    reported("lab: not changed since the rollback; --force takes it all the same");
+    GIVES("/lab.example/who", 200, "one");
+    assert_int_equal(try_out(""), 0);
+    assert_string_equal(report, "lab: fine\n");
+    come("three");
+    come("two");
+    assert_int_equal(roll_back(0), 0);
+    GIVES("/lab.example/who", 200, "three");
+    assert_int_equal(
+        reload_as(&(struct reload_request){.name = STR("lab"), .who = "command", .force = true}),
+        0);
+    GIVES("/lab.example/who", 200, "two");
+    assert_int_equal(reload(""), 0);
+    assert_string_equal(report, "");
+}
+
+static void one_can_roll_back_twice_and_forward_by_number(void **state) {
+    come("two");
+    come("three");
+    assert_int_equal(roll_back(0), 0);
+    GIVES("/lab.example/who", 200, "two");
+    assert_int_equal(roll_back(0), 0);
+    GIVES("/lab.example/who", 200, "one");
+    assert_true(roll_back(0) < 0);
+    reported("lab: no older generation is kept to roll back to");
+    assert_int_equal(reload(""), 0);
+    GIVES("/lab.example/who", 200, "one");
+    assert_int_equal(roll_back(3), 0);
+    GIVES("/lab.example/who", 200, "three");
+}
+
+static void only_what_is_kept_can_come_back(void **state) {
+    come("two");
+    come("three");
+    come("four");
+    assert_true(roll_back(1) < 0);
+    reported("lab: generation 1 is not kept; there are 4, 3, 2");
+    assert_true(roll_back(4) < 0);
+    reported("lab: generation 4 is in service");
+    assert_int_equal(roll_back(2), 0);
+    GIVES("/lab.example/who", 200, "two");
+    assert_int_equal(
+        reload_as(&(struct reload_request){.name = STR("nobody"), .who = "rollback", .back = true}),
+        -ENOENT);
+    reported("nobody: no such service");
+    folder_remove("lab");
+    assert_int_equal(reload(""), 0);
+    assert_true(roll_back(0) < 0);
+    reported("lab: it is not in service");
+}
+
+static void a_rollback_is_checked_like_any_reload(void **state) {
+    write_version("lab", "two",
+                  "function svc.on_check() if shared.get('closed') then error 'closed' end end");
+    assert_int_equal(reload(""), 0);
+    come("three");
+    assert_true(shared_set(host.shared, STR("lab.example\0closed"), STR("1"), 0) >= 0);
+    assert_true(roll_back(0) < 0);
+    reported("on_check failed: services/lab/service.lua:5: closed");
+    GIVES("/lab.example/who", 200, "three");
+    assert_int_equal(reload(""), 0);
+    assert_string_equal(report, "");
+}
+
+/* ---- what is remembered ---------------------------------------------------------------------- */
+
+static void attempts_that_failed_are_remembered_with_the_reason(void **state) {
+    char wrong[64];
+    for (int i = 1; i <= 10; i++) {
+        snprintf(wrong, sizeof wrong, "error 'wrong %d'", i);
+        write_version("lab", "two", wrong);
+        assert_true(reload("") < 0);
+    }
+    assert_true(reload_as(&(struct reload_request){.who = "watch"}) < 0);
+    tells("\"failed\":[{\"hash\":\"");
+    tells("\"who\":\"watch\"");
+    tells("\"times\":2,\"error\":\"services/lab/service.lua:5: wrong 10\"}");
+    tells("wrong 3\"");
+    assert_null(strstr(told(), "wrong 2\""));
+    tells("\"generations\":[{\"number\":1,");
+    tells("\"who\":\"start\"");
+    tells("\"inService\":true,\"rolledBack\":false}]");
+}
+
+static void very_long_reasons_are_cut(void **state) {
+    write_version("lab", "two", "error(('x'):rep(100000))");
+    assert_true(reload("") < 0);
+    assert_true(strlen(told()) < 8192);
+}
+
+static void what_never_came_into_service_is_no_generation_to_go_back_to(void **state) {
+    write_version("lab", "one", "function svc.on_check() error 'never' end");
+    lua_host_serve();
+    start_services();
+    tells("\"generations\":[],\"failed\":[{");
+    tells("\"who\":\"start\"");
+    tells("on_check failed: services/lab/service.lua:5: never");
+    come("two");
+    assert_true(roll_back(0) < 0);
+    reported("no older generation is kept");
+    struct buf b;
+    buf_init(&b);
+    assert_false(service_history(STR("nobody"), &b));
+    buf_free(&b);
+}
+
 #define L(f) cmocka_unit_test_setup_teardown(f, with_lab, finish)
 
 int main(void) {
@@ -399,6 +550,14 @@ int main(void) {
         T(what_cannot_be_handed_over_is_told_and_dropped),
         T(a_start_that_is_tried_again_gets_what_was_handed_over_again),
         T(a_host_that_stops_does_not_wait_for_a_hand_over),
+        L(a_rollback_puts_the_files_before_into_service),
+        L(files_that_were_rolled_back_from_wait_until_they_change),
+        L(one_can_roll_back_twice_and_forward_by_number),
+        L(only_what_is_kept_can_come_back),
+        L(a_rollback_is_checked_like_any_reload),
+        L(attempts_that_failed_are_remembered_with_the_reason),
+        L(very_long_reasons_are_cut),
+        T(what_never_came_into_service_is_no_generation_to_go_back_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
