@@ -12,12 +12,11 @@
 
 /* ---- generations ----------------------------------------------------------------------------- */
 
-/* Where `g` is, else the last place. */
+/* Where one is that says the same, else the last place. */
 static int place_of(const struct history *h, const struct generation *g) {
-    int i = 0;
-    while (i < HISTORY_KEPT - 1 && h->kept[i].gen != g)
-        i++;
-    return i;
+    for (int i = 0; i < HISTORY_KEPT; i++)
+        if (h->kept[i].gen && generation_same(h->kept[i].gen, g)) return i;
+    return HISTORY_KEPT - 1;
 }
 
 void history_keep(struct history *h, struct generation *g, const char *who, double ms) {

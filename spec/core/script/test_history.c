@@ -451,6 +451,16 @@ static void one_can_roll_back_twice_and_forward_by_number(void **state) {
     GIVES("/lab.example/who", 200, "three");
 }
 
+static void the_same_files_are_kept_once(void **state) {
+    come("two");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(reload_as(&(struct reload_request){
+                             .name = STR("lab"), .who = "command", .force = true}),
+                         0);
+    assert_int_equal(roll_back(0), 0);
+    GIVES("/lab.example/who", 200, "one");
+}
+
 static void only_what_is_kept_can_come_back(void **state) {
     come("two");
     come("three");
@@ -553,6 +563,7 @@ int main(void) {
         L(a_rollback_puts_the_files_before_into_service),
         L(files_that_were_rolled_back_from_wait_until_they_change),
         L(one_can_roll_back_twice_and_forward_by_number),
+        L(the_same_files_are_kept_once),
         L(only_what_is_kept_can_come_back),
         L(a_rollback_is_checked_like_any_reload),
         L(attempts_that_failed_are_remembered_with_the_reason),
