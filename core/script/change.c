@@ -72,28 +72,6 @@ static void tell_removal(struct change *c) {
     log_info("service removed", LOGZ("service", c->service->host));
 }
 
-/* Those that came first and listen at its host do so no more: routes.c. */
-static int warn_guest(void *arg, struct service *s, unsigned flags, struct str topics) {
-    const struct service *owner = arg;
-    (void)flags;
-    for (struct str topic; topics.n;) {
-        str_cut(topics, '\n', &topic, &topics);
-        if (s == owner || !str_starts(topic, STR("//"))) continue;
-        if (!str_eq(str_from(topic, 2), str_of(owner->host))) continue;
-        log_warn("endpoints at the host of another service are out of reach",
-                 LOGZ("service", s->host), LOGZ("host", owner->host), LOGZ("owner", owner->folder));
-    }
-    return 0;
-}
-
-void change_tell_new(struct reload *r, struct service *s) {
-    (void)service_each(warn_guest, s);
-    stat_add(STAT_RELOADS, 1);
-    reload_report(r, s->folder, "in service");
-    log_info("service loaded", LOGZ("service", s->host), LOGZ("folder", s->folder),
-             LOGB("embedded", s->current->embedded));
-}
-
 static void tell_lost(struct change *c) {
     struct str why = buf_view(&c->lost);
     stat_add(STAT_HANDOVERS_LOST, 1);
@@ -106,7 +84,8 @@ static void tell_success(struct change *c) {
     char text[128];
     double ms = milliseconds(c);
     if (c->gen->number == 1) {
-        change_tell_new(c->reload, c->service);
+        reload_report(c->reload, c->service->folder, "in service");
+        service_tell_new(c->service);
         return;
     }
     stat_add(STAT_RELOADS, 1);

@@ -99,10 +99,10 @@ static void add_service(struct reload *r, struct generation *g) {
     }
     if (e.code)
         failed(r, g->folder.p, g, &e);
-    else if (r->first && s)
-        change_tell_new(r, s);
-    else
+    else if (!r->first || !s)
         add_change(r, other ? other : s, g, &t);
+    else if (!s->unchecked)
+        service_tell_new(s);
 }
 
 static void compare(struct reload *r, struct generation *g) {

@@ -47,8 +47,6 @@ int change_topics(const struct generation *g, const char *host, struct err *e);
 /* Queues that `s` gets the generation; NULL: it goes out of service. `t`: of the trial
  * that there was, or NULL. 0 or -ENOMEM. */
 int change_add(struct reload *r, struct service *s, struct generation *g, const struct trial *t);
-/* Tells that a service is there for the first time. */
-void change_tell_new(struct reload *r, struct service *s);
 /* Whether one of that service is queued. */
 bool change_waits(const struct reload *r, const struct service *s);
 /* Takes the first change of the queue. Whether it goes on by itself and ends in reload_go; else it

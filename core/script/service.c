@@ -137,6 +137,28 @@ void service_adopt(struct service *s, struct generation *g, const char *who, dou
     s->current = generation_take(g);
 }
 
+/* Those that came first and listen at its host do so no more: routes.c. */
+static int warn_guest(void *arg, struct service *s, unsigned flags, struct str topics) {
+    const struct service *owner = arg;
+    (void)flags;
+    for (struct str topic; topics.n;) {
+        str_cut(topics, '\n', &topic, &topics);
+        if (s == owner || !str_starts(topic, STR("//"))) continue;
+        if (!str_eq(str_from(topic, 2), str_of(owner->host))) continue;
+        log_warn("endpoints at the host of another service are out of reach",
+                 LOGZ("service", s->host), LOGZ("host", owner->host), LOGZ("owner", owner->folder));
+    }
+    return 0;
+}
+
+void service_tell_new(struct service *s) {
+    (void)service_each(warn_guest, s);
+    stat_add(STAT_RELOADS, 1);
+    stat_add(STAT_RELOAD_MICROSECONDS, (int64_t)(s->history.kept[0].ms * 1000));
+    log_info("service loaded", LOGZ("service", s->host), LOGZ("folder", s->folder),
+             LOGB("embedded", s->current->embedded));
+}
+
 static void retry(struct timer *t);
 
 /* Ten characters of base 32, as replicas are called on the bus. */
@@ -369,6 +391,7 @@ static void deliver_checked(struct message *m) {
     st->check = false;
     if (s->unchecked && s->current->number == st->number) {
         s->removed = s->unchecked = false;
+        service_tell_new(s);
         if (routes_rebuild() < 0)
             log_error("service is not routed: out of memory", LOGZ("service", s->host));
     }

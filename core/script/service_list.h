@@ -46,6 +46,8 @@ extern struct worker *service_control; /* the control worker */
 extern char service_root[1024];        /* folder of the user's services */
 extern bool service_stopping;          /* no reload begins any more */
 
+/* It is in service for the first time: the log and the counters get to know. */
+void service_tell_new(struct service *s);
 struct service *service_by_host(struct str host);
 struct service *service_by_folder(struct str folder);
 struct service *service_named(struct str name); /* folder or host; that in any case */

@@ -9,8 +9,7 @@ import { after, call, it, metric, runCommand, scratch, startHost, waitFor } from
 const quiet = { MOONBUS_WATCH: "false", MOONBUS_RELOAD_CHECK: "300ms" };
 const host = await startHost({ after }, { test: false, services: { lab: lab(1) }, env: quiet });
 
-const moonbus = (on, ...args) =>
-  runCommand(args, { env: { MOONBUS_HOME: on.home }, cwd: on.cwd });
+const moonbus = (on, ...args) => runCommand(args, { env: { MOONBUS_HOME: on.home }, cwd: on.cwd });
 const version = async (on = host) => (await call(on.url, "/lab.example/version")).json.n;
 const write = (text, on = host, name = "service.lua") => {
   const file = path.join(on.cwd, "services/lab", name);
@@ -43,7 +42,10 @@ it("reload --check says what a reload would say, and does nothing", async () => 
   assert.match(await done("reload", "--check", "lab"), /^lab: fine$/m);
   assert.equal(await version(), 1);
   write(labCode(2, 'function svc.on_check() error("the moon is down") end'));
-  assert.match(await fails("reload", "--check"), /lab: on_check failed: .*service\.lua:\d+: the moon is down/);
+  assert.match(
+    await fails("reload", "--check"),
+    /lab: on_check failed: .*service\.lua:\d+: the moon is down/,
+  );
   assert.equal(await version(), 1);
   assert.equal((await history()).failed.length, 0);
   assert.equal(await metric(host, "reloads_failed_total"), failed);
@@ -116,7 +118,12 @@ it("what cannot be done is said in a sentence", async () => {
   assert.match(await fails("generations", "nobody"), /there is no service nobody/);
   assert.match(await fails("rollback", "nobody"), /nobody: no such service/);
   assert.match(await fails("rollback", "lab", "999"), /generation 999 is not kept; there are \d+/);
-  for (const words of [["generations"], ["rollback"], ["rollback", "lab", "x"], ["reload", "--force"]]) {
+  for (const words of [
+    ["generations"],
+    ["rollback"],
+    ["rollback", "lab", "x"],
+    ["reload", "--force"],
+  ]) {
     const result = await moonbus(host, ...words);
     assert.equal(result.status, 2, result.output);
     assert.equal(result.stdout, "");
