@@ -207,7 +207,7 @@ static void reloaded(void *arg, int result, struct str report) {
 static void on_signal(uv_signal_t *handle, int number) {
     (void)handle;
     if (number == SIGHUP)
-        service_reload(STR(""), reloaded, NULL);
+        service_reload(&(struct reload_request){.who = "signal"}, reloaded, NULL);
     else if (run.stopping)
         cut();
     else if (run.opening)
@@ -218,7 +218,7 @@ static void on_signal(uv_signal_t *handle, int number) {
 
 static void on_change(struct watch *w, void *arg) {
     (void)w, (void)arg;
-    service_reload(STR(""), reloaded, NULL);
+    service_reload(&(struct reload_request){.who = "watch"}, reloaded, NULL);
 }
 
 /* ---- starting ---- */

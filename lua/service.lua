@@ -248,25 +248,37 @@ end
 
 -- ---- life ----
 
-local function callback(name, fn)
+local function traced(e)
+  return type(e) == "string" and debug.traceback(e, 2) or e
+end
+
+-- Where it was raised counts more than what else an error value says.
+local function traced_text(e)
+  return debug.traceback(errors.is(e) and e.message or tostring(e), 2)
+end
+
+local function callback(name, fn, handler)
   local began = time.monotonic()
-  local ok, problem = xpcall(fn, function(e)
-    return type(e) == "string" and debug.traceback(e, 2) or e
-  end, context.new {})
+  local ok, problem = xpcall(fn, handler or traced, context.new {})
   request.callback(name, time.monotonic() - began, not ok)
   if not ok then
     error(problem, 0)
   end
 end
 
+-- `state` is what the generation before left.
 local function make_start(svc)
-  return function()
+  local hooks = svc.hooks
+  return function(state)
     callback("startup", function(ctx)
       if #svc.plumbing.configs > 0 then
         control.fetch_configs(svc, ctx)
       end
-      if svc.hooks.on_start then
-        svc.hooks.on_start(ctx)
+      if state ~= nil and hooks.on_load then
+        hooks.on_load(ctx, state)
+      end
+      if hooks.on_start then
+        hooks.on_start(ctx)
       end
     end)
     if #svc.plumbing.tickers > 0 then
@@ -275,7 +287,34 @@ local function make_start(svc)
   end
 end
 
--- nil when there is nothing to do.
+-- This and the next two: nil when there is nothing to do. Before anything of the service was in service, its configs are
+-- fetched for the check; later they are those of the generation in service.
+local function make_check(svc)
+  local on_check = svc.hooks.on_check
+  return on_check and function(first)
+    callback("check", function(ctx)
+      if first then
+        control.fetch_configs(svc, ctx)
+      end
+      on_check(ctx)
+    end, traced_text)
+  end
+end
+
+local function make_unload(svc)
+  local on_unload = svc.hooks.on_unload
+  return on_unload and function()
+    local state
+    callback("unload", function(ctx)
+      state = on_unload(ctx)
+    end, traced_text)
+    if state ~= nil and type(state) ~= "table" then
+      error(("it returned a %s, not a table"):format(type(state)), 0)
+    end
+    return state
+  end
+end
+
 local function make_stop(svc)
   return svc.hooks.on_stop and function()
     callback("shutdown", svc.hooks.on_stop)
@@ -284,7 +323,7 @@ end
 
 -- ---- loading ----
 
-local HOOKS = { on_start = true, on_stop = true }
+local HOOKS = { on_check = true, on_load = true, on_start = true, on_unload = true, on_stop = true }
 local HANDLERS = { ["function"] = true, sink = true, web = true, ticker = true }
 
 -- The names that want code.
@@ -423,6 +462,8 @@ function M.entry(svc, platform)
     dispatch = make_dispatch(inner),
     call = make_call(inner),
     start = make_start(inner),
+    check = make_check(inner),
+    unload = make_unload(inner),
     stop = make_stop(inner),
   }
 end

@@ -129,6 +129,8 @@
       "write.") \
     X(DUR, reload_grace, NULL, "30s", 0, 0, \
       "Time that a replaced generation has to finish its requests.") \
+    X(DUR, reload_check, NULL, "5s", 1, 0, \
+      "Time that on_check of a new generation has; running over refuses the generation.") \
     X(BOOL, watch, NULL, "true", 0, 0, "Reload a service when its files change.") \
     GROUP("Logs") \
     X(STR, log_level, NULL, "info", 0, 0, "debug, info, warn or error.") \

@@ -55,6 +55,10 @@
       "Allocations refused by a state's cap.") \
     X(RELOADS, "reloads_total", "counter", "Generations that went into service.") \
     X(RELOADS_FAILED, "reloads_failed_total", "counter", "Generations refused.") \
+    X(RELOAD_MICROSECONDS, "reload_microseconds_total", "counter", \
+      "Time that reloads_total took, all together.") \
+    X(ROLLBACKS, "rollbacks_total", "counter", "Generations that came into service again.") \
+    X(HANDOVERS_LOST, "handovers_lost_total", "counter", "Tables of on_unload that were dropped.") \
     X(STORE_READS, "store_reads_total", "counter", "Store reads.") \
     X(STORE_WRITES, "store_writes_total", "counter", "Store write jobs.") \
     X(STORE_COMMITS, "store_commits_total", "counter", \

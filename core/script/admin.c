@@ -1,7 +1,7 @@
 /*
  * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
- * /metrics. With the bearer secret of the home folder: /services, /logs and POST /reload. Called by
- * the server of the control thread.
+ * /metrics. With the bearer secret of the home folder: /services, /generations, /logs, POST /reload
+ * and POST /rollback. Called by the server of the control thread.
  */
 #include "core/script/admin.h"
 
@@ -112,14 +112,24 @@ static void reloaded(void *arg, int result, struct str report) {
     answer_buf(x, status, STR("application/json"), &body);
 }
 
-static void reload(struct exchange *x) {
-    char name[256]; /* no service has a longer one */
+/* The argument `service`, decoded; false: the answer was given. */
+static bool service_name(struct exchange *x, char name[256], struct str *out) {
     struct str text = argument(x, STR("service"));
-    ssize_t n = text.n < sizeof name ? url_decode(text, false, name) : -1;
-    if (n < 0 || memchr(name, 0, (size_t)n)) {
-        exchange_error(x, 400, "service must be the name of one");
-        return;
+    ssize_t n = text.n < 256 ? url_decode(text, false, name) : -1; /* none has a longer name */
+    if (n >= 0 && !memchr(name, 0, (size_t)n)) {
+        *out = str_make(name, (size_t)n);
+        return true;
     }
+    exchange_error(x, 400, "service must be the name of one");
+    return false;
+}
+
+static bool is_set(const struct exchange *x, struct str name) {
+    struct str value = argument(x, name);
+    return str_eq(value, STR("true")) || str_eq(value, STR("1"));
+}
+
+static void reload_by(struct exchange *x, const struct reload_request *q) {
     struct waiting *w = mem_zalloc(sizeof *w);
     if (!w) {
         exchange_error(x, 503, "out of memory");
@@ -127,13 +137,55 @@ static void reload(struct exchange *x) {
     }
     w->x = x;
     x->data = w;
-    service_reload(str_make(name, (size_t)n), reloaded, w);
+    service_reload(q, reloaded, w);
+}
+
+static void rollback(struct exchange *x) {
+    char name[256];
+    struct reload_request q = {.who = "rollback", .back = true};
+    struct str number = argument(x, STR("number"));
+    if (!service_name(x, name, &q.name)) return;
+    if (!q.name.n)
+        exchange_error(x, 400, "service must be the name of one");
+    else if (number.n && (str_u64(number, &q.number) < 0 || q.number == 0))
+        exchange_error(x, 400, "number must be that of a generation");
+    else
+        reload_by(x, &q);
+}
+
+static void generations(struct exchange *x) {
+    char name[256];
+    struct str wanted;
+    struct buf body;
+    if (!service_name(x, name, &wanted)) return;
+    buf_init(&body);
+    if (service_history(wanted, &body)) {
+        answer_buf(x, 200, STR("application/json"), &body);
+        return;
+    }
+    buf_free(&body);
+    exchange_error(x, 404, "no such service");
+}
+
+static void reload(struct exchange *x) {
+    char name[256];
+    struct reload_request q = {
+        .who = "command",
+        .check = is_set(x, STR("check")),
+        .force = is_set(x, STR("force")),
+    };
+    if (!service_name(x, name, &q.name)) return;
+    if (q.force && !q.name.n)
+        exchange_error(x, 400, "force needs a service");
+    else
+        reload_by(x, &q);
 }
 
 static const struct page pages[] = {
     {"GET", "/healthz", false, healthz}, {"GET", "/readyz", false, readyz},
     {"GET", "/metrics", false, metrics}, {"GET", "/services", true, services},
-    {"GET", "/logs", true, logs},        {"POST", "/reload", true, reload},
+    {"GET", "/logs", true, logs},        {"GET", "/generations", true, generations},
+    {"POST", "/reload", true, reload},   {"POST", "/rollback", true, rollback},
 };
 
 static bool has_secret(const struct exchange *x) {

@@ -323,6 +323,16 @@ bool generation_outdated(struct generation *g) {
     return other;
 }
 
+bool generation_same(const struct generation *a, const struct generation *b) {
+    if (strcmp(a->hash, b->hash) != 0 || a->n_imports != b->n_imports) return false;
+    LIST_EACH(&a->imports, it) {
+        const struct generation_import *in = LIST_ENTRY(it, struct generation_import, link);
+        const struct generation_import *other = find_import(b, in->path);
+        if (!other || !other->text.p != !in->text.p || !str_eq(other->text, in->text)) return false;
+    }
+    return true;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 void generation_list(const struct generation *g, struct str prefix, struct buf *out) {

@@ -57,6 +57,8 @@ struct str generation_file(const struct generation *g,
 struct str generation_import(struct generation *g, struct str path);
 /* Whether a file that it was built with is another one by now. Control thread. */
 bool generation_outdated(struct generation *g);
+/* Whether two that are sealed have the same files, and were built with the same. */
+bool generation_same(const struct generation *a, const struct generation *b);
 /* Appends the paths that begin with `prefix`, each followed by a NUL. */
 void generation_list(const struct generation *g, struct str prefix, struct buf *out);
 struct generation *generation_take(struct generation *g);

@@ -11,10 +11,13 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/script/lib.h"
+#include "core/script/pack.h"
 #include "core/script/vm.h"
 
 #define RETIRE_POLL_MS 20
-#define STOP_MS        4000 /* that on_stop may take */
+#define STOP_MS        4000 /* that on_stop may take, and on_unload */
+#define ERRORS_MAX     100  /* files whose errors are told */
+#define HANDED_MAX     (1u << 20)
 
 static struct str read_file(void *arg, struct str path) {
     return generation_file(arg, path);
@@ -32,6 +35,12 @@ static int entry_ref(lua_State *L, const char *name) {
     if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
         return luaL_error(
             L, "service.lua must end with `return svc`, what require \"service\" gave it");
+    return ref_take(L);
+}
+
+/* LUA_REFNIL: there is nothing to do. */
+static int hook_ref(lua_State *L, const char *name) {
+    lua_getfield(L, -1, name);
     return ref_take(L);
 }
 
@@ -72,6 +81,47 @@ static void keep_topics(lua_State *L, struct resident *r) {
     lua_pop(L, 1);
 }
 
+/* Every Lua file of a generation, compiled and forgotten. */
+struct compiling {
+    struct resident *r;
+    struct buf errors; /* a line each */
+    int n;             /* of them */
+};
+
+static bool is_code(struct str path) {
+    static const char *const others[] = {"spec/", "resources/", "data/"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (str_starts(path, str_of(others[i]))) return false;
+    return str_ends(path, STR(".lua"));
+}
+
+/* [protected] What is wrong with the files that nothing has required yet counts, too. */
+static int compile(lua_State *L) {
+    struct compiling *c = lua_touserdata(L, 1);
+    const struct generation *g = c->r->gen;
+    for (int i = 0; i < g->n_files; i++) {
+        if (!is_code(g->files[i].path)) continue;
+        int rc = vm_load(L, c->r->vm, g->files[i].path, g->files[i].text);
+        if (rc == LUA_ERRMEM) return lua_error(L);
+        if (rc != LUA_OK && c->n++ < ERRORS_MAX) {
+            buf_str(&c->errors, c->n > 1 ? STR("\n") : STR_NONE);
+            buf_str(&c->errors, lib_str(L, -1));
+        }
+        lua_settop(L, 1);
+    }
+    return 0;
+}
+
+static int compile_all(struct resident *r, struct err *e) {
+    struct compiling c = {.r = r};
+    buf_init(&c.errors);
+    int rc = vm_protect(r->vm, compile, &c, e);
+    if (c.n > ERRORS_MAX) buf_printf(&c.errors, "\nand %d more files", c.n - ERRORS_MAX);
+    if (rc == 0 && c.n > 0) rc = err_set(e, -EINVAL, "%.*s", STR_FMT(buf_view(&c.errors)));
+    buf_free(&c.errors);
+    return rc;
+}
+
 /* [protected] Runs service.lua and keeps what the host needs of it. */
 static int load(lua_State *L) {
     struct resident *r = lua_touserdata(L, 1);
@@ -92,8 +142,9 @@ static int load(lua_State *L) {
     if (!lua_istable(L, -1)) return luaL_error(L, "service.lua must end with `return svc`");
     r->dispatch = entry_ref(L, "dispatch");
     r->start = entry_ref(L, "start");
-    lua_getfield(L, -1, "stop");
-    r->stop = ref_take(L); /* LUA_REFNIL: there is nothing to do */
+    r->check = hook_ref(L, "check");
+    r->unload = hook_ref(L, "unload");
+    r->stop = hook_ref(L, "stop");
     r->call = entry_ref(L, "call");
     lua_getfield(L, -1, "host");
     snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
@@ -117,7 +168,7 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
     }
     list_init(&r->link);
     list_init(&r->streams);
-    r->dispatch = r->start = r->stop = r->call = LUA_NOREF;
+    r->dispatch = r->start = r->check = r->unload = r->stop = r->call = LUA_NOREF;
     buf_init(&r->warnings);
     r->gen = generation_take(g);
     r->worker = w;
@@ -136,8 +187,10 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
         return NULL;
     }
     r->vm->owner = r;
+    bool trial = w->index < 0;
     lua_gc(r->vm->L, LUA_GCSTOP, 0); /* what loading makes stays */
-    int rc = vm_protect(r->vm, load, r, e);
+    int rc = trial ? compile_all(r, e) : 0;
+    if (rc == 0) rc = vm_protect(r->vm, load, r, e);
     lua_gc(r->vm->L, LUA_GCRESTART, 0);
     if (rc < 0) {
         resident_free(r);
@@ -153,6 +206,85 @@ struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *
         return NULL;
     }
     return task_new(r->vm, push, arg, e);
+}
+
+/* ---- hooks ----------------------------------------------------------------------------------- */
+
+/* What on_unload returned, as bytes. */
+static void take_state(lua_State *co, struct buf *state, struct buf *why) {
+    const char *problem = NULL;
+    if (lua_isnil(co, -1)) return;
+    if (pack_value(co, -1, state, &problem) == 0 && state->n > HANDED_MAX)
+        problem = "the table is larger than 1 MB";
+    if (problem) buf_str(why, str_of(problem));
+}
+
+static void tell_why(struct task *t, struct buf *why) {
+    if (t->end == TASK_FAILED)
+        task_error(t, NULL, why); /* where it failed is in the message: lua/service.lua */
+    else
+        task_error(t, why, NULL);
+}
+
+static void hook_over(struct task *t, enum task_end end, int nresults) {
+    struct resident *r = resident_of(t->vm);
+    struct buf state, why;
+    buf_init(&state);
+    buf_init(&why);
+    if (end != TASK_RETURNED)
+        tell_why(t, &why);
+    else if (nresults == 1)
+        take_state(t->co, &state, &why);
+    if (!buf_ok(&state)) buf_str(&why, STR("out of memory"));
+    if (why.n || !buf_ok(&why)) buf_clear(&state);
+    struct hook_end over = {end, t->timed_out, buf_view(&why), buf_view(&state)};
+    if (!buf_ok(&why)) over.why = STR("out of memory");
+    r->hooked(t->data, &over);
+    buf_free(&state);
+    buf_free(&why);
+}
+
+static bool run_hook(struct resident *r, int (*push)(lua_State *co, void *arg), uint64_t ms,
+                     void *arg) {
+    struct err e = {0};
+    struct task *t = resident_task(r, push, r, &e);
+    if (t) {
+        t->data = arg;
+        t->ended = hook_over;
+        task_deadline(t, ms);
+        task_start(t);
+    } else {
+        r->hooked(arg, &(struct hook_end){.end = TASK_FAILED, .why = str_of(e.text)});
+    }
+    return true;
+}
+
+static int push_check(lua_State *co, void *arg) {
+    struct resident *r = arg;
+    ref_push(co, r->vm, r->check);
+    lua_pushboolean(co, r->first);
+    return 1;
+}
+
+bool resident_check(struct resident *r, bool first,
+                    void (*ended)(void *arg, const struct hook_end *end), void *arg) {
+    if (r->check == LUA_REFNIL) return false;
+    r->first = first;
+    r->hooked = ended;
+    return run_hook(r, push_check, conf.reload_check / 1000000, arg);
+}
+
+static int push_unload(lua_State *co, void *arg) {
+    struct resident *r = arg;
+    ref_push(co, r->vm, r->unload);
+    return 0;
+}
+
+bool resident_unload(struct resident *r, void (*ended)(void *arg, const struct hook_end *end),
+                     void *arg) {
+    if (!r->started || r->unload == LUA_REFNIL) return false;
+    r->hooked = ended;
+    return run_hook(r, push_unload, STOP_MS, arg);
 }
 
 static int push_stop(lua_State *co, void *arg) {
@@ -196,6 +328,8 @@ void resident_free(struct resident *r) {
     timer_remove(r->worker, &r->timer);
     ref_drop(r->vm, r->dispatch);
     ref_drop(r->vm, r->start);
+    ref_drop(r->vm, r->check);
+    ref_drop(r->vm, r->unload);
     ref_drop(r->vm, r->stop);
     ref_drop(r->vm, r->call);
     vm_free(r->vm);
@@ -215,6 +349,15 @@ static void look(struct timer *t) {
         return;
     }
     if (timer_arm(r->worker, t, RETIRE_POLL_MS) < 0) log_error("no memory to retire a generation");
+}
+
+void resident_discard(struct resident *r, struct list *retiring) {
+    if (r->vm->n_tasks == 0 && r->vm->n_ops == 0) {
+        resident_free(r);
+        return;
+    }
+    list_push(retiring, &r->link);
+    resident_retire(r, 0);
 }
 
 void resident_retire(struct resident *r, uint64_t grace_ms) {

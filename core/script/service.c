@@ -8,10 +8,13 @@
 #include "core/script/service.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/metric.h"
+#include "core/base/stat.h"
+#include "core/script/pack.h"
 #include "core/script/routes.h"
 #include "core/script/serve.h"
 #include "core/script/service_list.h"
@@ -111,6 +114,15 @@ struct service *service_by_folder(struct str folder) {
     return NULL;
 }
 
+struct service *service_named(struct str name) {
+    LIST_EACH(&service_list, it) {
+        struct service *s = LIST_ENTRY(it, struct service, link);
+        bool is_host = strlen(s->host) == name.n && strncasecmp(s->host, name.p, name.n) == 0;
+        if (is_host || str_eq(str_of(s->folder), name)) return s;
+    }
+    return NULL;
+}
+
 /* Its metrics tell its version from now on. */
 static struct metric_owner *tell_metrics(const struct service *s, const struct generation *g) {
     char version[24];
@@ -118,14 +130,34 @@ static struct metric_owner *tell_metrics(const struct service *s, const struct g
     return metric_owner(str_of(s->host), str_of(version), str_of(s->id));
 }
 
-void service_adopt(struct service *s, struct generation *g) {
-    generation_give(s->kept[KEPT - 1]);
-    memmove(s->kept + 1, s->kept, (KEPT - 1) * sizeof s->kept[0]);
-    s->kept[0] = generation_take(g);
+void service_adopt(struct service *s, struct generation *g, const char *who, double ms) {
     tell_metrics(s, g);
     g->number = s->current ? s->current->number + 1 : 1;
+    history_keep(&s->history, g, who, ms);
     generation_give(s->current);
     s->current = generation_take(g);
+}
+
+/* Those that came first and listen at its host do so no more: routes.c. */
+static int warn_guest(void *arg, struct service *s, unsigned flags, struct str topics) {
+    const struct service *owner = arg;
+    (void)flags;
+    for (struct str topic; topics.n;) {
+        str_cut(topics, '\n', &topic, &topics);
+        if (s == owner || !str_starts(topic, STR("//"))) continue;
+        if (!str_eq(str_from(topic, 2), str_of(owner->host))) continue;
+        log_warn("endpoints at the host of another service are out of reach",
+                 LOGZ("service", s->host), LOGZ("host", owner->host), LOGZ("owner", owner->folder));
+    }
+    return 0;
+}
+
+void service_tell_new(struct service *s) {
+    (void)service_each(warn_guest, s);
+    stat_add(STAT_RELOADS, 1);
+    stat_add(STAT_RELOAD_MICROSECONDS, (int64_t)(s->history.kept[0].ms * 1000));
+    log_info("service loaded", LOGZ("service", s->host), LOGZ("folder", s->folder),
+             LOGB("embedded", s->current->embedded));
 }
 
 static void retry(struct timer *t);
@@ -139,7 +171,7 @@ static void make_id(char id[11]) {
     id[10] = 0;
 }
 
-struct service *service_new(struct generation *g, const char *host, struct err *e) {
+struct service *service_new(struct generation *g, const char *host, bool in_force, struct err *e) {
     if (n_services == SERVICES_MAX) {
         err_set(e, ERR_LIMIT, "more than %d services", SERVICES_MAX);
         return NULL;
@@ -155,14 +187,15 @@ struct service *service_new(struct generation *g, const char *host, struct err *
     snprintf(s->folder, sizeof s->folder, "%s", g->folder.p);
     make_id(s->id);
     timer_init(&s->retry, retry);
+    buf_init(&s->handed);
     s->metrics = tell_metrics(s, g);
     s->platform = g->platform;
     s->home = (int)(map_hash(str_of(s->host)) % (uint64_t)worker_count);
     for (int i = 0; i < worker_count; i++) {
         list_init(&s->locals[i].retiring);
-        s->locals[i].gen = generation_take(g);
+        if (in_force) s->locals[i].gen = generation_take(g);
     }
-    service_adopt(s, g);
+    s->removed = !in_force;
     list_push(&service_list, &s->link);
     n_services++;
     return s;
@@ -186,10 +219,29 @@ void service_report(struct buf *out) {
     buf_char(out, ']');
 }
 
+bool service_history(struct str name, struct buf *out) {
+    const struct service *s = service_named(name);
+    if (!s) return false;
+    buf_str(out, STR("{\"host\":"));
+    buf_json(out, str_of(s->host));
+    buf_str(out, STR(",\"folder\":"));
+    buf_json(out, str_of(s->folder));
+    buf_char(out, ',');
+    history_list(&s->history, s->removed ? NULL : s->current, out);
+    buf_char(out, '}');
+    return true;
+}
+
 /* ---- starting one ---------------------------------------------------------------------------- */
 
-static void retried(struct starting *st) {
+void starting_free(struct starting *st) {
+    buf_free(&st->state);
+    buf_free(&st->full);
     mem_free(st);
+}
+
+static void retried(struct starting *st) {
+    starting_free(st);
 }
 
 static void retry(struct timer *t) {
@@ -218,9 +270,34 @@ static void start_over(struct service *s, int result) {
         log_error("out of memory");
 }
 
+/* Its first load is refused: it stays out of service until its files change or a reload asks. */
+static void refused(struct starting *st) {
+    struct service *s = st->service;
+    s->starting = false;
+    if (!s->unchecked || s->current->number != st->number) return; /* something newer came */
+    s->unchecked = false;
+    stat_add(STAT_RELOADS_FAILED, 1);
+    double ms = (double)(uv_hrtime() - st->began) / 1e6;
+    history_drop(&s->history);
+    history_fail(&s->history, s->current->hash, "start", ms, buf_view(&st->full));
+    log_error("service not loaded", LOGZ("service", s->host), LOGS("error", buf_view(&st->full)));
+}
+
+/* A start that failed is tried again with the same state. */
+static void keep_state(struct starting *st) {
+    struct service *s = st->service;
+    if (st->result == 0 || s->handed.n || s->current->number != st->number) return;
+    s->handed = st->state;
+    buf_init(&st->state);
+}
+
 static void deliver_started(struct message *m) {
     struct starting *st = LIST_ENTRY(m, struct starting, msg);
-    start_over(st->service, st->result);
+    keep_state(st);
+    if (st->refused)
+        refused(st);
+    else
+        start_over(st->service, st->result);
     st->done(st);
 }
 
@@ -249,10 +326,40 @@ static void started(struct task *t, enum task_end end, int nresults) {
     worker_post(service_control, &st->msg);
 }
 
+static void deliver_checked(struct message *m);
+
+/* Home worker: on_check of the first load ended. */
+static void checked(void *arg, const struct hook_end *end) {
+    struct starting *st = arg;
+    struct service *s = st->service;
+    struct local *l = &s->locals[s->home];
+    st->msg.deliver = end->end == TASK_RETURNED ? deliver_checked : deliver_started;
+    if (end->end != TASK_RETURNED) {
+        buf_printf(&st->full, "on_check %s: %.*s", resident_verdict(end), STR_FMT(end->why));
+        snprintf(st->why, sizeof st->why, "%.*s", STR_FMT(buf_view(&st->full)));
+        st->refused = !l->closed;
+        st->result = l->closed ? ERR_CANCELED : -EINVAL;
+    }
+    if (st->refused && l->resident && !l->resident->started) {
+        list_push(&l->retiring, &l->resident->link);
+        resident_retire(l->resident, 0);
+        l->resident = NULL;
+    }
+    worker_post(service_control, &st->msg);
+}
+
+/* What a start needs: the state and what it gets. */
+struct start_args {
+    struct resident *r;
+    struct str state;
+};
+
 static int push_start(lua_State *co, void *arg) {
-    struct resident *r = arg;
-    ref_push(co, r->vm, r->start);
-    return 0;
+    struct start_args *a = arg;
+    ref_push(co, a->r->vm, a->r->start);
+    if (!a->state.n) return 0;
+    pack_push(co, &a->state);
+    return 1;
 }
 
 /* Home worker: runs the start entry of the generation in force, once per generation. */
@@ -261,10 +368,12 @@ static void deliver_start(struct message *m) {
     struct err e = {0};
     st->msg.deliver = deliver_started;
     struct resident *r = find_resident(st->service, worker_self(), &e);
+    if (r && st->check && resident_check(r, true, checked, st)) return;
     struct task *t = NULL;
     if (r && !r->started) {
+        struct start_args args = {r, buf_view(&st->state)};
         r->started = true;
-        t = resident_task(r, push_start, r, &e);
+        t = resident_task(r, push_start, &args, &e);
         if (t) {
             t->data = st;
             t->ended = started;
@@ -276,6 +385,21 @@ static void deliver_start(struct message *m) {
     worker_post(service_control, &st->msg);
 }
 
+/* It passed the check of its first load: now it is routed, and starts. */
+static void deliver_checked(struct message *m) {
+    struct starting *st = LIST_ENTRY(m, struct starting, msg);
+    struct service *s = st->service;
+    st->check = false;
+    if (s->unchecked && s->current->number == st->number) {
+        s->removed = s->unchecked = false;
+        service_tell_new(s);
+        if (routes_rebuild() < 0)
+            log_error("service is not routed: out of memory", LOGZ("service", s->host));
+    }
+    st->msg.deliver = deliver_start;
+    worker_post(workers[s->home], &st->msg);
+}
+
 int service_start(struct service *s, void (*done)(struct starting *st), void *arg) {
     struct starting *st = mem_zalloc(sizeof *st);
     if (!st) {
@@ -283,6 +407,12 @@ int service_start(struct service *s, void (*done)(struct starting *st), void *ar
         return -ENOMEM;
     }
     st->service = s;
+    st->began = uv_hrtime();
+    st->number = s->current->number;
+    st->check = s->unchecked;
+    st->state = s->handed;
+    buf_init(&s->handed);
+    buf_init(&st->full);
     st->done = done;
     st->arg = arg;
     st->msg.deliver = deliver_start;
@@ -353,7 +483,7 @@ static void one_failed(struct start_all *all, const struct service *s, int code,
 static void started_one(struct starting *st) {
     struct start_all *all = st->arg;
     if (st->result < 0) one_failed(all, st->service, st->result, st->why);
-    mem_free(st);
+    starting_free(st);
     one_is_over(all);
 }
 
@@ -415,11 +545,13 @@ static void close_poll(struct timer *t) {
 
 static void close_local(struct local *l) {
     l->closed = true;
-    if (l->next) resident_free(l->next);
-    l->next = NULL;
-    LIST_EACH(&l->retiring, old) {
-        LIST_ENTRY(old, struct resident, link)->give_up = 0;
+    LIST_EACH(&l->retiring, it) {
+        struct resident *old = LIST_ENTRY(it, struct resident, link);
+        old->give_up = 0;
+        if (!old->retiring) task_cancel_all(old->vm, false); /* it runs on_unload */
     }
+    if (l->next) resident_discard(l->next, &l->retiring);
+    l->next = NULL;
     if (l->resident) {
         list_push(&l->retiring, &l->resident->link);
         resident_retire(l->resident, 0);
@@ -527,11 +659,11 @@ void service_free_all(void) {
     for (struct list *it; (it = list_pop(&service_list));) {
         struct service *s = LIST_ENTRY(it, struct service, link);
         timer_remove(service_control, &s->retry);
-        for (int i = 0; i < KEPT; i++)
-            generation_give(s->kept[i]);
+        history_free(&s->history);
         for (int i = 0; i < worker_count; i++)
             generation_give(s->locals[i].gen);
         generation_give(s->current);
+        buf_free(&s->handed);
         mem_free(s->locals);
         mem_free(s);
     }

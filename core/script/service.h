@@ -28,14 +28,24 @@ int service_open_all(struct worker *control, const char *folder, struct err *e);
  * when all platform services have ended their on_start: result 0, or negative when one failed. */
 void service_start_all(void (*done)(void *arg, int result, const char *why), void *arg);
 
-/* [reload.c] Checks the files of one service (host or folder name; empty = all, new and removed
- * folders included) and puts new generations into service where they changed. A service whose
- * folder is gone is served no more; under another folder with the same host name it goes on. done()
- * comes once, when every worker has switched: result 0 = all is as the files say; the report is
- * text for people, a line per service that changed or failed. One reload runs at a time, others
- * wait in order (at most 16 in all, then ERR_BUSY) and look at the files when it is their turn. */
-void service_reload(struct str name, void (*done)(void *arg, int result, struct str report),
-                    void *arg);
+/* What is asked of a reload. */
+struct reload_request {
+    struct str name; /* host or folder; empty = all, new and removed folders included */
+    const char *who; /* asks: "command", "watch", "signal"; static text */
+    bool check;      /* build and check, but switch nothing */
+    bool force;      /* what did not change comes anew, and what was rolled back from comes again */
+    bool back;       /* put an older generation into service, whatever the files say */
+    uint64_t number; /* of that generation; 0 = the newest of those before */
+};
+
+/* [reload.c] Checks the files of one service, or of all, and puts new generations into service
+ * where they changed. A service whose folder is gone is served no more; under another folder with
+ * the same host name it goes on. done() comes once, when every worker has switched: result 0 = all
+ * is as the files say; the report is text for people, a line per service that changed or failed.
+ * One reload runs at a time, others wait in order (at most 16 in all, then ERR_BUSY) and look at
+ * the files when it is their turn. */
+void service_reload(const struct reload_request *q,
+                    void (*done)(void *arg, int result, struct str report), void *arg);
 
 /* Going down. Tickers end now; requests in flight go on. */
 void service_stop_all(void);
@@ -47,6 +57,10 @@ void service_free_all(void);
 
 /* One JSON array for the admin address: host, folder, embedded, generation, hash, loaded. */
 void service_report(struct buf *out);
+
+/* One JSON object: host, folder, and what is remembered of its generations. False: there is none
+ * of that name. */
+bool service_history(struct str name, struct buf *out);
 
 /* Any worker: the state of the generation in force here, built on first use. NULL + *e. */
 struct resident *service_here(struct service *s, struct worker *w, struct err *e);

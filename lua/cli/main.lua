@@ -12,7 +12,8 @@ local M = {}
 -- In the order in which help shows them.
 local COMMANDS = {
   "run", "new", "gen", "check", "test",
-  "login", "whoami", "instance", "user", "value", "call", "reload", "logs", "config", "version", "help",
+  "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback", "logs", "config",
+  "version", "help",
 }
 
 -- Flags that commands share.

@@ -142,12 +142,16 @@ static inline void reloaded(void *arg, int result, struct str text) {
 }
 
 /* service_reload and the wait for it; its result, the text is in `report`. */
-static inline int reload(const char *name) {
+static inline int reload_as(const struct reload_request *q) {
     int rc = 1;
-    service_reload(str_of(name), reloaded, &rc);
+    service_reload(q, reloaded, &rc);
     while (rc == 1)
         uv_run(&control.loop, UV_RUN_ONCE);
     return rc;
+}
+
+static inline int reload(const char *name) {
+    return reload_as(&(struct reload_request){.name = str_of(name), .who = "command"});
 }
 
 static inline void reported(const char *part) {

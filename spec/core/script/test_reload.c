@@ -466,7 +466,7 @@ static void reloads_wait_for_each_other_and_too_many_are_refused(void **state) {
     struct counting c = {0};
     write_version("lab", "two");
     for (int i = 0; i < 20; i++)
-        service_reload(STR(""), count, &c);
+        service_reload(&(struct reload_request){.who = "command"}, count, &c);
     assert_int_equal(c.busy, 4);
     while (c.done < 20)
         uv_run(&control.loop, UV_RUN_ONCE);
@@ -477,8 +477,8 @@ static void reloads_wait_for_each_other_and_too_many_are_refused(void **state) {
 static void a_reload_that_waited_sees_what_changed_meanwhile(void **state) {
     struct counting c = {0};
     write_version("lab", "two");
-    service_reload(STR(""), count, &c);
-    service_reload(STR(""), count, &c);
+    service_reload(&(struct reload_request){.who = "command"}, count, &c);
+    service_reload(&(struct reload_request){.who = "command"}, count, &c);
     write_version("lab", "three");
     while (c.done < 2)
         uv_run(&control.loop, UV_RUN_ONCE);

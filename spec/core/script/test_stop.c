@@ -163,8 +163,8 @@ static void a_reload_is_over_before_the_host_is(void **state) {
     lua_host_serve();
     start_services();
     write_diary("b", "");
-    service_reload(STR(""), tell, &one);
-    service_reload(STR(""), tell, &waits);
+    service_reload(&(struct reload_request){.who = "command"}, tell, &one);
+    service_reload(&(struct reload_request){.who = "command"}, tell, &waits);
     until_noted("stopping");
     stop_services();
     assert_int_equal(one.times, 1);
@@ -183,7 +183,7 @@ static void what_a_reload_had_still_to_do_is_left(void **state) {
     write_diary("b", "");
     folder_write("other/more.lua", "");
     folder_write("another/more.lua", "");
-    service_reload(STR(""), tell, &one);
+    service_reload(&(struct reload_request){.who = "command"}, tell, &one);
     until_noted("stopping");
     stop_services();
     assert_int_equal(one.times, 1);
@@ -195,7 +195,7 @@ static void a_reload_that_has_just_begun_ends_with_the_host(void **state) {
     lua_host_serve();
     start_services();
     write_diary("b", "");
-    service_reload(STR(""), tell, &one);
+    service_reload(&(struct reload_request){.who = "command"}, tell, &one);
     stop_services();
     assert_int_equal(one.times, 1);
 }
