@@ -7,7 +7,8 @@
  *
  * No C function of a library may be able to run for long: instruction hooks, by which the watchdog
  * stops scripts, do not fire inside one. Loops over something that Lua holds are bounded by the
- * state's memory; loops over numbers that a script merely claims are bounded here.
+ * state's memory; loops over numbers that a script merely claims are bounded here, and matching
+ * patterns is ours (strings.c).
  */
 #include "core/script/sandbox.h"
 
@@ -22,6 +23,7 @@
 #include "core/script/globals.h"
 #include "core/script/lib.h"
 #include "core/script/sched.h"
+#include "core/script/strings.h"
 
 /* Elements that one call of a table function may touch when the state has no cap; with one it is
  * as many as the cap has room for. */
@@ -29,6 +31,11 @@
 /* Arrays longer than this are sorted with a comparator in Lua, in which the watchdog can act. */
 #define SORT_IN_C ((lua_Integer)20000)
 #define SORT_TEXT 256 /* bytes of a text that is quickly compared */
+/* Values of one `format`, bytes of them when some are quoted, bytes of a format of `date`: what is
+ * slow in C may not be much. */
+#define FORMAT_VALUES 4096
+#define QUOTED_MAX    ((size_t)1 << 20)
+#define DATE_MAX      ((size_t)4096)
 /* Source text that `load` takes. */
 #define LOAD_MAX ((size_t)64 * 1024)
 
@@ -158,22 +165,29 @@ static int safe_tostring(lua_State *L) {
     return 1;
 }
 
-static bool shows_address(struct str format) {
+/* Does a format have a conversion of this kind? */
+static bool converts(struct str format, char kind) {
     for (size_t i = 0; i < format.n; i++) {
         if (format.p[i] != '%') continue;
         for (i++; i < format.n && strchr("-+#0 .123456789", format.p[i]) && format.p[i]; i++) {
         }
-        if (i < format.n && format.p[i] == 'p') return true;
+        if (i < format.n && format.p[i] == kind) return true;
     }
     return false;
 }
 
-/* What `%p` would show is refused; what `%s` would show of a table or function is masked. */
+/* What `%p` would show is refused; what `%s` would show of a table or function is masked. A number
+ * may take ten microseconds, a byte of `%q` a tenth of one: of these there are limits. */
 static int safe_format(lua_State *L) {
-    if (shows_address(lib_str(L, 1))) return luaL_error(L, "invalid conversion '%%p' to 'format'");
+    struct str format = lib_str(L, 1);
+    if (converts(format, 'p')) return luaL_error(L, "invalid conversion '%%p' to 'format'");
     int n = lua_gettop(L);
+    if (n > FORMAT_VALUES) return luaL_error(L, "too many values to 'format'");
+    size_t quoted = 0, most = converts(format, 'q') ? QUOTED_MAX : SIZE_MAX;
     for (int i = 2; i <= n; i++) {
         int type = lua_type(L, i);
+        if (type == LUA_TSTRING && (quoted += lua_rawlen(L, i)) > most)
+            return luaL_error(L, "values are too long for '%%q'");
         if (type < LUA_TTABLE && type != LUA_TLIGHTUSERDATA) continue;
         sandbox_tostring(L, i, NULL);
         lua_replace(L, i);
@@ -185,6 +199,7 @@ static int safe_format(lua_State *L) {
 static int print_to_log(lua_State *L) {
     luaL_Buffer b;
     int n = lua_gettop(L);
+    watchdog_check(L); /* who calls may be a C function in a loop */
     luaL_buffinit(L, &b);
     for (int i = 1; i <= n; i++) {
         if (i > 1) luaL_addchar(&b, '\t');
@@ -281,7 +296,7 @@ static int safe_load(lua_State *L) {
     return 1;
 }
 
-/* ---- string ---------------------------------------------------------------------------------- */
+/* ---- string and date ------------------------------------------------------------------------- */
 
 /* Repeating nothing would loop without making anything. */
 static int safe_rep(lua_State *L) {
@@ -297,6 +312,13 @@ static int safe_rep(lua_State *L) {
     }
     if (unit < text || (lua_Unsigned)n > limit / unit)
         return luaL_error(L, "resulting string too large");
+    return original(L);
+}
+
+static int safe_date(lua_State *L) {
+    size_t n;
+    luaL_optlstring(L, 1, "", &n);
+    luaL_argcheck(L, n <= DATE_MAX, 1, "the format is too long");
     return original(L);
 }
 
@@ -463,6 +485,7 @@ static void limit_string(lua_State *L) {
     drop(L, "dump");
     replace(L, "format", safe_format);
     replace(L, "rep", safe_rep);
+    strings_open(L);
 }
 
 static void limit_table(lua_State *L) {
@@ -480,6 +503,7 @@ static void limit_table(lua_State *L) {
 static void limit_os(lua_State *L) {
     static const char *const names[] = {"clock", "date", "difftime", "time", NULL};
     keep(L, names);
+    replace(L, "date", safe_date);
 }
 
 static void limit_debug(lua_State *L) {
@@ -514,8 +538,18 @@ static void lock_strings(lua_State *L) {
     lua_pop(L, 1);
 }
 
+/* Lua makes the metatable of its long buffers when the first one is needed. If memory ended in the
+ * midst of that, the state could never build a long text again. */
+static void prepare_buffers(lua_State *L) {
+    luaL_Buffer b;
+    luaL_buffinitsize(L, &b, 2 * LUAL_BUFFERSIZE);
+    luaL_pushresultsize(&b, 0);
+    lua_pop(L, 1);
+}
+
 void sandbox_open(lua_State *L, struct vm *vm) {
     bool trusted = vm->options.trusted;
+    prepare_buffers(L);
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         if (libraries[i].trusted && !trusted) continue;
         luaL_requiref(L, libraries[i].name, libraries[i].open, 1);

@@ -67,11 +67,34 @@ bool watchdog_spent(struct task *t, uint64_t more) {
     return over;
 }
 
+/* `at` may be NULL: nobody knows. */
 static void remember_where(struct watchdog_mark *m, lua_State *L, lua_Debug *at) {
     if (m->killing) return;
     m->killing = true;
-    lua_getinfo(L, "Sl", at);
-    snprintf(m->where, sizeof m->where, "%s:%d", at->short_src, at->currentline);
+    snprintf(m->where, sizeof m->where, "?");
+    if (at && lua_getinfo(L, "Sl", at))
+        snprintf(m->where, sizeof m->where, "%s:%d", at->short_src, at->currentline);
+}
+
+/* Raised in C, it leaves hooks on: the first instruction that is reached raises again. */
+void watchdog_check(lua_State *L) {
+    struct vm *vm = vm_of(L);
+    struct watchdog_mark *m = watchdog_of(vm->worker);
+    struct task *t = vm->running;
+    bool running = t && t->state == TASK_RUNNING;
+    if (!m->killing) {
+        uint64_t turn = atomic_load_explicit(&m->turn, memory_order_relaxed);
+        if (atomic_load_explicit(&m->seen, memory_order_acquire) != turn) return;
+        uint64_t spent = atomic_load_explicit(&m->spent, memory_order_relaxed);
+        uint64_t sampled = atomic_load_explicit(&m->sampled, memory_order_relaxed);
+        if (spent < dog.hard && !(running && watchdog_spent(t, sampled))) return;
+    }
+    lua_Debug at;
+    remember_where(m, L, lua_getstack(L, 1, &at) ? &at : NULL);
+    if (running) t->overrun = true;
+    watchdog_arm(L);
+    lua_pushstring(L, WATCHDOG_MESSAGE);
+    lua_error(L);
 }
 
 /* In a hook lua_yield returns, and the yield happens when the hook has returned. */

@@ -11,7 +11,9 @@ static const char WEBS[] = "webs:\n"
                            "  - signature: Stream()\n"
                            "  - signature: Read()\n"
                            "  - signature: Spawn()\n"
-                           "  - signature: Deep()\n";
+                           "  - signature: Deep()\n"
+                           "  - signature: Pattern()\n"
+                           "  - signature: Patterns()\n";
 
 static const char PAGES[] =
     "local shared = require 'shared'\n"
@@ -51,6 +53,11 @@ static const char PAGES[] =
     "  return 'spawned'\n"
     "end\n"
     "function svc.Deep() local function f() return 1 + f() end return f() end\n"
+    "function svc.Pattern() return ('a'):rep(5000):match '.-.-.-b' end\n"
+    "function svc.Patterns()\n"
+    "  local text = (('a'):rep(300) .. ':a-a-b;'):rep(10000)\n"
+    "  while true do pcall(string.gsub, text, '(a+):([^;]+);', string.find) end\n"
+    "end\n"
     "return svc\n";
 
 static int with_webs(void **state) {
@@ -118,6 +125,20 @@ static void a_loop_cannot_swallow_being_stopped(void **state) {
     struct reply *r = get(0, "/lab.example/swallow");
     assert_int_equal(r->status, 503);
     GIVES("/lab.example/hello", 200, "hello");
+}
+
+static void a_pattern_that_backtracks_forever_is_an_error_like_any_other(void **state) {
+    int fd = begin(0, "GET", "/lab.example/pattern", "", NULL);
+    for (int i = 0; i < 5; i++)
+        IS(get(0, "/lab.example/hello"), 200, "hello");
+    assert_int_equal(listen_to(fd)->status, 500);
+}
+
+static void patterns_one_after_the_other_are_stopped_like_a_loop(void **state) {
+    int fd = begin(0, "GET", "/lab.example/patterns", "", NULL);
+    for (int i = 0; i < 5; i++)
+        IS(get(0, "/lab.example/hello"), 200, "hello");
+    assert_int_equal(listen_to(fd)->status, 503);
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -213,6 +234,8 @@ int main(void) {
         W(an_endless_loop_is_stopped_while_others_are_answered),
         W(a_loop_that_cannot_give_way_is_stopped_at_the_hard_limit),
         W(a_loop_cannot_swallow_being_stopped),
+        W(a_pattern_that_backtracks_forever_is_an_error_like_any_other),
+        W(patterns_one_after_the_other_are_stopped_like_a_loop),
         W(whoever_takes_all_memory_gets_503_and_the_next_one_an_answer),
         W(endless_recursion_is_an_error_like_any_other),
         S(a_request_that_takes_too_long_is_504, with_a_short_deadline),
