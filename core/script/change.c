@@ -15,6 +15,7 @@
 #include "core/base/stat.h"
 #include "core/script/reload.h"
 #include "core/script/routes.h"
+#include "core/script/serve.h"
 #include "core/script/values.h"
 
 enum step { STEP_BUILD, STEP_CHECK, STEP_COMMIT, STEP_DROP, STEP_RETIRE };
@@ -158,6 +159,7 @@ static bool step_stop(struct change_step *step) {
     uint64_t grace = l->closed ? 0 : conf.reload_grace / 1000000;
     bool later = resident_stop(old, answer_step, step);
     resident_retire(old, grace);
+    if (!step->change->gen) serve_hang_up(old); /* nothing comes after it */
     return later;
 }
 

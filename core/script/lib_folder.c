@@ -290,8 +290,12 @@ const struct lib_doc lib_folder_docs[] = {
 
 int lib_folder(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"services", l_services},   {"read", l_read}, {"platform", l_platform},
-        {"platforms", l_platforms}, {"kind", l_kind}, {"replace", l_replace},
+        {"services", l_services},
+        {"read", l_read},
+        {"platform", l_platform},
+        {"platforms", l_platforms},
+        {"kind", l_kind},
+        {"replace", l_replace},
         {NULL, NULL},
     };
     luaL_newlib(L, functions);

@@ -42,8 +42,8 @@ struct resident {
     bool first;          /* the check at hand is that of the first load */
     void (*hooked)(void *arg, const struct hook_end *end); /* on_check or on_unload ended */
     void (*stopped)(void *arg);                            /* on_stop ended */
-    struct list streams;        /* struct serving.link: streams and sockets that are open */
-    bool leaving;               /* no new ones of them */
+    struct list streams; /* struct serving.link: streams and sockets that are open */
+    bool leaving;        /* no new ones of them */
     bool retiring;
     uint64_t give_up;                 /* loop ms when what is left of its tasks is cancelled */
     struct timer timer;               /* while retiring */

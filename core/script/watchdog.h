@@ -64,9 +64,9 @@ void watchdog_charge(struct watchdog_mark *m, struct vm *vm, struct task *t);
  * that are not charged yet? Marks all who have as overrun, and the task in either case. */
 bool watchdog_spent(struct task *t, uint64_t more);
 void watchdog_arm(lua_State *L); /* the hook, now */
-/* For C functions of scripts that take long, or that C functions call in loops, where no hook fires:
- * raises what the hook would raise, when the turn is over its hard limit or the task's budget. A few
- * loads otherwise. */
+/* For C functions of scripts that take long, or that C functions call in loops, where no hook
+ * fires: raises what the hook would raise, when the turn is over its hard limit or the task's
+ * budget. A few loads otherwise. */
 void watchdog_check(lua_State *L);
 
 static inline struct watchdog_mark *watchdog_of(const struct worker *w) {
