@@ -157,9 +157,10 @@ static bool step_stop(struct change_step *step) {
     struct local *l = &step->change->service->locals[step->worker->index];
     struct resident *old = step->old;
     uint64_t grace = l->closed ? 0 : conf.reload_grace / 1000000;
+    bool last = !step->change->gen; /* the step may be over before resident_stop returns */
     bool later = resident_stop(old, answer_step, step);
     resident_retire(old, grace);
-    if (!step->change->gen) serve_hang_up(old); /* nothing comes after it */
+    if (last) serve_hang_up(old); /* nothing comes after it */
     return later;
 }
 
