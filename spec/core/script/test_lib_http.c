@@ -188,7 +188,7 @@ static void a_request_carries_method_headers_and_body(void **state) {
     was_heard("Content-Length: 4\r\n");
     was_heard("\r\n\r\ntext");
     assert_null(strstr(heard, "evil"));
-    assert_null(strstr(heard, "99"));
+    assert_null(strstr(heard, ": 99\r\n")); /* a port may have these digits */
 }
 
 static void a_method_with_a_body_says_that_there_is_none(void **state) {
