@@ -41,6 +41,11 @@ describe("services", function()
     assert.is_false(folder.platform "user/more")
     assert.is_false(folder.platform "hello")
   end)
+
+  it("of the platform are there with their declarations", function()
+    assert.contains("host: user-svc", folder.platforms().user)
+    assert.is_nil(folder.platforms().hello)
+  end)
 end)
 
 describe("reading", function()
