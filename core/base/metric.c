@@ -292,6 +292,8 @@ static const char *clash(const struct metric *m, const struct metric_owner *mine
     return NULL;
 }
 
+static uint64_t published; /* families, ever; under the registry's lock */
+
 struct metric *metric_publish(struct metric *m, struct metric_owner *o) {
     if (!o) return m;
     metric_lock();
@@ -302,6 +304,7 @@ struct metric *metric_publish(struct metric *m, struct metric_owner *o) {
     if (same) {
         same->refs++;
     } else if (!full) {
+        m->age = published++;
         m->owner = o;
         m->next = o->families;
         o->families = m;

@@ -24,6 +24,7 @@ struct metric {
     struct metric *next;        /* of the same owner, newest first; under the registry's lock */
     struct metric_owner *owner; /* NULL while it is not in the registry; under its lock */
     int refs;                   /* under the registry's lock */
+    uint64_t age;               /* how many families were published before; under its lock */
     char *name, *help;
     enum metric_kind kind;
     size_t n_labels, n_buckets;

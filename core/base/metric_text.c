@@ -270,12 +270,16 @@ static int by_name_and_owner(const void *a, const void *b) {
     return order ? order : strcmp(x->owner->host, y->owner->host);
 }
 
+/* A name has one kind, that of whoever had it first: nobody takes it from others by using it, too.
+ */
 static void put_families(struct buf *out, struct metric **families, size_t n) {
-    const struct metric *first = NULL; /* of those with this name */
-    for (size_t i = 0; i < n; i++) {
-        struct metric *m = families[i];
-        if (!first || strcmp(first->name, m->name) != 0) put_head(out, first = m);
-        if (m->kind == first->kind) put_family(out, m);
+    for (size_t i = 0, end; i < n; i = end) {
+        const struct metric *oldest = families[i];
+        for (end = i + 1; end < n && strcmp(families[end]->name, oldest->name) == 0; end++)
+            if (families[end]->age < oldest->age) oldest = families[end];
+        put_head(out, oldest);
+        for (size_t j = i; j < end; j++)
+            if (families[j]->kind == oldest->kind) put_family(out, families[j]);
     }
 }
 

@@ -313,6 +313,8 @@ static void a_name_that_owners_share_has_one_head(void **state) {
     update1(b, METRIC_ADD, 1, "x");
     update1(a, METRIC_ADD, 2, "y");
     update1(c, METRIC_SET, 3, "of another kind: left out");
+    struct metric *late = publish_labelled("0.share", METRIC_GAUGE, "shared_total", "l");
+    update1(late, METRIC_SET, 4, "takes the name from nobody");
     assert_rendered("", "# HELP shared_total Some help.\n"
                         "# TYPE shared_total counter\n"
                         "shared_total{id=\"abc\",other=\"y\",service=\"a.share\",ver=\"3\"} 2\n"
@@ -322,6 +324,7 @@ static void a_name_that_owners_share_has_one_head(void **state) {
                     "# TYPE shared_total counter\n"
                     "shared_total{id=\"abc\",l=\"x\",service=\"b.share\",ver=\"3\"} 1\n");
     assert_rendered("nobody.share", "");
+    metric_free(late);
     metric_free(a);
     metric_free(b);
     metric_free(c);
