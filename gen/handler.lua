@@ -340,6 +340,18 @@ local function read_buckets(reading)
   end
 end
 
+local HOST_LABELS = { service = true, ver = true, id = true, le = true } -- what every series has anyway, and buckets
+
+local function check_labels(reading)
+  local h = reading.handler
+  for i = 2, #h.inputs do
+    if HOST_LABELS[h.inputs[i].name] then
+      reading:fail("signature", "label '%s' in '%s' needs another name: service, ver, id and le are the host's",
+        h.inputs[i].name, h.signature)
+    end
+  end
+end
+
 local function check_metric(reading)
   local h = reading.handler
   h.alias = reading.texts.alias ~= "" and reading.texts.alias or names.snake(reading.folder .. h.name)
@@ -351,6 +363,7 @@ local function check_metric(reading)
   elseif not NUMERIC[h.inputs[1].type] then
     reading:fail("signature", "first argument is of a non-numeric type '%s' in '%s'", h.inputs[1].type, h.signature)
   end
+  check_labels(reading)
   if not h.alias:match("^[a-zA-Z_:][a-zA-Z0-9_:]*$") then
     reading:warn("alias", "'%s' cannot be published: the name of a metric is letters, digits, '_' and ':'", h.alias)
   end

@@ -103,12 +103,13 @@ end
 
 -- ---- binding ----
 
-local function definition(item)
+local function definition(item, host)
   local labels = {}
   for i = 2, #item.inputs do
     labels[i - 1] = item.inputs[i].name
   end
-  return { name = item.alias, kind = item.kind, help = item.description, labels = labels, buckets = item.buckets }
+  local help = item.description or ("%s of %s."):format(item.name, host) -- tools look for one
+  return { name = item.alias, kind = item.kind, help = help, labels = labels, buckets = item.buckets }
 end
 
 local function unknown(name, known)
@@ -122,7 +123,7 @@ end
 function M.bind(plumbing)
   local definitions, recorders, names = {}, {}, {}
   for i, item in ipairs(plumbing.metrics) do
-    definitions[i], names[i] = definition(item), item.name
+    definitions[i], names[i] = definition(item, plumbing.host), item.name
     recorders[item.name] = item.kind == "gauge" and gauge(item) or recorder(item, RECORD[item.kind])
   end
   metric.declare(definitions)

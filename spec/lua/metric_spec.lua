@@ -208,6 +208,11 @@ describe("svc.metrics", function()
     assert.same({ "# HELP shop_visits Who came.", "# TYPE shop_visits counter", "shop_visits 1" }, lines "shop_visits")
   end)
 
+  it("has a help when the declaration describes nothing: tools look for one", function()
+    metrics.bind(plumbing "counter Plain(n int)").Plain(1)
+    assert.same({ "# HELP spec_plain Plain of spec.example." }, lines "# HELP spec_plain")
+  end)
+
   it("writes labels that are spans or points of time as such", function()
     local m = metrics.bind(plumbing "counter Timed(n int, took time.Duration, at time.Time, who string)")
     m.Timed(1, 90, 0, nil)

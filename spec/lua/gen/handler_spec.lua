@@ -388,6 +388,8 @@ describe("a metric", function()
     { "D45", "metrics", "signature: M() (x int)", "return values not allowed in 'M() (x int)'" },
     { "D46", "metrics", "signature: M(x string)\nkind: summary", "invalid metric kind 'summary' in 'M'" },
     { "D46", "metrics", "signature: M(x string)", "first argument is of a non-numeric type 'string' in 'M(x string)'" },
+    { "host's label", "metrics", "signature: M(x int, a int, id string)",
+      "label 'id' in 'M(x int, a int, id string)' needs another name: service, ver, id and le are the host's" },
     { "D47", "metrics", "signature: Bad(map[int]int)", "invalid argument 'map[int]int'" },
     { "D66", "metrics", "signature: M(x int)\nbuckets: 5", "cannot unmarshal !!int '5' into []float64" },
     { "D66", "metrics", "signature: M(x int)\nbuckets: [a]", "cannot unmarshal !!str 'a' into float64" },
