@@ -364,7 +364,9 @@ local function check_metric(reading)
     reading:fail("signature", "first argument is of a non-numeric type '%s' in '%s'", h.inputs[1].type, h.signature)
   end
   check_labels(reading)
-  if not h.alias:match("^[a-zA-Z_:][a-zA-Z0-9_:]*$") then
+  if h.alias:find("^moonbus_") or h.alias:find("^microbus_") then
+    reading:fail("alias", "the name '%s' is the host's: choose another alias", h.alias)
+  elseif not h.alias:match("^[a-zA-Z_:][a-zA-Z0-9_:]*$") then
     reading:warn("alias", "'%s' cannot be published: the name of a metric is letters, digits, '_' and ':'", h.alias)
   end
   read_buckets(reading)

@@ -390,6 +390,8 @@ describe("a metric", function()
     { "D46", "metrics", "signature: M(x string)", "first argument is of a non-numeric type 'string' in 'M(x string)'" },
     { "host's label", "metrics", "signature: M(x int, a int, id string)",
       "label 'id' in 'M(x int, a int, id string)' needs another name: service, ver, id and le are the host's" },
+    { "host's name", "metrics", "signature: M(x int)\nalias: microbus_uptime",
+      "the name 'microbus_uptime' is the host's: choose another alias" },
     { "D47", "metrics", "signature: Bad(map[int]int)", "invalid argument 'map[int]int'" },
     { "D66", "metrics", "signature: M(x int)\nbuckets: 5", "cannot unmarshal !!int '5' into []float64" },
     { "D66", "metrics", "signature: M(x int)\nbuckets: [a]", "cannot unmarshal !!str 'a' into float64" },
