@@ -468,8 +468,24 @@ function M.entry(svc, platform)
   }
 end
 
+local own -- the service of this state
+
+--- Binds another service than that of the state. For the runner of specs, where several run side by side.
+---@param folder string
+---@return table svc
+function M.bind(folder)
+  return bind(folder)
+end
+
+--- Lets the next file that asks be the service.lua of this state. For the runner of specs, which runs it more than once.
+function M.forget()
+  own = nil
+end
+
+-- Its service.lua asks first; other files of the folder that ask may have handlers, too.
 return setmetatable(M, {
   __call = function(_, folder)
-    return bind(folder)
+    own = own or bind(folder)
+    return own
   end,
 })

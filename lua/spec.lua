@@ -17,6 +17,7 @@ local context = require "spec.context"
 local declared = require "spec.declared"
 local files = require "files"
 local real_bus = require "bus"
+local runtime = require "service"
 local sinks = require "spec.sinks"
 local task = require "task"
 local testing = require "spec.testing"
@@ -404,6 +405,7 @@ function M.service()
   if not chunk then
     error(why, 0)
   end
+  runtime.forget()
   local svc = chunk(file.folder)
   local plumbing = declared.of(file.folder)
   rawset(svc, "test", testing.of(svc, plumbing))

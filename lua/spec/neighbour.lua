@@ -4,6 +4,7 @@
 local core = require "spec.core"
 local declared = require "spec.declared"
 local files = require "files"
+local runtime = require "service"
 
 local M = {}
 
@@ -57,7 +58,14 @@ end
 
 -- The globals of a service: those of the state, and a `require` of its own.
 local function environment(folder)
-  local env, loaded, loading = {}, {}, {}
+  local env, loaded, loading, own = {}, {}, {}, nil
+  loaded.service = setmetatable({}, {
+    __index = runtime,
+    __call = function()
+      own = own or runtime.bind(folder)
+      return own
+    end,
+  })
   function env.require(name)
     local path = tostring(name):gsub("%.", "/") .. ".lua"
     if loaded[name] then

@@ -422,6 +422,20 @@ describe("declarations", () => {
     assert.equal((await call(one.url, "/odd.example/blank")).status, 501);
   });
 
+  it("handlers may be in any file of the folder", async (t) => {
+    const spread = simple("spread.example", "  - signature: Far() (name string)\n");
+    spread["service.lua"] = spread["service.lua"].replace("\n", '\nrequire "more"\n');
+    spread["more.lua"] = `local svc = require "service" (...)
+function svc.Far() return svc.Who() .. ", too" end
+return svc
+`;
+    const one = await startHost(t, { services: { spread } });
+    assert.deepEqual((await call(one.url, "/spread.example/far")).json, {
+      name: "spread.example, too",
+    });
+    assert.doesNotMatch(one.lines.join("\n"), /Far is declared but has no code/);
+  });
+
   it("a host that another service has is refused", async (t) => {
     const one = await startHost(t, {
       services: { first: simple("same.example"), second: simple("same.example") },
