@@ -156,8 +156,11 @@ local function utf8_text(value)
   return nil, { path = "", text = NO_TEXT }
 end
 
+-- No number of JSON begins so, and who writes it means a name: 007.
+local LEADING_ZERO = "^[+-]?0%d"
+
 local function integer_in(value)
-  local number = find(value, "^[+-]?%d+$") and tonumber(value)
+  local number = find(value, "^[+-]?%d+$") and not find(value, LEADING_ZERO) and tonumber(value)
   return math_type(number) == "integer" and number or nil
 end
 
@@ -167,7 +170,7 @@ local function byte_in(value)
 end
 
 local function float_in(value)
-  local number = find(value, "^[+-]?[%d.]+[eE]?[+-]?%d*$") and tonumber(value)
+  local number = find(value, "^[+-]?[%d.]+[eE]?[+-]?%d*$") and not find(value, LEADING_ZERO) and tonumber(value)
   return number and is_finite(number) and number + 0.0 or nil
 end
 
