@@ -4,6 +4,7 @@
  * in a process that serves.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -101,6 +102,16 @@ static int l_kind(lua_State *L) {
     struct stat st;
     if (stat(luaL_checkstring(L, 1), &st) < 0) return 0;
     lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
+    return 1;
+}
+
+/* folder.absolute(path) -> the path from the root on, without links and dots; nil when there is
+ * nothing */
+static int l_absolute(lua_State *L) {
+    char real[PATH_ROOM];
+    _Static_assert(PATH_ROOM >= PATH_MAX, "realpath needs the room");
+    if (!realpath(luaL_checkstring(L, 1), real)) return 0;
+    lua_pushstring(L, real);
     return 1;
 }
 
@@ -281,6 +292,8 @@ const struct lib_doc lib_folder_docs[] = {
      "The declarations of the services inside the binary: texts by folder."},
     {"kind", "fun(path: string): \"file\"|\"folder\"|\"other\"|nil",
      "What is at a path; nil when there is nothing."},
+    {"absolute", "fun(path: string): string?",
+     "A path from the root on, without links and dots; nil when there is nothing."},
     {"replace", "fun(files: { path: string, text: string }[]): true?, string?, string?",
      "Gives files new texts, and makes those that are missing, with their folders. All new texts "
      "are on disk before the first file is replaced; a failure leaves everything as it was. Files "
@@ -290,13 +303,9 @@ const struct lib_doc lib_folder_docs[] = {
 
 int lib_folder(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"services", l_services},
-        {"read", l_read},
-        {"platform", l_platform},
-        {"platforms", l_platforms},
-        {"kind", l_kind},
-        {"replace", l_replace},
-        {NULL, NULL},
+        {"services", l_services},   {"read", l_read}, {"platform", l_platform},
+        {"platforms", l_platforms}, {"kind", l_kind}, {"replace", l_replace},
+        {"absolute", l_absolute},   {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

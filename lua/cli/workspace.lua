@@ -23,7 +23,7 @@ function M.root()
   return (json.decode(settings).services.value:gsub("(.)/+$", "%1"))
 end
 
--- A service's folder, taken apart: behind the last `services/`, else at the last slash.
+-- A service's folder, taken apart: behind the last `services/`; nil when the path has none.
 local function split(path, root)
   if path:sub(1, #root + 1) == root .. "/" then
     return root, path:sub(#root + 2)
@@ -32,13 +32,20 @@ local function split(path, root)
   if outer then
     return path:sub(1, #outer - 1), name
   end
-  outer, name = path:match("^(.*)/([^/]+)$")
-  return outer and (outer ~= "" and outer or "/") or ".", name or path
 end
 
+-- What a service is called depends on where it is, not on from where one looks at it: "." inside of its folder.
 local function service_at(path, root)
   local outer, name = split(path, root)
-  return { root = outer, name = name, place = path }
+  if not outer then
+    path = folder.absolute(path) or path
+    outer, name = split(path, root)
+  end
+  if not outer then
+    outer, name = path:match("^(.*)/([^/]+)$")
+    outer = outer and (outer ~= "" and outer or "/") or "."
+  end
+  return { root = outer, name = name or path, place = path }
 end
 
 -- The services at or below a path.
@@ -74,7 +81,8 @@ local function services_of(word, root)
   return list
 end
 
---- The services that words mean, each once, sorted; all below the root when there are no words.
+--- The services that words mean, each once, sorted. Without words: all below the root, or the one of the current
+--- folder.
 ---@param words string[]
 ---@return ServiceFolder[]
 function M.find(words)
@@ -92,6 +100,8 @@ function M.find(words)
   end
   if #words == 0 and folder.kind(root) == "folder" then
     add(services_at(root, root))
+  elseif #words == 0 and folder.kind "service.yaml" == "file" then
+    add(services_at(".", root))
   end
   table.sort(list, function(a, b)
     return a.place < b.place

@@ -258,6 +258,26 @@ it("errors of all services are told with their places, and nothing is written", 
   assert.deepEqual(snapshot(cwd), before);
 });
 
+it("a service is the same one from wherever it is generated", async (t) => {
+  const { cwd, run, read } = workspace(t, { "team/shop": { "service.yaml": SHOP } });
+  succeeded(await run("gen"));
+  const api = read("team/shop/gen/api.lua");
+  assert.match(api, /require "services\.team\.shop\.api"/);
+  const inside = path.join(cwd, "services/team/shop");
+  for (const [from, ...words] of [
+    [inside, "."],
+    [inside],
+    [inside, "../shop"],
+    [path.join(cwd, "services/team"), "shop"],
+    [path.join(cwd, "services"), "team/shop"],
+  ]) {
+    const done = await runCommand(["gen", ...words], { cwd: from });
+    succeeded(done);
+    assert.match(done.stdout, /services\/team\/shop: up to date, version 1\n$/, words.join(" "));
+    assert.equal(read("team/shop/gen/api.lua"), api);
+  }
+});
+
 it("a folder in the place of a file stops all of them", async (t) => {
   const { cwd, run } = workspace(t, {
     ahead: { "service.yaml": SHOP.replaceAll("shop", "ahead") },
