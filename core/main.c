@@ -258,7 +258,7 @@ static void serving(void) {
     struct err e = {0};
     if (home_announce(run.url, run.admin_url, &e) < 0)
         log_warn("the CLI will not find this host", LOGZ("error", e.text));
-    if (conf.watch && access(conf.services, F_OK) == 0) {
+    if (conf.watch) {
         run.watch = watch_start(&run.control, conf.services, 0, on_change, NULL, &e);
         if (!run.watch)
             log_warn("changed services will not be reloaded by themselves", LOGZ("error", e.text));

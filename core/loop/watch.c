@@ -49,7 +49,7 @@ struct watch {
     struct timer timer;  /* until it is quiet; or until the next look for a lost root */
     void (*changed)(struct watch *, void *);
     void *arg;
-    bool lost; /* the root is gone */
+    bool lost; /* the root is not there */
     bool told; /* the log knows that some folder is not watched */
     bool stopped;
     char root[];
@@ -268,6 +268,8 @@ struct watch *watch_start(struct worker *w, const char *folder, uint64_t quiet_m
     map_init(&watch->paths, FOLDERS_MAX);
     timer_init(&watch->timer, quiet);
     int r = walk(watch);
+    watch->lost = r == -ENOENT; /* not there yet, or gone again: both are found the same way */
+    if (watch->lost) r = timer_arm(w, &watch->timer, LOST_MS);
     if (r == 0) return watch;
     cannot_watch(folder, r, e);
     watch_stop(watch);

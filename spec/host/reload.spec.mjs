@@ -17,6 +17,7 @@ import {
   rss,
   startHost,
   waitFor,
+  writeFiles,
 } from "./lib/spec.mjs";
 
 const host = await startHost({ after }, { services: { lab: lab() } });
@@ -85,6 +86,19 @@ it("a change of the declaration is a new generation as well", async () => {
     "the new function",
   );
   assert.deepEqual((await call(host.url, "/lab.example/added")).json, { n: 42 });
+});
+
+it("a services folder that is made while the host runs is found and followed", async (t) => {
+  const bare = await startHost(t);
+  const answers = async () => {
+    const answer = await call(bare.url, "/lab.example/version");
+    return answer.status === 200 ? answer.json.n : answer.status;
+  };
+  assert.equal(await answers(), 404);
+  writeFiles(path.join(bare.cwd, "services/lab"), lab(1));
+  await waitFor(async () => (await answers()) === 1, "the first version");
+  fs.writeFileSync(file(bare), labCode(2));
+  await waitFor(async () => (await answers()) === 2, "the next version");
 });
 
 it("a request in flight finishes on the code it began with", async () => {
