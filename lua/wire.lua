@@ -22,7 +22,7 @@ local M = {}
 
 local NULL = json.null
 local filler = container.filler
-local JSON, TEXT = container.families.json, container.families.text
+local JSON, TEXT, ENCODE = container.families.json, container.families.text, container.families.encode
 
 local NONE = {}
 
@@ -86,6 +86,13 @@ local function make_convert(space, final)
   return class and family.class(field_items(space, class.fields, final), own) or family.leaves.any
 end
 
+-- Zeros are written as values are: with their fields in order.
+local function written(item, make)
+  return function()
+    return (item.convert(make(), 1))
+  end
+end
+
 -- A type that contains itself gets, while it is being made, a converter that asks for the finished one.
 function item_of(space, kind)
   local item = space.items[kind]
@@ -94,6 +101,9 @@ function item_of(space, kind)
   end
   item = {}
   item.zero, item.make = kinds.zero(kind, space.classes, space.family.null)
+  if item.make and space.family == ENCODE then
+    item.make = written(item, item.make)
+  end
   function item.convert(value, depth)
     return item.convert(value, depth)
   end
@@ -172,7 +182,7 @@ end
 ---@param classes Classes?
 ---@return fun(value: any, where: string?): any convert raises an error that is the service's fault
 function M.encoder(kind, classes)
-  local item = build(container.families.encode, kind, classes)
+  local item = build(ENCODE, kind, classes)
   local convert = item.convert
   return function(value, where)
     if value == nil or value == NULL then

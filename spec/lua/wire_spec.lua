@@ -625,4 +625,22 @@ describe("objects of classes", function()
     assert.equal('{"zeta":1,"alpha":"x","mid":["y"]}', json.encode(encode { alpha = "x", mid = { "y" }, zeta = 1, other = true }))
     assert.equal('{"zeta":0,"alpha":""}', json.encode(encode {}))
   end)
+
+  it("are written in that order where they are missing, too", function()
+    local classes = {
+      Pet = { fields = {
+        { name = "zeta", type = "int" }, { name = "alpha", type = "string" }, { name = "mid", type = "Owner" },
+        { name = "beta", type = "bool" },
+      } },
+      Owner = { fields = {
+        { name = "z", type = "[]int" }, { name = "y", type = "string" }, { name = "a", type = "int" },
+        { name = "x", type = "time.Time" },
+      } },
+    }
+    local owner = '{"z":[],"y":"","a":0,"x":null}'
+    local written = '{"zeta":0,"alpha":"","mid":' .. owner .. ',"beta":false}'
+    assert.equal(written, json.encode(wire.encoder("Pet", classes)(nil)))
+    assert.equal("[" .. written .. "]", json.encode(wire.encoder("[]Pet", classes)(json.list { json.null })))
+    assert.equal(written, json.encode(wire.encoder("Pet", classes) {}))
+  end)
 end)
