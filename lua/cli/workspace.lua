@@ -116,10 +116,17 @@ local function read_file(path)
   return handle and handle:read("a")
 end
 
--- The services below a root, chosen or not: their files of concern, by name, and who has which host.
-local function neighbours(root)
+-- The services below a root, chosen or not: their types, by name, and who has which host. Of two that declare the same
+-- one it belongs to the one that was not chosen: what is wrong is told of what was asked for.
+local function neighbours(root, chosen)
   local known, hosts, names = {}, {}, folder.services(root) or {}
-  table.sort(names)
+  table.sort(names, function(a, b)
+    local a_chosen, b_chosen = chosen[root .. "/" .. a] or false, chosen[root .. "/" .. b] or false
+    if a_chosen ~= b_chosen then
+      return b_chosen
+    end
+    return a < b
+  end)
   for _, name in ipairs(names) do
     local place = root .. "/" .. name
     known[name] = read_file(place .. "/types.lua") or ""
@@ -177,10 +184,13 @@ end
 ---@return WorkspaceResult[]?
 ---@return Problem[]?
 function M.generate(services, force)
-  local roots, hosts, problems, results = {}, {}, {}, {}
+  local roots, hosts, problems, results, chosen = {}, {}, {}, {}, {}
+  for _, service in ipairs(services) do
+    chosen[service.place] = true
+  end
   for _, service in ipairs(services) do
     if not roots[service.root] then
-      local known, by_host = neighbours(service.root)
+      local known, by_host = neighbours(service.root, chosen)
       roots[service.root], hosts[service.root] = setmetatable(known, Platform), by_host
     end
     service.files = errors.check(folder.read(service.root, service.name))

@@ -47,6 +47,17 @@ describe("hosts", function()
     assert.equal(2, problems[1].line)
   end)
 
+  it("that another service has are refused, too, when only one of them is looked at", function()
+    write("services/a/service.yaml", "general:\n  host: x.example\n")
+    write("services/b/service.yaml", "general:\n  host: x.example\n")
+    for one, other in pairs { a = "b", b = "a" } do
+      local results, problems = workspace.generate(workspace.find { scratch.path("services/" .. one) })
+      assert.is_nil(results)
+      assert.equal(scratch.path("services/" .. one) .. "/service.yaml", problems[1].file)
+      assert.contains("host 'x.example' is that of " .. scratch.path("services/" .. other), problems[1].text)
+    end
+  end)
+
   it("of others cannot be listened at", function()
     local problems = problems_of("general:\n  host: x.example\n",
       "general:\n  host: y.example\nwebs:\n  - signature: W()\n    path: //x.example/w\n")
