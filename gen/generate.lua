@@ -7,6 +7,7 @@ local handler = require "gen.emit.handler"
 local handlers = require "gen.emit.service"
 local model = require "gen.model"
 local plumbing = require "gen.emit.plumbing"
+local report = require "gen.report"
 local specs = require "gen.emit.spec"
 local template = require "gen.template"
 local types = require "gen.types"
@@ -46,6 +47,7 @@ end
 ---@field files table<string, string> its files: texts by path in the folder
 ---@field others? table<string, string> types.lua of the other services, by folder
 ---@field services? table<string, any> something for each service there is, by folder: what sinks may name as a source
+---@field events? fun(folder: string): string[]? names of the events that a service fires; nil when nobody can tell
 ---@field hosts? table<string, string> who has which host: the place of the service's folder, by host
 ---@field force? boolean generate although nothing changed
 ---@field time string RFC 3339, for gen/version.lua
@@ -108,11 +110,28 @@ function M.source(source, services)
   end
 end
 
-local function check_sources(run, services)
+-- What is odd about where a sink's event comes from, or nil.
+local function odd_source(sink, services, events)
+  local source = M.source(sink.source, services)
+  if not source then
+    return ("there is no service '%s', the source of '%s'"):format(sink.source, sink.name)
+  end
+  local known = events and events(source)
+  for _, name in ipairs(known or {}) do
+    if name == sink.event then
+      return nil
+    end
+  end
+  local meant = known and report.nearest(sink.event, known)
+  return known and ("services/%s fires no event '%s', which '%s' waits for%s"):format(source, sink.event, sink.name,
+    meant and ("; did you mean '%s'?"):format(meant) or "")
+end
+
+local function check_sources(run, services, events)
   for _, sink in ipairs(services and run.declaration.sinks or {}) do
-    if not M.source(sink.source, services) then
-      run:warn("service.yaml", sink.line, sink.column, ("there is no service '%s', the source of '%s'"):format(sink.source,
-        sink.name))
+    local text = odd_source(sink, services, events)
+    if text then
+      run:warn("service.yaml", sink.line, sink.column, text)
     end
   end
 end
@@ -248,7 +267,7 @@ local function generate(run, input)
   if #run.errors > 0 then
     return nil, run.errors
   end
-  check_sources(run, input.services)
+  check_sources(run, input.services, input.events)
   local text, new_types = types.extend(run.files["types.lua"], run.declaration.types, run.declaration.host, run.others)
   run.files["types.lua"] = text
   added.types = new_types

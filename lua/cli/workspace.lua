@@ -143,6 +143,22 @@ local function neighbours(root, chosen)
   return known, hosts
 end
 
+-- Tells the names of the events that a service below a root fires; nil when its declaration cannot be read.
+local function events_below(root)
+  local events, platforms = {}, folder.platforms()
+  return function(name)
+    if events[name] == nil then
+      local text = read_file(root .. "/" .. name .. "/service.yaml") or platforms[name]
+      local declaration = text and model.parse(text, name .. "/service.yaml", { folder = name })
+      events[name] = declaration and {} or false
+      for i, event in ipairs(declaration and declaration.events or {}) do
+        events[name][i] = event.name
+      end
+    end
+    return events[name] or nil
+  end
+end
+
 local Platform = {} -- a table of services knows those inside the binary, too
 
 function Platform.__index(_, name)
@@ -184,7 +200,7 @@ end
 ---@return WorkspaceResult[]?
 ---@return Problem[]?
 function M.generate(services, force)
-  local roots, hosts, problems, results, chosen = {}, {}, {}, {}, {}
+  local roots, hosts, events, problems, results, chosen = {}, {}, {}, {}, {}, {}
   for _, service in ipairs(services) do
     chosen[service.place] = true
   end
@@ -192,6 +208,7 @@ function M.generate(services, force)
     if not roots[service.root] then
       local known, by_host = neighbours(service.root, chosen)
       roots[service.root], hosts[service.root] = setmetatable(known, Platform), by_host
+      events[service.root] = events_below(service.root)
     end
     service.files = errors.check(folder.read(service.root, service.name))
   end
@@ -203,7 +220,7 @@ function M.generate(services, force)
     end
     local result, why = generate.service {
       folder = service.name, place = service.place, files = service.files, others = others, services = known,
-      hosts = hosts[service.root],
+      hosts = hosts[service.root], events = events[service.root],
       force = force, time = now,
     }
     if result then

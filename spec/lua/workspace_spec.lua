@@ -85,6 +85,33 @@ describe("hosts of the platform", function()
   end)
 end)
 
+describe("a sink", function()
+  local function warnings_of(event)
+    write("services/other/service.yaml",
+      "general:\n  host: other.example\nevents:\n  - signature: OnSold(item string)\n")
+    write("services/shop/service.yaml", "general:\n  host: shop.example\nsinks:\n  - signature: " .. event
+      .. "(item string)\n    source: services/other\n")
+    local results = assert(workspace.generate(workspace.find { scratch.path "services/shop" }))
+    return results[1].warnings
+  end
+
+  it("of an event that its source does not fire is told, with the name that was meant", function()
+    assert.equal(0, #warnings_of "OnSold")
+    local warnings = warnings_of "OnSodl"
+    assert.equal(1, #warnings)
+    assert.equal("services/other fires no event 'OnSodl', which 'OnSodl' waits for; did you mean 'OnSold'?",
+      warnings[1].text)
+    assert.equal("services/other fires no event 'OnGone', which 'OnGone' waits for", warnings_of("OnGone")[1].text)
+  end)
+
+  it("of a platform's service is looked at, too", function()
+    write("services/shop/service.yaml",
+      "general:\n  host: shop.example\nsinks:\n  - signature: OnX()\n    source: services/user\n")
+    local results = assert(workspace.generate(workspace.find { scratch.path "services/shop" }))
+    assert.equal("services/user fires no event 'OnX', which 'OnX' waits for", results[1].warnings[1].text)
+  end)
+end)
+
 describe("writing", function()
   it("puts everything in its place", function()
     local results = assert(workspace.generate(shop()))
