@@ -8,6 +8,15 @@ local function check_status(status)
   end
 end
 
+-- The body that a value other than a table is; what has no text of its own is a mistake.
+local function text_of(body)
+  local kind = type(body)
+  if kind == "function" or kind == "thread" then
+    error(("a handler answers with a text or a table, not a %s"):format(kind), 0)
+  end
+  return tostring(body)
+end
+
 --- Answers with what a web handler returned, unless it has answered by itself: a table is JSON, a text is the body, a number
 --- in front of them is the status; nothing is an empty answer.
 ---@param res Response
@@ -25,7 +34,7 @@ function M.web(res, first, second)
   if type(body) == "table" then
     res:json(body, status)
   elseif body ~= nil then
-    res:answer(status, tostring(body))
+    res:answer(status, text_of(body))
   else
     res:answer(status)
   end

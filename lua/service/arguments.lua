@@ -305,11 +305,16 @@ local function check_status(status)
   return status
 end
 
+-- What messages call a result: an argument may have a name much like it.
+local function place_of(output)
+  return "result " .. output.name
+end
+
 -- One named result: what most functions have.
 local function single(output, classes)
-  local name, encode = output.name, wire.encoder(output.type, classes)
+  local name, encode, where = output.name, wire.encoder(output.type, classes), place_of(output)
   return function(value)
-    return 200, { [name] = encode(value, name) }
+    return 200, { [name] = encode(value, where) }
   end
 end
 
@@ -321,9 +326,9 @@ local NO_CONTENT = { [204] = true, [304] = true }
 ---@param classes Classes
 ---@return fun(...): integer, any
 function M.results(endpoint, classes)
-  local outputs, encoders, names = endpoint.outputs, {}, {}
+  local outputs, encoders, names, places = endpoint.outputs, {}, {}, {}
   for i, output in ipairs(outputs) do
-    encoders[i] = wire.encoder(output.type, classes)
+    encoders[i], places[i] = wire.encoder(output.type, classes), place_of(output)
     table.insert(names, output.name ~= STATUS and output.name ~= RESULT and output.name or nil)
   end
   local order = json.order(names) -- of the signature
@@ -337,9 +342,9 @@ function M.results(endpoint, classes)
       if output.name == STATUS then
         status = check_status(value)
       elseif output.name == RESULT then
-        body = encoders[i](value, RESULT)
+        body = encoders[i](value, places[i])
       else
-        body[output.name] = encoders[i](value, output.name)
+        body[output.name] = encoders[i](value, places[i])
       end
     end
     if NO_CONTENT[status] then

@@ -299,6 +299,17 @@ describe("answer.web", function()
     assert.equal(201, res:result().status)
   end)
 
+  it("refuses what is neither a text nor a value", function()
+    for _, body in ipairs { print, coroutine.create(print) } do
+      refuses("a handler answers with a text or a table, not a " .. type(body), function()
+        answered(body)
+      end)
+      refuses("not a " .. type(body), function()
+        answered(200, body)
+      end)
+    end
+  end)
+
   it("refuses what is no status", function()
     refuses("a status from 200 to 599, not 42", function()
       answered(42, "x")
