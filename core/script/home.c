@@ -66,12 +66,12 @@ static int take_lock(struct err *e) {
         return err_set(e, -errno,
                        "cannot write to the home folder %s: %s; choose another with --home",
                        conf.home, strerror(errno));
-    if (flock(lock, LOCK_EX | LOCK_NB) < 0)
-        return err_set(
-            e, -EBUSY,
-            "another moonbus uses the home folder %s; stop it or choose another with --home",
-            conf.home);
-    return 0;
+    if (flock(lock, LOCK_EX | LOCK_NB) == 0) return 0;
+    close(lock);
+    lock = -1; /* the folder is the other one's: home_close leaves it alone */
+    return err_set(e, -EBUSY,
+                   "another moonbus uses the home folder %s; stop it or choose another with --home",
+                   conf.home);
 }
 
 int home_open(struct err *e) {

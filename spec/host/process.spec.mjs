@@ -234,6 +234,15 @@ it("a second host on the same port is refused too", async (t) => {
   await refused(["--listen", `127.0.0.1:${first.port}`], { OB_TEST: "true" });
 });
 
+it("a second host with the same home is refused, and the first one is found all the same", async (t) => {
+  const first = await startHost(t, { test: false });
+  const env = { MOONBUS_HOME: first.home };
+  const second = await refused([], env);
+  assert.match(second.output, /another moonbus uses the home folder/);
+  const found = await runCommand(["reload"], { env, cwd: first.cwd });
+  assert.equal(found.status, 0, found.output);
+});
+
 it("a bad setting is named, with its source and what is allowed", async () => {
   const cases = [
     [["--workers", "many"], {}, /workers/],
