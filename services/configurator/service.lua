@@ -133,11 +133,20 @@ function svc.Unset(ctx, host, name)
   return removed
 end
 
+-- The section that the value in force comes from; nil when it is the default, also because what is set was refused.
+local function section_in_force(host, one, now)
+  local text, section = sections.find(now.sections, host, one.name)
+  if section and not one.secret and one.value ~= text and one.value == one.default then
+    return nil
+  end
+  return section
+end
+
 -- The configs that a service declares.
 local function declared(host, described, now)
   local list = {}
   for i, one in ipairs(described) do
-    local _, section = sections.find(now.sections, host, one.name)
+    local section = section_in_force(host, one, now)
     list[i] = {
       host = host,
       name = one.name,

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "b898be259c722e78557fd2c5399228e445b1f5e8e2afdf27240829e88e170aed",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "735d2e381c6db73a2dad89d8a5005835fd99eac18c588d2026e858eaa7b728fe",
+  time = "2026-11-28T17:48:40.273282341Z",
 }

@@ -192,6 +192,15 @@ describe("List", function()
     assert.is_nil(row(list, "Other").section)
   end)
 
+  it("says that a default is in force where the service refused what is set", function()
+    answers["https://shop.example:888/config-list"] = { 200, json.encode { configs = json.list {
+      { name = "Count", secret = false, value = "1", default = "1", type = "int", validation = "int [1,2]" },
+    } } }
+    local count = service.List(ADMIN, "shop.example")[1]
+    assert.same({ "1", "default" }, { count.value, count.source })
+    assert.is_nil(count.section)
+  end)
+
   it("masks what is set where no service says that it is no secret", function()
     local list = service.List(ADMIN, "shop.example")
     assert.same({ "count *", "key ******" }, {
