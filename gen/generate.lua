@@ -58,6 +58,7 @@ end
 ---@field version integer 0 = it never was generated
 ---@field warnings Problem[]
 ---@field added { handlers: string[], tests: string[], types: string[] } names
+---@field uncoded Handler[]? declared handlers that the code lacked
 ---@field blank boolean? the declaration was empty and is now one to be filled in
 
 -- ---- generated files ----
@@ -271,7 +272,8 @@ local function generate(run, input)
   local text, new_types = types.extend(run.files["types.lua"], run.declaration.types, run.declaration.host, run.others)
   run.files["types.lua"] = text
   added.types = new_types
-  added.handlers = names_of(handlers.update(run))
+  local uncoded = handlers.update(run)
+  added.handlers = names_of(uncoded)
   added.tests = run.declaration.integrationTests and names_of(specs.update(run)) or {}
   if #run.errors > 0 then
     return nil, run.errors
@@ -285,7 +287,10 @@ local function generate(run, input)
   else
     added = { handlers = {}, tests = {}, types = {} }
   end
-  return { folder = run.folder, files = files, version = recorded.version, warnings = run.warnings, added = added }
+  return {
+    folder = run.folder, files = files, version = recorded.version, warnings = run.warnings, added = added,
+    uncoded = uncoded,
+  }
 end
 
 --- The files of one service as they should be. Returns nil and all errors when that cannot be said.

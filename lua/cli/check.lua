@@ -12,11 +12,12 @@ end
 -- What the generator would have to add is what is missing.
 local function findings_of(result)
   local list = table.move(result.warnings, 1, #result.warnings, 1, {})
-  local function add(path, text)
-    table.insert(list, { file = result.service.place .. "/" .. path, line = 1, column = 1, text = text })
+  local function add(path, text, at)
+    local line, column = at and at.line or 1, at and at.column or 1
+    table.insert(list, { file = result.service.place .. "/" .. path, line = line, column = column, text = text })
   end
-  for _, name in ipairs(result.added.handlers) do
-    add("service.yaml", ("%s is declared but has no code"):format(name))
+  for _, item in ipairs(result.uncoded or {}) do
+    add("service.yaml", ("%s is declared but has no code"):format(item.name), item)
   end
   for _, name in ipairs(result.added.types) do
     add("service.yaml", ("type %s is mentioned but nothing defines it"):format(name))
@@ -47,6 +48,10 @@ return {
   words = math.huge,
   run = function(arguments, flags)
     local services = workspace.find(arguments)
+    if #services == 0 and not flags.json then
+      workspace.say_none()
+      return 0
+    end
     local results, problems = workspace.generate(services)
     if not results then
       tell(problems, flags, true)

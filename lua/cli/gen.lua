@@ -143,7 +143,7 @@ return {
   run = function(arguments, flags)
     local services = workspace.find(arguments)
     if #services == 0 and not flags.json then
-      io.stderr:write(("moonbus: there are no services below %s/; moonbus new NAME makes one\n"):format(workspace.root()))
+      workspace.say_none()
     end
     local results, problems = workspace.generate(services, flags.force)
     if not results then

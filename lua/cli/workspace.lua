@@ -109,6 +109,11 @@ function M.find(words)
   return list
 end
 
+--- Tells who begins how to do so.
+function M.say_none()
+  io.stderr:write(("moonbus: there are no services below %s/; moonbus new NAME makes one\n"):format(M.root()))
+end
+
 -- ---- reading ----
 
 local function read_file(path)

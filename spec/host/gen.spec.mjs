@@ -100,9 +100,47 @@ it("new refuses what is no name, what is there and what is the platform's", asyn
 
 it("without services it says how to begin", async (t) => {
   const { run } = workspace(t);
-  const done = await run("gen");
-  succeeded(done);
-  assert.match(done.stderr, /moonbus new NAME/);
+  for (const command of ["gen", "check"]) {
+    const done = await run(command);
+    succeeded(done);
+    assert.match(done.stderr, /moonbus new NAME/);
+  }
+});
+
+it("check says what is wrong or odd, where that is, and writes nothing", async (t) => {
+  const { cwd, run, write } = workspace(t, { shop: { "service.yaml": SHOP } });
+  succeeded(await run("gen"));
+  const fine = await run("check");
+  succeeded(fine);
+  assert.equal(fine.stdout, "nothing to say\n");
+  write(
+    "shop/service.lua",
+    'local svc = require "service" (...)\nfunction svc.Hoem() end\nreturn svc\n',
+  );
+  const before = snapshot(cwd);
+  const odd = await run("check", "shop");
+  assert.equal(odd.status, 1, odd.output);
+  const yaml = fs.readFileSync(path.join(cwd, "services/shop/service.yaml"), "utf8").split("\n");
+  for (const [name, signature] of [
+    ["Add", "Add(x"],
+    ["Buy", "Buy(item"],
+    ["Home", "Home()\n"],
+  ]) {
+    const line = yaml.findIndex((text) => `${text}\n`.includes(`- signature: ${signature}`)) + 1;
+    const place = `services/shop/service.yaml:${line}:16`;
+    assert.ok(odd.stdout.includes(`${place}: ${name} is declared but has no code\n`), odd.stdout);
+  }
+  assert.match(odd.stdout, /^services\/shop\/service\.lua:2:1: Hoem is not declared/m);
+  assert.match(odd.stdout, /^4 findings$/m);
+  write("shop/service.yaml", "general:\n  hots: x\n");
+  const wrong = await run("check");
+  assert.equal(wrong.status, 2, wrong.output);
+  assert.match(wrong.stdout, /service\.yaml:2:3: unknown field 'hots'; did you mean 'host'\?/);
+  write("shop/service.yaml", yaml.join("\n"));
+  assert.deepEqual(
+    snapshot(cwd).map(([file, text]) => [file, text]),
+    before.map(([file, text]) => [file, text]),
+  );
 });
 
 it("an empty declaration becomes one to be filled in, and nothing else", async (t) => {
