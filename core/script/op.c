@@ -17,20 +17,21 @@
 
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/lib.h"
 #include "core/script/sched.h"
 
 #define NS_RESTED_PER_MS 100000
 
 static _Noreturn void refuse(lua_State *L, const struct op_kind *kind, struct task *t) {
     if (vm_of(L)->loading)
-        luaL_error(L, "%s: not while a service is loading", kind->name);
+        lib_error(L, "%s: not while a service is loading", kind->name);
     else if (!t)
-        luaL_error(L, "%s waits, and only a task may wait", kind->name);
+        lib_error(L, "%s waits, and only a task may wait", kind->name);
     else
-        luaL_error(L,
-                   "%s cannot wait here: a module's top level, a sort comparator, a gsub callback, "
-                   "a __tostring or a __close of a cancelled task is called from C",
-                   kind->name);
+        lib_error(L,
+                  "%s cannot wait here: a module's top level, a sort comparator, a gsub callback, "
+                  "a __tostring or a __close of a cancelled task is called from C",
+                  kind->name);
     __builtin_unreachable();
 }
 

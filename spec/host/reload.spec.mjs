@@ -73,6 +73,17 @@ it("what fails while it loads keeps the old code, too", async () => {
   await waitFor(async () => (await version()) === 7, "the repaired version");
 });
 
+it("who waits while it loads is told the line of the service", async () => {
+  const before = await version();
+  const failed = await metric(host, "reloads_failed_total");
+  replace(file(host), `require("bus").call({}, "x.example", "X")\n${labCode(8)}`);
+  await waitFor(async () => (await metric(host, "reloads_failed_total")) > failed, "the refusal");
+  const told = host.lines.filter((line) => line.includes("reload refused")).at(-1);
+  assert.match(told, /services\/lab\/service\.lua:1: bus\.call: not while a service is loading/);
+  replace(file(host), labCode(before));
+  await waitFor(async () => (await version()) === before, "the version from before");
+});
+
 it("a change of the declaration is a new generation as well", async () => {
   const yaml = fs.readFileSync(file(host, "service.yaml"), "utf8");
   assert.equal((await call(host.url, "/lab.example/added")).status, 404);
