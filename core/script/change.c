@@ -5,6 +5,7 @@
  * Called by reload.c on the control thread; steps on workers come and answer by message. Must never
  * run a handler on the control thread: trials only load files.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -176,6 +177,11 @@ static void unloaded(void *arg, const struct hook_end *end) {
     if (!step_stop(step)) answer_step(step);
 }
 
+/* The last that is heard of a state that was replaced. */
+static void left(struct resident *r) {
+    atomic_fetch_sub(&r->service->leaving, 1);
+}
+
 /* What was in force goes: its tickers, then on_unload and on_stop. What was built, or nothing,
  * takes its place. True: the answer comes when on_stop of the old one has ended, so that on_start
  * of the new one comes after it. */
@@ -193,6 +199,8 @@ static bool step_commit(struct change_step *step) {
     generation_give(old_gen);
     if (!old) return false;
     list_push(&l->retiring, &old->link);
+    atomic_fetch_add(&step->change->service->leaving, 1);
+    old->gone = left;
     task_cancel_all(old->vm, true);
     step->old = old;
     return (gen && resident_unload(old, unloaded, step)) || step_stop(step);
@@ -269,12 +277,16 @@ static void committed(struct change *c) {
     if (!service_stopping) service_start(s, restarted, NULL);
 }
 
-static void change_over(struct change *c) {
-    tell(c);
+static void change_free(struct change *c) {
     generation_give(c->gen);
     buf_free(&c->state);
     buf_free(&c->lost);
     mem_free(c);
+}
+
+static void change_over(struct change *c) {
+    tell(c);
+    change_free(c);
 }
 
 /* Control thread: one worker did its step. The last one moves the change on. */
@@ -386,6 +398,18 @@ int change_add(struct reload *r, struct service *s, struct generation *g, const 
     c->gen = g ? generation_take(g) : NULL;
     list_push(&r->changes, &c->link);
     return 0;
+}
+
+struct service *change_crowded(struct reload *r) {
+    LIST_EACH(&r->changes, it) {
+        struct change *c = LIST_ENTRY(it, struct change, link);
+        struct service *s = c->service;
+        if (!c->gen || atomic_load(&s->leaving) == 0) continue;
+        list_unlink(&c->link);
+        change_free(c);
+        return s;
+    }
+    return NULL;
 }
 
 bool change_waits(const struct reload *r, const struct service *s) {

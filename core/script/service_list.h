@@ -38,6 +38,8 @@ struct service {
     struct generation *current;   /* owns a reference; NULL: it was never in service */
     struct history history;       /* current included */
     struct buf handed;            /* of the generation before, for the next start to take */
+    _Atomic int leaving;          /* states of replaced generations that still have work to do, on
+                                     all workers */
     struct local *locals;         /* one per worker */
 };
 
