@@ -111,6 +111,12 @@
     X(INT, upstream_idle, NULL, "128", 0, 100000, \
       "Idle connections kept per instance and worker.") \
     X(DUR, upstream_keepalive, NULL, "55s", 100, 0, "Life of an idle connection to an instance.") \
+    X(LIST, proxy_choose, NULL, "round_robin", 0, 0, \
+      "Which instance gets a request: round_robin, least_outstanding or hash; SLUG=NAME for one " \
+      "service, as in round_robin,chat-svc=hash.") \
+    X(LIST, proxy_hash, NULL, "address", 0, 0, \
+      "What hash keeps together: address (of the client), path, header:NAME or cookie:NAME; " \
+      "SLUG=… for one service. Requests without it go in turn.") \
     X(DUR, health_interval, NULL, "15s", 50, 0, "Time between health scans.") \
     X(DUR, health_timeout, NULL, "3s", 10, 0, "Time that an instance has to accept a probe.") \
     X(INT, health_concurrency, NULL, "32", 1, 1024, "Probes at once.") \

@@ -16,6 +16,7 @@
 #include "core/http/proxy.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "core/base/conf.h"
@@ -57,6 +58,9 @@ struct pump {
     struct forward_from from;
     const struct upstreams *list; /* who may answer; alive as long as x */
     const struct upstream *to;    /* who is asked now */
+    struct load *load;            /* where it is counted; NULL = nowhere */
+    enum choose_how how;          /* which chooser it is */
+    uint64_t key;                 /* of CHOOSE_HASH */
     int tries;                    /* attempts so far */
     int refused;                  /* of them, those that found nobody */
     int depth;                    /* callbacks on the stack */
@@ -148,6 +152,22 @@ static void pump_give(struct pump *p) {
     l->n_spare++;
 }
 
+/* It is with that instance now, NULL = with none any more. What counts lives as long as the
+ * exchange. */
+static void pump_count(struct pump *p, const struct upstream *u) {
+    if (p->load) atomic_fetch_sub_explicit(&p->load->open, 1, memory_order_relaxed);
+    p->load = u ? u->load : NULL;
+    if (p->load) atomic_fetch_add_explicit(&p->load->open, 1, memory_order_relaxed);
+}
+
+/* The exchange is over, or somebody else's from now on. */
+static struct exchange *pump_part(struct pump *p) {
+    struct exchange *x = p->x;
+    if (p->load) pump_count(p, NULL);
+    p->x = NULL;
+    return x;
+}
+
 static void pump_enter(struct pump *p) {
     p->depth++;
 }
@@ -215,6 +235,14 @@ static int wait_no_longer(struct pump *p) {
     return timer_arm(x->worker, &p->budget, left);
 }
 
+/* Which chooser it is. What has no key to stick to goes in turn. */
+static void choose(struct pump *p) {
+    const struct chooser *c = &p->list->chooser;
+    p->how = c->how;
+    p->key = 0;
+    if (p->how == CHOOSE_HASH && !choose_key(c, p->x, &p->key)) p->how = CHOOSE_ROUND_ROBIN;
+}
+
 static void proxy_request(struct exchange *x) {
     const struct head *h = &x->h1.head;
     const struct upstreams *list = x->route ? x->route->data : NULL;
@@ -230,6 +258,8 @@ static void proxy_request(struct exchange *x) {
     p->x = x;
     p->list = list;
     p->to = NULL;
+    p->load = NULL;
+    choose(p);
     p->tries = p->refused = 0;
     p->same = p->begun = p->blocked = p->client_done = p->server_done = false;
     p->from = (struct forward_from){
@@ -277,7 +307,9 @@ static void attempt(struct pump *p) {
     p->starting = true;
     do {
         p->again = false;
-        if (!p->same) p->to = pick_next(&p->local->pick, p->list, x->worker->now_ms);
+        if (!p->same)
+            p->to = pick_next(&p->local->pick, p->list, p->how, p->key, x->worker->now_ms);
+        if (p->load || p->to->load) pump_count(p, p->to);
         if (forward_request(&p->head, h, p->to, &p->from) < 0) {
             answer(p, 503, true, "out of memory");
             break;
@@ -325,7 +357,7 @@ static void proxy_drained(struct exchange *x) {
 static void proxy_gone(struct exchange *x, int code) {
     struct pump *p = x->data;
     pump_enter(p);
-    p->x = NULL;
+    pump_part(p);
     call_cancel(&p->call);
     pump_leave(p);
 }
@@ -412,9 +444,7 @@ static void on_drained(struct call *c) {
 
 /* The answer is complete. */
 static void finish(struct pump *p) {
-    struct exchange *x = p->x;
-    p->x = NULL;
-    exchange_end(x);
+    exchange_end(pump_part(p));
 }
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -464,8 +494,7 @@ static void on_failed(struct call *c, const struct err *e, bool clean) {
         else
             attempt(p);
     } else if (p->begun) {
-        p->x = NULL;
-        exchange_abort(x);
+        exchange_abort(pump_part(p));
     } else {
         tell(p, e->code);
     }
@@ -492,8 +521,7 @@ static void answer(struct pump *p, int status, bool retry, const char *text) {
     char line[256];
     char name[128];
     if (exchange_preflight(x)) {
-        p->x = NULL;
-        exchange_answer(x, 200, STR_NONE, STR_NONE);
+        exchange_answer(pump_part(p), 200, STR_NONE, STR_NONE);
         return;
     }
     snprintf(name, sizeof name, "%.*s", STR_FMT(x->segment));
@@ -507,8 +535,7 @@ static void answer(struct pump *p, int status, bool retry, const char *text) {
     buf_json(&body, str_of(line));
     buf_char(&body, '}');
     struct str s = buf_ok(&body) ? buf_view(&body) : STR("{\"error\": \"out of memory\"}");
-    p->x = NULL;
-    exchange_answer_fields(x, status, fields, retry ? 2 : 1, s);
+    exchange_answer_fields(pump_part(p), status, fields, retry ? 2 : 1, s);
     buf_free(&body);
 }
 

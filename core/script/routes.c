@@ -125,10 +125,17 @@ int routes_set_instances(struct routes_update *u, const struct routes_instance *
 
 /* ---- who listens to what --------------------------------------------------------------------- */
 
-/* Of one route table, which owns it. */
+/* Of one route table, which owns it: what it must let go of in the end, too. */
 struct directory {
     struct map topics;    /* topic -> struct listener, the first one */
     struct listener *all; /* every service */
+    struct counted *counted;
+};
+
+/* An instance whose requests are counted. */
+struct counted {
+    struct counted *next;
+    struct load *load;
 };
 
 struct listener {
@@ -190,7 +197,10 @@ static int add_service(void *arg, struct service *s, unsigned flags, struct str 
 }
 
 static void drop_directory(struct route_table *t) {
-    map_free(&((struct directory *)t->data)->topics);
+    struct directory *d = t->data;
+    map_free(&d->topics);
+    for (struct counted *c = d->counted; c; c = c->next)
+        load_give(c->load);
 }
 
 static int add_services(struct route_table *t) {
@@ -223,6 +233,17 @@ static struct str copy(struct route_table *t, struct str s, bool *ok) {
     return c;
 }
 
+/* Somebody wants to know how busy it is. */
+static bool add_load(struct route_table *t, struct upstream *u) {
+    struct directory *d = t->data;
+    struct counted *c = arena_alloc(&t->arena, sizeof *c);
+    u->load = c ? load_take(u->id) : NULL;
+    if (!u->load) return false;
+    *c = (struct counted){d->counted, u->load};
+    d->counted = c;
+    return true;
+}
+
 /* All instances of one slug; `first` is its first one in the list. */
 static int add_slug(struct route_table *t, int first) {
     struct str slug = current->list[first].slug;
@@ -232,6 +253,8 @@ static int add_slug(struct route_table *t, int first) {
         n += str_eq(current->list[i].slug, slug);
     if (ups) ups->list = arena_zalloc(&t->arena, (size_t)n * sizeof *ups->list);
     if (!ups || !ups->list) return -ENOMEM;
+    ups->chooser = choose_of(slug);
+    bool counted = ups->chooser.how == CHOOSE_LEAST;
     for (int i = first; i < current->n; i++) {
         const struct routes_instance *in = &current->list[i];
         struct url u;
@@ -254,7 +277,9 @@ static int add_slug(struct route_table *t, int first) {
             .authority = copy(t, u.authority, &ok),
             .prefix = copy(t, prefix, &ok),
             .healthy = in->healthy,
+            .hash = choose_hash(in->url),
         };
+        if (ok && counted) ok = add_load(t, &ups->list[ups->n - 1]);
         if (!ok) return -ENOMEM;
     }
     int rc = route_table_add(t, slug, &proxy_handler, ups, ROUTE_TOKEN);

@@ -57,7 +57,7 @@ static inline int setup(void **state) {
                                     .authority = str_of(urls[i][1]),
                                     .healthy = true};
     }
-    ups = (struct upstreams){list, 1};
+    ups = (struct upstreams){.list = list, .n = 1};
     struct route_table *t = route_table_new();
     assert_non_null(t);
     assert_int_equal(route_table_add(t, STR("svc"), &proxy_handler, &ups, 0), 0);
