@@ -27,6 +27,7 @@
 #include "core/http/conn.h"
 #include "core/http/forward.h"
 #include "core/http/pick.h"
+#include "core/http/policy.h"
 #include "core/http/trust.h"
 
 #define PUMPS_KEPT  512         /* idle pumps per worker */
@@ -59,6 +60,8 @@ struct pump {
     const struct upstreams *list; /* who may answer; alive as long as x */
     const struct upstream *to;    /* who is asked now */
     struct load *load;            /* where it is counted; NULL = nowhere */
+    int64_t length;               /* of the response while a policy is asked about it */
+    bool event_stream;            /* that it is one */
     enum choose_how how;          /* which chooser it is */
     uint64_t key;                 /* of CHOOSE_HASH */
     int tries;                    /* attempts so far */
@@ -164,6 +167,7 @@ static void pump_count(struct pump *p, const struct upstream *u) {
 static struct exchange *pump_part(struct pump *p) {
     struct exchange *x = p->x;
     if (p->load) pump_count(p, NULL);
+    if (x->policy) policy_cancel(x);
     p->x = NULL;
     return x;
 }
@@ -195,13 +199,6 @@ void proxy_close(struct worker *w) {
  * that calls itself root. */
 static bool elsewhere(const struct exchange *x) {
     return (x->port != 0 && x->port != 443) || str_eq(x->h1.head.path, STR("/"));
-}
-
-/* The instance knows nothing of ports: it gets the target without. NULL = no memory. */
-static struct str without_port(struct exchange *x) {
-    const struct head *h = &x->h1.head;
-    return arena_printf(&x->arena, "/%.*s%.*s%s%.*s", STR_FMT(x->segment), STR_FMT(x->rest),
-                        h->query.p ? "?" : "", STR_FMT(h->query));
 }
 
 /* Answers what must not be forwarded. True when it did. */
@@ -238,9 +235,11 @@ static int wait_no_longer(struct pump *p) {
 /* Which chooser it is. What has no key to stick to goes in turn. */
 static void choose(struct pump *p) {
     const struct chooser *c = &p->list->chooser;
-    p->how = c->how;
-    p->key = 0;
-    if (p->how == CHOOSE_HASH && !choose_key(c, p->x, &p->key)) p->how = CHOOSE_ROUND_ROBIN;
+    const struct policy *said = p->x->policy && p->x->policy->chosen ? p->x->policy : NULL;
+    p->how = said ? said->how : c->how;
+    p->key = said ? said->key : 0;
+    if (p->how != CHOOSE_HASH || (said && said->keyed)) return;
+    if (!choose_key(c, p->x, &p->key)) p->how = CHOOSE_ROUND_ROBIN;
 }
 
 static void proxy_request(struct exchange *x) {
@@ -248,7 +247,7 @@ static void proxy_request(struct exchange *x) {
     const struct upstreams *list = x->route ? x->route->data : NULL;
     int64_t max_forwards = forward_max(h);
     if (refused(x, list, max_forwards)) return;
-    struct str target = x->port ? without_port(x) : STR("");
+    struct str target = policy_target(x);
     struct pump *p = target.p ? pump_new(x->worker) : NULL;
     if (!p) {
         exchange_error(x, 503, "out of memory");
@@ -268,7 +267,7 @@ static void proxy_request(struct exchange *x) {
         .scheme = STR("http"),
         .port = exchange_port(x),
         .id = x->id,
-        .auth = x->auth_text,
+        .auth = policy_head(x) == h ? x->auth_text : STR_NONE,
         .target = target,
         .websocket = forward_websocket(h),
         .max_forwards = max_forwards > 0 ? max_forwards - 1 : -1,
@@ -299,16 +298,22 @@ static bool uncork(struct worker_turn *turn) {
     return false;
 }
 
+/* The instance to ask now: the one that a policy named, later and else whom the chooser takes. */
+static const struct upstream *next(struct pump *p) {
+    const struct policy *said = p->x->policy;
+    if (said && said->to && p->tries == 0) return said->to;
+    return pick_next(&p->local->pick, p->list, p->how, p->key, p->x->worker->now_ms);
+}
+
 /* Sends the request to an instance; to the next one as long as that fails at once. */
 static void attempt(struct pump *p) {
     struct exchange *x = p->x;
-    const struct head *h = &x->h1.head;
+    const struct head *h = policy_head(x);
     struct call *c = &p->call;
     p->starting = true;
     do {
         p->again = false;
-        if (!p->same)
-            p->to = pick_next(&p->local->pick, p->list, p->how, p->key, x->worker->now_ms);
+        if (!p->same) p->to = next(p);
         if (p->load || p->to->load) pump_count(p, p->to);
         if (forward_request(&p->head, h, p->to, &p->from) < 0) {
             answer(p, 503, true, "out of memory");
@@ -394,6 +399,43 @@ static int64_t length_of(const struct pump *p, const struct head *h) {
     return h->length < 0 && !bodiless ? p->call.whole : h->length;
 }
 
+/* The final head goes to the client. */
+static void begin(struct pump *p, int status, const struct field *fields, int n) {
+    struct exchange *x = p->x;
+    if (p->event_stream) x->streaming = p->call.streaming = true;
+    exchange_begin(x, status, fields, n, p->length);
+}
+
+/* A policy has spoken, later than the instance. */
+static void policy_over_head(struct exchange *x) {
+    struct pump *p = x->data;
+    const struct policy *said = x->policy;
+    pump_enter(p);
+    begin(p, said->status, said->fields, said->n_fields);
+    if (p->x) call_resume(&p->call);
+    pump_leave(p);
+}
+
+/* Asks a policy about the final head. False: it goes to the client as it is. */
+static bool asked(struct pump *p, const struct head *h, const struct field *fields, int n) {
+    struct exchange *x = p->x;
+    if (!(x->route->flags & ROUTE_RESPONSE)) return false;
+    struct policy *said = policy_of(x);
+    size_t room = (size_t)n + POLICY_FIELDS;
+    struct field *copy = said ? arena_alloc(&x->arena, room * sizeof *copy) : NULL;
+    if (!copy) return false;
+    memcpy(copy, fields, (size_t)n * sizeof *copy);
+    said->status = h->status;
+    said->fields = copy;
+    said->n_fields = n;
+    said->room = (int)room;
+    if (policy_ask(x, POLICY_RESPONSE, policy_over_head) == PLAN_LATER)
+        call_pause(&p->call);
+    else
+        begin(p, h->status, said->fields, said->n_fields);
+    return true;
+}
+
 static void on_head(struct call *c, const struct head *h) {
     struct pump *p = c->data;
     struct exchange *x = p->x;
@@ -409,8 +451,9 @@ static void on_head(struct call *c, const struct head *h) {
     } else {
         p->begun = true;
         timer_disarm(x->worker, &p->budget);
-        if (event_stream(h)) x->streaming = c->streaming = true;
-        exchange_begin(x, h->status, fields, n, length_of(p, h));
+        p->length = length_of(p, h);
+        p->event_stream = event_stream(h);
+        if (!asked(p, h, fields, n)) begin(p, h->status, fields, n);
     }
     pump_leave(p);
 }

@@ -18,6 +18,7 @@
 
 struct conn;
 struct exchange;
+struct policy; /* policy.h */
 struct claims; /* secure/token.h */
 
 /* Who answers. Callbacks may answer, write, end or abort inside. */
@@ -61,6 +62,7 @@ struct exchange {
                              received */
     struct refresh *refresh;  /* plan: the refresh of a token that it waits for */
     struct list refresh_link; /* among those that wait for the same one */
+    struct policy *policy;    /* what policies said; NULL = none was asked */
     uint64_t started;         /* uv_hrtime() when the head was complete */
     uint64_t budget_ms;       /* how long the client waits, counted from `started`; 0 = it did not
                                  say */
