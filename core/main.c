@@ -40,7 +40,7 @@ static struct {
     struct worker control;
     struct server **doors; /* front door of each worker; that worker's */
     struct server *admin;
-    struct watch *watch;
+    struct watch *watches[2]; /* services, policies */
     uv_signal_t signals[3];
     int n_signals;
     struct timer drain_timer;
@@ -247,6 +247,14 @@ static void banner(void) {
     fflush(stdout);
 }
 
+static void watch_folder(int i, const char *folder) {
+    struct err e = {0};
+    run.watches[i] = watch_start(&run.control, folder, 0, on_change, NULL, &e);
+    if (!run.watches[i])
+        log_warn("changed files will not be reloaded by themselves", LOGZ("folder", folder),
+                 LOGZ("error", e.text));
+}
+
 static void serving(void) {
     close(run.reserved);
     run.reserved = -1;
@@ -259,9 +267,8 @@ static void serving(void) {
     if (home_announce(run.url, run.admin_url, &e) < 0)
         log_warn("the CLI will not find this host", LOGZ("error", e.text));
     if (conf.watch) {
-        run.watch = watch_start(&run.control, conf.services, 0, on_change, NULL, &e);
-        if (!run.watch)
-            log_warn("changed services will not be reloaded by themselves", LOGZ("error", e.text));
+        watch_folder(0, conf.services);
+        watch_folder(1, conf.policies);
     }
     host.ready = true;
     banner(); /* before the line that other programs wait for */
@@ -478,7 +485,8 @@ static void finish(void) {
 static void close_control(void) {
     for (int i = 0; i < run.n_signals; i++)
         uv_close((uv_handle_t *)&run.signals[i], NULL);
-    if (run.watch) watch_stop(run.watch);
+    for (int i = 0; i < 2; i++)
+        if (run.watches[i]) watch_stop(run.watches[i]);
     task_close(&run.control);
     worker_free(&run.control);
 }

@@ -15,6 +15,7 @@ local declared = require "service.declared"
 local endpoint = require "service.endpoint"
 local errors = require "errors"
 local files = require "files"
+local json = require "json"
 local lazy = require "lazy"
 local metrics = require "service.metrics"
 local request = require "request"
@@ -433,6 +434,13 @@ local function oddities(inner)
   return list
 end
 
+-- Which policies a platform service asks, as JSON. Reading them finds what is wrong with the user's, whoever asks them when.
+local function rules_of(platform)
+  if platform and files.read "policy.lua" then
+    return json.encode(require("policies").list())
+  end
+end
+
 --- The runtime's record of a service. For the runner of specs.
 ---@param svc table what require "service" (...) returned
 ---@return table? { host, plumbing, handlers, routes, … }
@@ -456,6 +464,7 @@ function M.entry(svc, platform)
   return {
     warnings = oddities(inner),
     topics = topics_of(inner),
+    rules = rules_of(platform),
     host = inner.host,
     version = inner.version(),
     api = platform,

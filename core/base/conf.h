@@ -32,6 +32,8 @@
       "Folder of database, keys and credentials; made when missing, readable by its owner only.") \
     X(STR, services, NULL, "services", 0, 0, \
       "Folder of your services; they replace embedded ones of the same name.") \
+    X(STR, policies, NULL, "policies", 0, 0, \
+      "Folder of your policies: policies/user.lua says how the service user decides.") \
     X(STR, values, NULL, "config.yaml", 0, 0, \
       "File that sets the configs of services; it need not be there, and changes to it take " \
       "effect " \
@@ -133,6 +135,10 @@
     X(DUR, lua_deadline, NULL, "30s", 1, 0, \
       "Time from a request's start until its handler is cancelled; streams are exempt while they " \
       "write.") \
+    X(DUR, policy_cpu, NULL, "100ms", 1, 0, \
+      "Processor time of one answer of a policy of yours, at most half of lua_cpu.") \
+    X(DUR, policy_timeout, NULL, "2s", 1, 0, \
+      "Time until such an answer must be there, at most half of lua_deadline.") \
     X(DUR, reload_grace, NULL, "30s", 0, 0, \
       "Time that a replaced generation has to finish its requests.") \
     X(DUR, reload_check, NULL, "5s", 1, 0, \

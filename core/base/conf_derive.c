@@ -321,6 +321,7 @@ static int expand_home(struct err *e) {
 static int check_folders(struct err *e) {
     if (!*conf.home) return conf_refuse(row_of("home"), e, "is empty: name a folder");
     if (!*conf.services) return conf_refuse(row_of("services"), e, "is empty: name a folder");
+    if (!*conf.policies) return conf_refuse(row_of("policies"), e, "is empty: name a folder");
     return expand_home(e);
 }
 

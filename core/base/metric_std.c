@@ -114,6 +114,14 @@ void metric_callback(struct metric_owner *o, struct str handler, double seconds,
     update(o, METRIC_STD_CALLBACK_SECONDS, METRIC_OBSERVE, &k, seconds);
 }
 
+void metric_policy(struct metric_owner *o, struct str policy, struct str code) {
+    if (!o) return;
+    struct str values[] = {policy, code};
+    struct metric_key k;
+    metric_key(&k, values, sizeof values / sizeof values[0]);
+    update(o, METRIC_STD_POLICY_FAILURES, METRIC_ADD, &k, 1);
+}
+
 void metric_log(struct metric_owner *o, struct str message, struct str severity) {
     if (!o) return;
     struct str values[] = {message, severity};

@@ -1,7 +1,7 @@
 /*
  * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
- * /metrics. With the bearer secret of the home folder: /services, /generations, /logs, POST /reload
- * and POST /rollback. Called by the server of the control thread.
+ * /metrics. With the bearer secret of the home folder: /services, /policies, /generations, /logs,
+ * POST /reload and POST /rollback. Called by the server of the control thread.
  */
 #include "core/script/admin.h"
 
@@ -72,6 +72,13 @@ static void services(struct exchange *x) {
     struct buf body;
     buf_init(&body);
     service_report(&body);
+    answer_buf(x, 200, STR("application/json"), &body);
+}
+
+static void policies(struct exchange *x) {
+    struct buf body;
+    buf_init(&body);
+    service_policies(&body);
     answer_buf(x, 200, STR("application/json"), &body);
 }
 
@@ -182,10 +189,11 @@ static void reload(struct exchange *x) {
 }
 
 static const struct page pages[] = {
-    {"GET", "/healthz", false, healthz}, {"GET", "/readyz", false, readyz},
-    {"GET", "/metrics", false, metrics}, {"GET", "/services", true, services},
-    {"GET", "/logs", true, logs},        {"GET", "/generations", true, generations},
-    {"POST", "/reload", true, reload},   {"POST", "/rollback", true, rollback},
+    {"GET", "/healthz", false, healthz},   {"GET", "/readyz", false, readyz},
+    {"GET", "/metrics", false, metrics},   {"GET", "/services", true, services},
+    {"GET", "/logs", true, logs},          {"GET", "/generations", true, generations},
+    {"GET", "/policies", true, policies},  {"POST", "/reload", true, reload},
+    {"POST", "/rollback", true, rollback},
 };
 
 static bool has_secret(const struct exchange *x) {

@@ -62,7 +62,7 @@ static int l_read(lua_State *L) {
     *g = NULL;
     lib_class(L, "host.folder.snapshot", methods);
     luaL_setmetatable(L, "host.folder.snapshot");
-    *g = generation_read(root, name, &e);
+    *g = generation_read(root, NULL, name, &e);
     if (!*g) return op_fail(L, e.code, e.text);
     lua_createtable(L, 0, (*g)->n_files);
     for (int i = 0; i < (*g)->n_files; i++) {

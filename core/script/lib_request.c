@@ -374,6 +374,9 @@ const struct lib_doc lib_request_docs[] = {
      "For the runtime: what the endpoint that answers is called in metrics."},
     {"callback", "fun(name: string, seconds: number, failed: boolean)",
      "For the runtime: a callback has run: startup, shutdown or a ticker."},
+    {"policy_failed", "fun(policy: string, code: string)",
+     "For the runtime: a policy did not answer: error, overrun, timeout, memory, canceled, "
+     "answer."},
     {"left", "fun(): number?", "Seconds until the running task's deadline; nil when it has none."},
     {"query", "fun(): table<string, string>?", "The names and values of the running task's query."},
     {"has_body", "fun(): boolean", "Whether the running task's request has, or may have, a body."},
@@ -417,6 +420,7 @@ int lib_request(lua_State *L) {
         {"of", l_of},
         {"handling", bus_handling},
         {"callback", measure_callback},
+        {"policy_failed", measure_policy},
         {NULL, NULL},
     };
     open_class(L);

@@ -119,9 +119,10 @@ static int outcome_take(lua_State *L, const struct outcome *o) {
     vm_throw_memory(L);
 }
 
-/* ---- all, race, timeout ---------------------------------------------------------------------- */
+/* ---- all, race, timeout, bounded
+ * ---------------------------------------------------------------------- */
 
-enum group_mode { GROUP_ALL, GROUP_RACE, GROUP_TIMEOUT };
+enum group_mode { GROUP_ALL, GROUP_RACE, GROUP_TIMEOUT, GROUP_BOUNDED };
 
 struct member {
     struct group *group;
@@ -133,8 +134,9 @@ struct group {
     enum group_mode mode;
     int n, live;            /* children, and how many are not over */
     bool decided;           /* the outcome is known: it only waits for the others to end */
-    bool timed_out;         /* GROUP_TIMEOUT */
-    struct timer timer;     /* GROUP_TIMEOUT */
+    bool timed_out;         /* GROUP_TIMEOUT, GROUP_BOUNDED */
+    struct timer timer;     /* of these two */
+    struct buf why, trace;  /* GROUP_BOUNDED: of a failure, its text alone and with traceback */
     struct outcome outcome; /* of the child that decided; ALL: of all, in order */
     struct member *members;
 };
@@ -189,6 +191,7 @@ static void member_ended(struct task *t, enum task_end end, int nresults) {
         all_returned(g, t, (int)(m - g->members), nresults);
     } else if (!g->decided) {
         outcome_drop(t->vm, &g->outcome);
+        if (g->mode == GROUP_BOUNDED) task_error(t, &g->trace, &g->why); /* before it is taken */
         keep(&g->outcome, t, end, nresults);
         decide(g);
     }
@@ -202,8 +205,33 @@ static void time_is_up(struct timer *timer) {
     decide(g);
 }
 
+/* true and the results, or false, message, traceback, code. */
+static int bounded_done(lua_State *L, struct group *g) {
+    static const char *const codes[] = {
+        [TASK_FAILED] = "error",
+        [TASK_CANCELED] = "canceled",
+        [TASK_NO_MEMORY] = "memory",
+        [TASK_OVERRUN] = "overrun",
+    };
+    enum task_end end = g->timed_out ? TASK_CANCELED : g->outcome.end;
+    if (end == TASK_RETURNED) {
+        int n = outcome_take(L, &g->outcome);
+        lua_pushboolean(L, 1);
+        lua_insert(L, -n - 1);
+        return n + 1;
+    }
+    struct str why = g->timed_out ? STR("it took too long") : buf_view(&g->why);
+    struct str trace = g->timed_out ? why : buf_view(&g->trace);
+    lua_pushboolean(L, 0);
+    lua_pushlstring(L, why.n ? why.p : "", why.n);
+    lua_pushlstring(L, trace.n ? trace.p : "", trace.n);
+    lua_pushstring(L, g->timed_out ? "timeout" : codes[end]);
+    return 4;
+}
+
 static int group_done(lua_State *L, struct op *op) {
     struct group *g = (struct group *)op;
+    if (g->mode == GROUP_BOUNDED) return bounded_done(L, g);
     if (g->timed_out) return op_fail(L, ERR_TIMEOUT, "timed out");
     if (g->mode == GROUP_ALL && g->outcome.end == TASK_CANCELED)
         return luaL_error(L, "a task that was waited for was cancelled");
@@ -229,6 +257,8 @@ static void group_drop(struct op *op) {
     struct group *g = (struct group *)op;
     timer_remove(op->vm->worker, &g->timer);
     outcome_drop(op->vm, &g->outcome);
+    buf_free(&g->why);
+    buf_free(&g->trace);
     mem_free(g->members);
 }
 
@@ -238,6 +268,7 @@ static const struct op_kind group_kinds[] = {
     GROUP_KIND(GROUP_ALL, "task.all"),
     GROUP_KIND(GROUP_RACE, "task.race"),
     GROUP_KIND(GROUP_TIMEOUT, "task.timeout"),
+    GROUP_KIND(GROUP_BOUNDED, "task.bounded"),
 };
 
 /* Room for n children. The caller may not throw from here on. */
@@ -247,6 +278,8 @@ static struct group *group_new(lua_State *L, enum group_mode mode, int n) {
     g->n = n;
     g->outcome.ref = LUA_NOREF;
     timer_init(&g->timer, time_is_up);
+    buf_init(&g->why);
+    buf_init(&g->trace);
     g->members = mem_zalloc((size_t)n * sizeof *g->members);
     return g;
 }
@@ -319,6 +352,30 @@ static int l_timeout(lua_State *L) {
     struct err e = {0};
     struct group *g = group_new(L, GROUP_TIMEOUT, 1);
     if (group_add(L, g, 0, lua_gettop(L) - 1, &e) < 0) return group_fail(L, g, &e);
+    if (op_timer(&g->op, &g->timer, seconds) < 0) {
+        err_set(&e, -ENOMEM, "out of memory for a timer");
+        return group_fail(L, g, &e);
+    }
+    return group_wait(L, g);
+}
+
+static lua_Number check_seconds(lua_State *L, int index, lua_Number least) {
+    lua_Number seconds = luaL_checknumber(L, index);
+    luaL_argcheck(L, seconds >= least && seconds <= TIMEOUT_MAX, index,
+                  "must be seconds, up to a year");
+    return seconds;
+}
+
+/* task.bounded(cpu, seconds, f, ...): pcall in a task with limits of its own. */
+static int l_bounded(lua_State *L) {
+    uint64_t cpu = (uint64_t)(check_seconds(L, 1, 1e-3) * 1e9);
+    lua_Number seconds = check_seconds(L, 2, 1e-3);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    parent_of(L, "task.bounded");
+    struct err e = {0};
+    struct group *g = group_new(L, GROUP_BOUNDED, 1);
+    if (group_add(L, g, 0, lua_gettop(L) - 2, &e) < 0) return group_fail(L, g, &e);
+    g->members[0].task->cpu_most = cpu;
     if (op_timer(&g->op, &g->timer, seconds) < 0) {
         err_set(&e, -ENOMEM, "out of memory for a timer");
         return group_fail(L, g, &e);
@@ -519,6 +576,11 @@ const struct lib_doc lib_task_docs[] = {
     {"timeout", "fun(seconds: number, f: fun(...): any, ...: any): any ...",
      "The results of f(...), or nil, \"timed out\", \"timeout\" when it took longer and was "
      "cancelled. What f raises is raised again."},
+    {"bounded", "fun(cpu: number, seconds: number, f: fun(...): any, ...: any): boolean, any ...",
+     "pcall with limits: true and the results of f(...), which may use `cpu` seconds of processor "
+     "time and take `seconds`; or false, message, traceback and \"error\", \"overrun\", "
+     "\"timeout\", \"memory\" or \"canceled\". nil, message, \"limit\" when the service has too "
+     "many tasks."},
     {"background", "fun(f: fun(...), ...: any): true",
      "Runs f(...) by itself until this generation of the service goes out of service; then it is "
      "cancelled at once. Tickers run like that."},
@@ -546,9 +608,10 @@ int lib_task(lua_State *L) {
         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {
-        {"spawn", l_spawn}, {"detach", handle_detach},    {"all", l_all},
-        {"race", l_race},   {"timeout", l_timeout},       {"sleep", lib_sleep},
-        {"yield", l_yield}, {"background", l_background}, {NULL, NULL},
+        {"spawn", l_spawn},     {"detach", handle_detach}, {"all", l_all},
+        {"bounded", l_bounded}, {"race", l_race},          {"timeout", l_timeout},
+        {"sleep", lib_sleep},   {"yield", l_yield},        {"background", l_background},
+        {NULL, NULL},
     };
     lib_class(L, HANDLE, methods);
     luaL_newlib(L, functions);

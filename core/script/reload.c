@@ -10,9 +10,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/policies.h"
 #include "core/script/routes.h"
 
 #define RELOADS_MAX  16 /* in both lists */
@@ -144,8 +146,8 @@ static int found(struct reload *r, struct str folder, bool embedded) {
     struct service *s = service_by_folder(folder);
     /* The embedded one serves when the user's tree has no folder of that name. */
     if (!wanted(r, name, s ? s->host : NULL) || (embedded && has_folder(name))) return 0;
-    struct generation *g = embedded ? generation_embedded(service_root, folder, &e)
-                                    : generation_read(service_root, folder, &e);
+    struct generation *g = embedded ? generation_embedded(service_root, conf.policies, folder, &e)
+                                    : generation_read(service_root, conf.policies, folder, &e);
     if (g)
         compare(r, g);
     else
@@ -170,6 +172,23 @@ static void find_removed(struct reload *r) {
     }
 }
 
+/* Told in every report, and in the log when it is news. */
+static void find_strays(struct reload *r) {
+    static char told[4096];
+    struct buf strays;
+    buf_init(&strays);
+    policies_strays(conf.policies, service_root, &strays);
+    struct str lines = buf_view(&strays), all = str_first(lines, sizeof told - 1), line;
+    bool news = !str_eq(all, str_of(told));
+    while (str_cut(lines, '\n', &line, &lines)) {
+        buf_printf(&r->report, "warning: %.*s\n", STR_FMT(line));
+        if (news) log_warn("policies that nobody asks", LOGS("warning", line));
+    }
+    memcpy(told, all.n ? all.p : "", all.n);
+    told[all.n] = 0;
+    buf_free(&strays);
+}
+
 /* The platform's own come first, so that nobody takes a host from them. Folders that are gone come
  * last: one that was moved is not gone. */
 static void look(struct reload *r) {
@@ -181,6 +200,7 @@ static void look(struct reload *r) {
         failed(r, service_root, NULL, &e);
     }
     find_removed(r);
+    if (!r->name[0] && conf.policies) find_strays(r);
 }
 
 /* What is kept takes the place of what the files say. */

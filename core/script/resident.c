@@ -81,6 +81,15 @@ static void keep_topics(lua_State *L, struct resident *r) {
     lua_pop(L, 1);
 }
 
+static void keep_rules(lua_State *L, struct resident *r) {
+    lua_getfield(L, -1, "rules");
+    if (!lua_isnil(L, -1)) {
+        r->gen->rules = arena_str(&r->gen->arena, lib_str(L, -1));
+        if (!r->gen->rules.p) vm_throw_memory(L);
+    }
+    lua_pop(L, 1);
+}
+
 /* Every Lua file of a generation, compiled and forgotten. */
 struct compiling {
     struct resident *r;
@@ -149,7 +158,10 @@ static int load(lua_State *L) {
     lua_getfield(L, -1, "host");
     snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
     lua_pop(L, 1);
-    if (!r->gen->sealed) keep_topics(L, r);
+    if (!r->gen->sealed) {
+        keep_topics(L, r);
+        keep_rules(L, r);
+    }
     if (r->worker->index < 0)
         keep_warnings(L, r);
     else

@@ -219,6 +219,25 @@ void service_report(struct buf *out) {
     buf_char(out, ']');
 }
 
+void service_policies(struct buf *out) {
+    const char *sep = "";
+    buf_char(out, '[');
+    LIST_EACH(&service_list, it) {
+        struct service *s = LIST_ENTRY(it, struct service, link);
+        if (s->removed || !s->current->rules.n) continue;
+        buf_printf(out, "%s{\"host\":", sep);
+        buf_json(out, str_of(s->host));
+        buf_str(out, STR(",\"folder\":"));
+        buf_json(out, str_of(s->folder));
+        buf_printf(out,
+                   ",\"generation\":%llu,\"policies\":", (unsigned long long)s->current->number);
+        buf_str(out, s->current->rules);
+        buf_char(out, '}');
+        sep = ",";
+    }
+    buf_char(out, ']');
+}
+
 bool service_history(struct str name, struct buf *out) {
     const struct service *s = service_named(name);
     if (!s) return false;

@@ -58,6 +58,9 @@ void service_free_all(void);
 /* One JSON array for the admin address: host, folder, embedded, generation, hash, loaded. */
 void service_report(struct buf *out);
 
+/* One JSON array of the services that ask policies: host, folder, generation, policies. */
+void service_policies(struct buf *out);
+
 /* One JSON object: host, folder, and what is remembered of its generations. False: there is none
  * of that name. */
 bool service_history(struct str name, struct buf *out);

@@ -176,7 +176,7 @@ static void reset(struct task *t) {
     t->parent = NULL;
     t->big = t->vm->big;
     t->started = t->vm->worker->now_ms;
-    t->deadline = t->cpu = t->cpu_rested = 0;
+    t->deadline = t->cpu = t->cpu_rested = t->cpu_most = 0;
     t->request_id = STR_NONE;
     t->what = NULL;
     t->ended = NULL;

@@ -115,6 +115,7 @@ struct task {
     struct timer timer;    /* for the deadline */
     uint64_t cpu;          /* ns so far, its ended children's too; sampled by the watchdog */
     uint64_t cpu_rested;   /* ns of them that waiting has earned back: see op.c */
+    uint64_t cpu_most;     /* ns that it may use; 0 = what every task may */
     struct str request_id; /* for logs, in the arena; may be empty */
     const char *what;      /* "GET /x", ticker name: in the arena */
     /* Called once, when it is over: the coroutine is closed by then. co's stack holds the results

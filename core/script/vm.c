@@ -290,8 +290,20 @@ int vm_load_named(lua_State *L, struct str name, struct str source) {
     return r;
 }
 
+/* "policies/<service>.lua": a file of the snapshot that lies in the user's folder of policies. */
+static bool is_policy(const struct vm *vm, struct str path) {
+    char name[300];
+    if (!vm->options.platform) return false;
+    int n = snprintf(name, sizeof name, "policies/%s.lua", vm->options.name);
+    return n > 0 && (size_t)n < sizeof name && str_eq(path, str_make(name, (size_t)n));
+}
+
 int vm_load(lua_State *L, struct vm *vm, struct str path, struct str source) {
-    lua_pushfstring(L, "services/%s/%s", vm->options.name, lua_pushlstring(L, path.p, path.n));
+    const char *text = lua_pushlstring(L, path.p, path.n);
+    if (is_policy(vm, path))
+        lua_pushstring(L, text);
+    else
+        lua_pushfstring(L, "services/%s/%s", vm->options.name, text);
     size_t n;
     const char *name = lua_tolstring(L, -1, &n);
     int r = vm_load_named(L, str_make(name, n), source);

@@ -91,8 +91,9 @@ static inline struct vm *vm_of(lua_State *L) {
  * makes it ready). */
 int vm_protect(struct vm *vm, lua_CFunction fn, void *arg, struct err *e);
 /* Compiles text (never bytecode) and leaves the function on the stack; luaL_loadbufferx's result.
- * Chunk names are "@services/<name>/<path>" so that messages carry file and line. A byte order mark
- * and a first line that begins with '#' are skipped. */
+ * Chunk names are "@services/<name>/<path>" so that messages carry file and line, and
+ * "@policies/<name>.lua" for the user's policies. A byte order mark and a first line that begins
+ * with '#' are skipped. */
 int vm_load(lua_State *L, struct vm *vm, struct str path, struct str source);
 /* The same with the whole name, for files of the embedded tree: "lua/service.lua". */
 int vm_load_named(lua_State *L, struct str name, struct str source);

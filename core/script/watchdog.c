@@ -60,7 +60,8 @@ static struct {
 bool watchdog_spent(struct task *t, uint64_t more) {
     bool over = false;
     for (struct task *p = t; p; p = p->parent) {
-        if (p->cpu + more <= dog.cpu + p->cpu_rested) continue;
+        uint64_t most = p->cpu_most && p->cpu_most < dog.cpu ? p->cpu_most : dog.cpu;
+        if (p->cpu + more <= most + p->cpu_rested) continue;
         p->overrun = over = true;
     }
     if (over) t->overrun = true;
