@@ -20,6 +20,7 @@
 #include "core/loop/io.h"
 #include "core/loop/watch.h"
 #include "core/script/admin.h"
+#include "core/script/asker.h"
 #include "core/script/cli.h"
 #include "core/script/compiled.h"
 #include "core/script/home.h"
@@ -441,6 +442,7 @@ static int start(struct err *e) {
     if ((rc = choose_port(e)) < 0) return rc;
     if ((rc = open_workers(e)) < 0) return rc;
     refresh_open();
+    asker_open();
     routes_open(&run.control);
     return service_open_all(&run.control, conf.services, e);
 }

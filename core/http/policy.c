@@ -26,7 +26,7 @@ static bool decides(enum policy_row row) {
     return row == POLICY_LIMIT || row == POLICY_REQUEST;
 }
 
-struct policy *policy_of(struct exchange *x) {
+static struct policy *policy_of(struct exchange *x) {
     if (!x->policy) x->policy = arena_zalloc(&x->arena, sizeof *x->policy);
     return x->policy;
 }
@@ -42,8 +42,32 @@ enum plan_result policy_ask(struct exchange *x, enum policy_row row,
     return r;
 }
 
-void policy_answered(struct exchange *x) {
-    x->policy->waiting = false;
+void policy_restore(struct exchange *x) {
+    struct policy *p = x->policy;
+    if (p->n_came > 0) memcpy(p->fields, p->came, (size_t)p->n_came * sizeof *p->came);
+    p->n_fields = p->n_came;
+}
+
+enum plan_result policy_ask_response(struct exchange *x, int status, const struct field *fields,
+                                     int n, void (*go_on)(struct exchange *x)) {
+    struct policy *p = policy_of(x);
+    size_t room = (size_t)n + POLICY_FIELDS;
+    struct field *copy = p ? arena_alloc(&x->arena, room * sizeof *copy) : NULL;
+    if (!copy) return PLAN_ANSWERED;
+    p->status = status;
+    p->came = fields;
+    p->n_came = n;
+    p->fields = copy;
+    p->room = (int)room;
+    policy_restore(x);
+    return policy_ask(x, POLICY_RESPONSE, go_on);
+}
+
+void policy_ready(struct exchange *x) {
+    x->policy->waiting = x->waiting = false;
+}
+
+void policy_go_on(struct exchange *x) {
     x->policy->go_on(x);
 }
 

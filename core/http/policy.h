@@ -46,8 +46,10 @@ struct policy {
     uint64_t key; /* of CHOOSE_HASH, when `keyed` */
     bool keyed;
 
-    int status;           /* of the response */
-    struct field *fields; /* of the response, while it is asked about */
+    int status;               /* of the response */
+    const struct field *came; /* its fields as they came */
+    int n_came;
+    struct field *fields; /* and as they go on */
     int n_fields, room;
 
     struct field rate[3]; /* what answers say about a limit */
@@ -57,8 +59,8 @@ struct policy {
 
 /* Installed by the script layer. */
 struct policy_asker {
-    /* Asks, and uses what is below to say the answer. PLAN_LATER: policy_answered will be called,
-     * or the exchange be answered, unless `cancel` comes before. PLAN_ANSWERED: x is over. */
+    /* Asks, and uses what is below to say the answer. PLAN_LATER: policy_ready will be called,
+     * unless `cancel` comes before. PLAN_ANSWERED: x is over. */
     enum plan_result (*ask)(struct exchange *x, enum policy_row row);
     void (*cancel)(struct exchange *x); /* nobody waits for the answer any more */
     void (*over)(struct exchange *x);   /* the exchange ends; no question is open */
@@ -67,10 +69,13 @@ void policy_set_asker(const struct policy_asker *a);
 
 /* ---- for the plan and the proxy ---- */
 
-struct policy *policy_of(struct exchange *x); /* made on first use; NULL when out of memory */
 /* Asks if the route says so. `go_on` is called once a late answer is there. */
 enum plan_result policy_ask(struct exchange *x, enum policy_row row,
                             void (*go_on)(struct exchange *x));
+/* The same about a response, whose fields stay where they are: x->policy->fields go on.
+ * PLAN_ANSWERED: nobody was asked, for want of memory. */
+enum plan_result policy_ask_response(struct exchange *x, int status, const struct field *fields,
+                                     int n, void (*go_on)(struct exchange *x));
 void policy_cancel(struct exchange *x); /* fine when nothing is asked */
 void policy_over(struct exchange *x);   /* the exchange ends */
 /* The request as it goes on: what came, or what a policy made of it. */
@@ -80,8 +85,10 @@ struct str policy_target(struct exchange *x);
 
 /* ---- for the asker ---- */
 
-/* The late answer: go on. */
-void policy_answered(struct exchange *x);
+/* A late answer is there: called before it is used. */
+void policy_ready(struct exchange *x);
+/* And then: it goes on. Or the exchange was answered. */
+void policy_go_on(struct exchange *x);
 /* Nobody could say whether it may go on: 503. */
 enum plan_result policy_deny(struct exchange *x);
 
@@ -92,6 +99,9 @@ struct policy_limit {
     uint64_t retry;            /* seconds until there is one; 0 = it may go on */
 };
 enum plan_result policy_limited(struct exchange *x, const struct policy_limit *l);
+
+/* The response goes on as it came. */
+void policy_restore(struct exchange *x);
 
 enum policy_edit { POLICY_DONE, POLICY_OWNED, POLICY_INVALID, POLICY_MANY, POLICY_NO_MEMORY };
 /* Sets a field of the request, or of the response that is asked about, in place of all others of

@@ -416,24 +416,20 @@ static void policy_over_head(struct exchange *x) {
     pump_leave(p);
 }
 
-/* Asks a policy about the final head. False: it goes to the client as it is. */
-static bool asked(struct pump *p, const struct head *h, const struct field *fields, int n) {
+/* A policy may look at it before, which may take its time. */
+static void ask_and_begin(struct pump *p, int status, const struct field *fields, int n) {
     struct exchange *x = p->x;
-    if (!(x->route->flags & ROUTE_RESPONSE)) return false;
-    struct policy *said = policy_of(x);
-    size_t room = (size_t)n + POLICY_FIELDS;
-    struct field *copy = said ? arena_alloc(&x->arena, room * sizeof *copy) : NULL;
-    if (!copy) return false;
-    memcpy(copy, fields, (size_t)n * sizeof *copy);
-    said->status = h->status;
-    said->fields = copy;
-    said->n_fields = n;
-    said->room = (int)room;
-    if (policy_ask(x, POLICY_RESPONSE, policy_over_head) == PLAN_LATER)
+    switch (policy_ask_response(x, status, fields, n, policy_over_head)) {
+    case PLAN_NEXT:
+        begin(p, status, x->policy->fields, x->policy->n_fields);
+        break;
+    case PLAN_LATER:
         call_pause(&p->call);
-    else
-        begin(p, h->status, said->fields, said->n_fields);
-    return true;
+        break;
+    case PLAN_ANSWERED: /* it was not asked: out of memory */
+        begin(p, status, fields, n);
+        break;
+    }
 }
 
 static void on_head(struct call *c, const struct head *h) {
@@ -453,7 +449,10 @@ static void on_head(struct call *c, const struct head *h) {
         timer_disarm(x->worker, &p->budget);
         p->length = length_of(p, h);
         p->event_stream = event_stream(h);
-        if (!asked(p, h, fields, n)) begin(p, h->status, fields, n);
+        if (x->route->flags & ROUTE_RESPONSE)
+            ask_and_begin(p, h->status, fields, n);
+        else
+            begin(p, h->status, fields, n);
     }
     pump_leave(p);
 }

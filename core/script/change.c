@@ -256,9 +256,24 @@ static void restarted(struct starting *st) {
     starting_free(st); /* the log has told when it failed */
 }
 
+/* Policies that come are asked from the switch on, worker by worker: routes that lead to both the
+ * old and the new functions are there before it. */
+static int prepare(struct change *c) {
+    struct service *s = c->service;
+    unsigned before = service_asks();
+    s->coming = c->gen ? c->gen->asks : 0;
+    if (service_asks() == before) return 0;
+    int rc = routes_rebuild();
+    if (rc == 0) return 0;
+    s->coming = 0;
+    return err_set(&c->err, rc, "cannot be put into service: out of memory");
+}
+
 /* All workers have switched. */
 static void committed(struct change *c) {
     struct service *s = c->service;
+    s->coming = 0;
+    if (s->current && s->current->asks != c->gen->asks) c->reload->routes = true;
     if (s->removed || !str_eq(s->current->topics, c->gen->topics)) c->reload->routes = true;
     if (c->reload->back) {
         c->from = c->gen->number;
@@ -305,6 +320,7 @@ static void change_answered(struct message *m) {
         post_steps(c, STEP_CHECK);
         return;
     } else if (what == STEP_BUILD || what == STEP_CHECK) {
+        if (!c->failed && !r->check) c->failed = prepare(c) < 0;
         post_steps(c, c->failed || r->check ? STEP_DROP : STEP_COMMIT);
         return;
     }

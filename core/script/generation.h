@@ -34,6 +34,7 @@ struct generation {
     struct list imports; /* struct generation_import.link: read while it was tried */
     int n_imports;       /* of them, bounded: 1,000 */
     struct str topics;   /* what it listens to besides its host, a line each; see routes.c */
+    unsigned asks;       /* flags of the questions that its policies answer; see asker.h */
     int64_t version;     /* as the generator counts; 0 = it was not generated */
     const char *root;    /* folder of the user's services, for imports */
     bool sealed;         /* it was tried: imports, topics and rules are complete */

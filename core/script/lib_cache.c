@@ -174,9 +174,9 @@ static struct usage *usage_of(struct survey *all, struct str name) {
 /* A key is a host name, its space, and the service's own key: see own_key. */
 static enum shared_verdict survey_one(void *arg, struct str key, struct str value) {
     size_t n = 0;
-    while (n < key.n && (unsigned char)key.p[n] > OWN_COUNTERS)
+    while (n < key.n && (unsigned char)key.p[n] > OWN_LIMITS)
         n++;
-    if (n == key.n || key.p[n] == OWN_SHARED) return SHARED_KEEP;
+    if (n == key.n || key.p[n] == OWN_SHARED || key.p[n] == OWN_LIMITS) return SHARED_KEEP;
     struct usage *u = usage_of(arg, str_make(key.p, n));
     if (!u) return SHARED_KEEP;
     if (key.p[n] == OWN_CACHE) {

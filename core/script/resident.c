@@ -5,11 +5,13 @@
  */
 #include "core/script/resident.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/script/asker.h"
 #include "core/script/lib.h"
 #include "core/script/pack.h"
 #include "core/script/vm.h"
@@ -162,6 +164,7 @@ static int load(lua_State *L) {
         keep_topics(L, r);
         keep_rules(L, r);
     }
+    asker_load(L, r);
     if (r->worker->index < 0)
         keep_warnings(L, r);
     else
@@ -172,6 +175,8 @@ static int load(lua_State *L) {
     return 0;
 }
 
+static _Atomic uint64_t serials;
+
 struct resident *resident_new(struct generation *g, struct worker *w, struct err *e) {
     struct resident *r = mem_zalloc(sizeof *r);
     if (!r) {
@@ -181,6 +186,9 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
     list_init(&r->link);
     list_init(&r->streams);
     r->dispatch = r->start = r->check = r->unload = r->stop = r->call = LUA_NOREF;
+    for (int i = 0; i < RESIDENT_POLICIES; i++)
+        r->policies[i] = LUA_NOREF;
+    r->serial = atomic_fetch_add(&serials, 1) + 1;
     buf_init(&r->warnings);
     r->gen = generation_take(g);
     r->worker = w;
@@ -218,6 +226,11 @@ struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *
         return NULL;
     }
     return task_new(r->vm, push, arg, e);
+}
+
+struct task *resident_task_late(struct resident *r, int (*push)(lua_State *co, void *arg),
+                                void *arg, struct err *e) {
+    return task_late(r->vm, push, arg, e);
 }
 
 /* ---- hooks ----------------------------------------------------------------------------------- */
@@ -344,6 +357,7 @@ void resident_free(struct resident *r) {
     ref_drop(r->vm, r->unload);
     ref_drop(r->vm, r->stop);
     ref_drop(r->vm, r->call);
+    asker_unload(r);
     vm_free(r->vm);
     buf_free(&r->warnings);
     generation_give(r->gen);
@@ -355,8 +369,9 @@ void resident_free(struct resident *r) {
  * the state under itself. */
 static void look(struct timer *t) {
     struct resident *r = LIST_ENTRY(t, struct resident, timer);
-    if (r->vm->n_tasks > 0 && r->worker->now_ms >= r->give_up) task_cancel_all(r->vm, false);
-    if (r->vm->n_tasks == 0 && r->vm->n_ops == 0) {
+    bool late = r->worker->now_ms >= r->give_up;
+    if (r->vm->n_tasks > 0 && late) task_cancel_all(r->vm, false);
+    if (r->vm->n_tasks == 0 && r->vm->n_ops == 0 && (r->pins == 0 || late)) {
         resident_free(r);
         return;
     }

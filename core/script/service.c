@@ -84,6 +84,16 @@ struct resident *service_here(struct service *s, struct worker *w, struct err *e
     return NULL;
 }
 
+struct resident *service_resident(struct service *s, struct worker *w, uint64_t serial) {
+    struct local *l = &s->locals[w->index];
+    if (l->resident && l->resident->serial == serial) return l->resident;
+    LIST_EACH(&l->retiring, it) {
+        struct resident *r = LIST_ENTRY(it, struct resident, link);
+        if (r->serial == serial) return r;
+    }
+    return NULL;
+}
+
 /* ---- the list -------------------------------------------------------------------------------- */
 
 int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struct str topics),
@@ -96,6 +106,15 @@ int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struc
         if (rc < 0) return rc;
     }
     return 0;
+}
+
+unsigned service_asks(void) {
+    unsigned asks = 0;
+    LIST_EACH(&service_list, it) {
+        struct service *s = LIST_ENTRY(it, struct service, link);
+        if (!s->removed) asks |= s->current->asks | s->coming;
+    }
+    return asks;
 }
 
 struct service *service_by_host(struct str host) {

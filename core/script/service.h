@@ -67,6 +67,12 @@ bool service_history(struct str name, struct buf *out);
 
 /* Any worker: the state of the generation in force here, built on first use. NULL + *e. */
 struct resident *service_here(struct service *s, struct worker *w, struct err *e);
+/* Any worker: its state of that serial number here, also one that is going out of service; NULL =
+ * it is gone. */
+struct resident *service_resident(struct service *s, struct worker *w, uint64_t serial);
+/* Control thread: the flags of the questions that policies answer (asker.h), those of a generation
+ * that is coming into service among them. */
+unsigned service_asks(void);
 /* Any worker: by host name, or by <id>.<host>, from the routes in force there; NULL when there is
  * none. */
 struct service *service_find(struct worker *w, struct str host);

@@ -35,12 +35,13 @@ struct service {
     bool removed;                 /* its folder is gone, or it never came: not routed */
     bool unchecked;               /* it waits for the on_check of its first load: removed so long */
     int home;                     /* index of the worker that runs its tickers */
-    struct generation *current;   /* owns a reference; NULL: it was never in service */
-    struct history history;       /* current included */
-    struct buf handed;            /* of the generation before, for the next start to take */
-    _Atomic int leaving;          /* states of replaced generations that still have work to do, on
-                                     all workers */
-    struct local *locals;         /* one per worker */
+    unsigned coming;            /* flags of policies of the generation that is being switched to */
+    struct generation *current; /* owns a reference; NULL: it was never in service */
+    struct history history;     /* current included */
+    struct buf handed;          /* of the generation before, for the next start to take */
+    _Atomic int leaving;        /* states of replaced generations that still have work to do, on
+                                   all workers */
+    struct local *locals;       /* one per worker */
 };
 
 extern struct list service_list;       /* struct service.link */

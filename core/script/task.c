@@ -247,6 +247,11 @@ struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void
     return vm->closing ? refuse(vm, "is going out of service", e) : new_task(vm, push, arg, e);
 }
 
+struct task *task_late(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                       struct err *e) {
+    return new_task(vm, push, arg, e);
+}
+
 /* ---- family ---------------------------------------------------------------------------------- */
 
 struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *arg), void *arg,

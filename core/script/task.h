@@ -135,6 +135,9 @@ struct task {
  * -ENOMEM, or the error push raised. The task does not run before task_start. */
 struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
                       struct err *e);
+/* The same, also while the vm is closing: for what began before. */
+struct task *task_late(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                       struct err *e);
 /* The same for a child, which is cancelled when its parent ends; its processor time is the parent's
  * too. It shows the parent's request id and context. Also while the vm is closing: who may finish
  * may do so in several tasks. */

@@ -97,7 +97,7 @@ M.rows = {
   proxy = {
     request = { kind = "decide", optional = true, wrong = anything, about = "what happens to a proxied request" },
     response = { kind = "tune", optional = true, wrong = anything, about = "headers of a proxied response" },
-    limit = { kind = "tune", optional = true, wrong = anything, about = "how many requests are let through" },
+    limit = { kind = "decide", optional = true, wrong = anything, about = "how many requests are let through" },
   },
 }
 

@@ -38,8 +38,17 @@ static const struct policy_asker asker = {fake_ask, fake_cancel, fake_over};
 static void go_on(enum policy_row row) {
     struct exchange *x = fake.waiting;
     fake.waiting = NULL;
+    policy_ready(x);
     if (fake.tell) fake.tell(x, row);
-    policy_answered(x);
+    policy_go_on(x);
+}
+
+/* The same, and it is no. */
+static void deny(void) {
+    struct exchange *x = fake.waiting;
+    fake.waiting = NULL;
+    policy_ready(x);
+    policy_deny(x);
 }
 
 static int setup_policies(void **state) {
@@ -104,6 +113,22 @@ static void an_answer_may_come_later(void **state) {
     raw_expect(asked(0), "\r\n\r\nhello");
     assert_int_equal(fake.canceled, 0);
     (void)c;
+}
+
+static void a_late_answer_may_be_no(void **state) {
+    fake.answer[POLICY_REQUEST] = PLAN_LATER;
+    struct raw *c = client(GET);
+    for (int i = 0; i < 2; i++) {
+        UNTIL(fake.waiting);
+        deny();
+        raw_expect(c, "HTTP/1.1 503 ");
+        raw_expect(c, "try again later");
+        raw_forget(c);
+        raw_send(c, GET);
+    }
+    UNTIL(fake.waiting);
+    assert_int_equal(fake.canceled, 0);
+    assert_int_equal(fake.over, 2);
 }
 
 static void a_client_that_leaves_is_asked_about_no_longer(void **state) {
@@ -463,6 +488,7 @@ int main(void) {
         T(a_route_without_flags_asks_nobody),
         T(what_decides_denies_when_nobody_answers),
         T(an_answer_may_come_later),
+        T(a_late_answer_may_be_no),
         T(a_client_that_leaves_is_asked_about_no_longer),
         T(the_instance_gets_what_a_policy_made_of_it),
         T(no_client_takes_away_what_a_policy_sets),
