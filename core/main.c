@@ -312,6 +312,7 @@ static int open_admin(void) {
     run.admin = server_open(&run.control, address, &admin_handler, &run.err);
     close(reserved);
     if (!run.admin) return run.err.code;
+    host.admin_port = port;
     snprintf(run.admin_url, sizeof run.admin_url, "http://127.0.0.1:%d", port);
     return 0;
 }
@@ -341,6 +342,7 @@ static int on_worker(struct worker *w, struct err *e) {
 static int choose_port(struct err *e) {
     run.reserved = listener_reserve(conf.listen, &run.port, e);
     if (run.reserved < 0) return err_wrap(e, "--listen");
+    host.port = run.port;
     int rc = conf_listening((unsigned)run.port);
     snprintf(run.url, sizeof run.url, "%s", conf.self_url);
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;

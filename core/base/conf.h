@@ -105,6 +105,10 @@
       "Origins whose pages may call your Lua services, like https://app.example:8443: named ones " \
       "with credentials; * = all of them, without; pages of others get 403.") \
     GROUP("Proxying") \
+    X(BOOL, registry_strict, NULL, "false", 0, 0, \
+      "Instances must have public addresses: loopback and private ones are refused, too, and " \
+      "names " \
+      "that do not resolve.") \
     X(DUR, connect_timeout, NULL, "2s", 10, 0, "Time to connect to an instance.") \
     X(DUR, upstream_timeout, NULL, "60s", 100, 0, \
       "Time until an instance answers the head of a response.") \

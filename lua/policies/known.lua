@@ -76,6 +76,44 @@ local function login(answer, why)
   end
 end
 
+-- How an instance may be checked, and within which bounds: a probe is a request that the host makes by itself.
+local CHECK = {
+  kind = function(value)
+    return value == "tcp" or value == "http" or nil, "tcp or http"
+  end,
+  path = function(value)
+    return type(value) == "string" and #value <= 1000 and value:find("^/[!-~]*$") and not value:find("#", 1, true),
+      "a path that begins with /, percent-encoded, 1000 bytes at most"
+  end,
+}
+
+local function within(least, most, whole)
+  return function(value)
+    local number = whole and math.type(value) == "integer" or not whole and type(value) == "number"
+    return number and value >= least and value <= most,
+      ("%s from %g to %g"):format(whole and "an integer" or "seconds", least, most)
+  end
+end
+
+CHECK.interval, CHECK.timeout = within(0.05, 3600), within(0.01, 60)
+CHECK.healthy, CHECK.unhealthy = within(1, 10, true), within(1, 10, true)
+
+local function health_check(answer)
+  if type(answer) ~= "table" then
+    return ("it answered %s instead of a table"):format(said(answer))
+  end
+  for name, value in pairs(answer) do
+    local field = CHECK[name]
+    if not field then
+      return ("it answered a field %s, which no check has"):format(tostring(name))
+    end
+    local fine, wanted = field(value)
+    if not fine then
+      return ("its %s must be %s"):format(name, wanted)
+    end
+  end
+end
+
 local function anything() end
 
 -- ---- the rows ----
@@ -91,7 +129,7 @@ M.rows = {
   },
   registry = {
     register = { kind = "decide", decision = true, wrong = decision, about = "which URLs may be registered" },
-    check = { kind = "tune", wrong = table_by_names, about = "how an instance's health is checked" },
+    check = { kind = "tune", wrong = health_check, about = "how an instance's health is checked" },
     choose = { kind = "tune", optional = true, wrong = anything, about = "which instance answers a request" },
   },
   proxy = {
