@@ -578,19 +578,30 @@ void exchange_nowhere(struct exchange *x) {
         exchange_plain(x, 404, "no instances found");
 }
 
-/* A 401 must name a scheme (RFC 9110 section 15.5.2). */
+/* A 401 must name a scheme (RFC 9110 section 15.5.2); Retry-After: section 10.2.3. */
+void exchange_error_body(struct exchange *x, int status, struct str body, int retry_after) {
+    char seconds[16];
+    struct field fields[3] = {
+        {.name = STR("Content-Type"), .value = STR("application/json"), .id = H1_CONTENT_TYPE}};
+    int n = 1;
+    if (status == 401)
+        fields[n++] = (struct field){.name = STR("WWW-Authenticate"), .value = STR("Bearer")};
+    if (retry_after > 0) {
+        int length = snprintf(seconds, sizeof seconds, "%d", retry_after);
+        fields[n++] =
+            (struct field){STR("Retry-After"), str_make(seconds, (size_t)length), H1_RETRY_AFTER};
+    }
+    exchange_answer_fields(x, status, fields, n, body);
+}
+
 void exchange_error(struct exchange *x, int status, const char *text) {
-    const struct field fields[] = {
-        {.name = STR("Content-Type"), .value = STR("application/json"), .id = H1_CONTENT_TYPE},
-        {.name = STR("WWW-Authenticate"), .value = STR("Bearer")},
-    };
     struct buf body;
     buf_init(&body);
     buf_str(&body, STR("{\"error\": "));
     buf_json(&body, str_of(text));
     buf_char(&body, '}');
     struct str s = buf_ok(&body) ? buf_view(&body) : STR("{\"error\": \"out of memory\"}");
-    exchange_answer_fields(x, status, fields, status == 401 ? 2 : 1, s);
+    exchange_error_body(x, status, s, 0);
     buf_free(&body);
 }
 

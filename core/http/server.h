@@ -127,6 +127,8 @@ void exchange_answer_fields(struct exchange *x, int status, const struct field *
                             struct str body);
 /* {"error": "text"} as application/json, or text/plain for `no instances found` and the like. */
 void exchange_error(struct exchange *x, int status, const char *text);
+/* The same with a body of its own, and Retry-After: seconds unless that is 0. */
+void exchange_error_body(struct exchange *x, int status, struct str body, int retry_after);
 void exchange_plain(struct exchange *x, int status, const char *text);
 /* What nobody has: 404 `no instances found`. */
 void exchange_nowhere(struct exchange *x);

@@ -7,6 +7,7 @@
 #include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/http/coding.h"
+#include "core/http/trust.h"
 #include "core/script/fields.h"
 #include "core/script/lib.h"
 #include "core/script/lib_url.h"
@@ -208,6 +209,8 @@ static int index_request(lua_State *L) {
         push_str(L, x->id);
     else if (is(key, "peer"))
         push_str(L, exchange_peer(x));
+    else if (is(key, "client"))
+        push_str(L, trust_client(exchange_peer(x), h));
     else if (is(key, "account"))
         push_account(L, x);
     else if (is(key, "token"))

@@ -136,19 +136,17 @@ void serve_fail(struct serving *s, int status, const char *text) {
         exchange_abort(x);
         return;
     }
-    if (status < 500 || service_is_platform(s->resident->service)) {
-        exchange_error(x, status, text);
-        return;
-    }
     struct buf body;
     buf_init(&body);
     buf_str(&body, STR("{\"error\": "));
     buf_json(&body, str_of(text));
-    buf_str(&body, STR(", \"requestId\": "));
-    buf_json(&body, x->id);
+    if (status >= 500 && !service_is_platform(s->resident->service)) {
+        buf_str(&body, STR(", \"requestId\": "));
+        buf_json(&body, x->id);
+    }
     buf_char(&body, '}');
     if (buf_ok(&body))
-        exchange_answer(x, status, STR("application/json"), buf_view(&body));
+        exchange_error_body(x, status, buf_view(&body), s->task->retry_after);
     else
         exchange_error(x, status, text);
     buf_free(&body);

@@ -24,6 +24,8 @@
 #define IDLE_MAX    256
 #define ARENA_FIRST 512
 #define SLOTS_FIRST 64
+/* Seconds after which an error may say to try again. */
+#define RETRY_AFTER_MAX 86400
 /* Inner coroutines for which a recycled task keeps room. */
 #define NEST_KEPT 16
 /* Parents whose traceback follows a child's. */
@@ -154,6 +156,7 @@ static void recycle(struct task *t, bool usable) {
     arena_reset(&t->arena);
     buf_free(&t->trace);
     buf_free(&t->remote);
+    t->retry_after = 0;
     next_generation(sched_of(vm->worker), t);
     t->state = TASK_FREE;
     list_push_front(&vm->idle, &t->link);
@@ -454,6 +457,14 @@ static int asked_status(lua_State *L) {
     return status >= 300 && status <= 599 ? (int)status : 0;
 }
 
+/* [protected] The seconds after which the error on top says to try again, or 0. */
+static int asked_pause(lua_State *L) {
+    lua_getfield(L, -1, "retry_after");
+    lua_Integer seconds = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
+    return seconds > 0 && seconds <= RETRY_AFTER_MAX ? (int)seconds : 0;
+}
+
 static int examine(lua_State *L) {
     struct verdict *v = lua_touserdata(L, 1);
     push_error(L, v->task);
@@ -657,6 +668,7 @@ static int explain(lua_State *L) {
         buf_clear(&v->task->remote);
         if (trace) buf_add(&v->task->remote, trace, n);
         lua_pop(L, 1);
+        v->task->retry_after = asked_pause(L);
         lua_getfield(L, -1, "message");
         if (lua_type(L, -1) != LUA_TSTRING) lua_pop(L, 1);
     }

@@ -128,6 +128,7 @@ struct task {
     enum task_end end;         /* how it ended; from TASK_DONE on */
     struct buf trace;          /* where it failed, taken before the coroutine was closed */
     struct buf remote;         /* that of the service whose failure it passed on */
+    int retry_after;           /* seconds after which its error says to try again; 0 = it does not */
 };
 
 /* Makes a task. `push` runs protected with the coroutine's stack: it pushes the function and its
