@@ -138,10 +138,10 @@ local function bounds()
     math.min(host.setting("policy_timeout"), host.setting("lua_deadline") / 2)
 end
 
--- A denial without a reason gets one.
+-- A denial without a reason gets one; what follows it, such as when to try again, stays.
 local function accept(name, row, answer, ...)
   if row.decision and not answer then
-    return nil, (...) or ("refused by the policy " .. name)
+    return nil, (...) or ("refused by the policy " .. name), select(2, ...)
   end
   return answer, ...
 end

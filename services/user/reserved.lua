@@ -19,7 +19,7 @@ local SERVICES = set([[
 
 -- Folders and hosts of what the binary brings: the first segment of a path, before any instance is asked.
 local PLATFORM = set [[
-  1backend moonbus user registry configurator egress openapiportal openapi metrics control proxy core all
+  1backend moonbus user registry configurator egress openapiportal openapi metrics control proxy core http https all
 ]]
 
 -- What looks like the operator, a page of the platform, or nobody at all.

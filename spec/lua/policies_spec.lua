@@ -289,6 +289,15 @@ describe("a denial", function()
     assert.equal(0, #lines)
   end)
 
+  it("may say more than why, such as when to try again", function()
+    local policies = bound {
+      register = function()
+        return nil, "later", 30
+      end,
+    }
+    assert.same({ nil, "later", 30 }, { policies.ask "register" })
+  end)
+
   it("keeps its reason", function()
     local policies = bound {
       register = function()
