@@ -23,7 +23,7 @@ struct sched {
     struct watchdog_mark mark; /* first: watchdog.h finds it through the slot */
     struct worker *worker;
     struct worker_turn turn;  /* drains `ready` */
-    struct list ready;        /* struct task.ready: to be resumed or, when cancelled, ended */
+    struct list ready;        /* struct vm.turn: states with tasks to be resumed or ended */
     struct sched_slot *slots; /* every task of the worker, also the recycled ones */
     uint32_t n_slots;         /* room in `slots` */
     uint32_t free_slot;       /* first free place */

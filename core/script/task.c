@@ -310,7 +310,8 @@ void task_ready(struct task *t) {
     assert(t->state != TASK_FREE && t->state != TASK_DONE && t->state != TASK_RUNNING);
     t->state = TASK_READY;
     if (!list_empty(&t->ready)) return;
-    list_push(&s->ready, &t->ready);
+    list_push(&t->vm->ready, &t->ready);
+    if (list_empty(&t->vm->turn)) list_push(&s->ready, &t->vm->turn);
     worker_turn_soon(s->worker);
 }
 
@@ -409,15 +410,23 @@ void task_start(struct task *t) {
     s->busy = false;
 }
 
+/* States take turns, one task each, so that a service with thousands of busy tasks holds up its own
+ * only. NULL: a state whose ready tasks have ended meanwhile. */
+static struct task *next_ready(struct sched *s) {
+    struct vm *vm = LIST_ENTRY(list_pop(&s->ready), struct vm, turn);
+    struct list *node = list_pop(&vm->ready);
+    if (!list_empty(&vm->ready)) list_push(&s->ready, &vm->turn);
+    return node ? LIST_ENTRY(node, struct task, ready) : NULL;
+}
+
 static bool turn(struct worker_turn *turn) {
     struct sched *s = LIST_ENTRY(turn, struct sched, turn);
     if (s->busy || list_empty(&s->ready)) return false;
     uint64_t began = uv_hrtime();
     s->busy = true;
-    for (int i = 0; i < TURN_TASKS; i++) {
-        struct list *node = list_pop(&s->ready);
-        if (!node) break;
-        struct task *t = LIST_ENTRY(node, struct task, ready);
+    for (int i = 0; i < TURN_TASKS && !list_empty(&s->ready); i++) {
+        struct task *t = next_ready(s);
+        if (!t) continue;
         if (t->canceled)
             end(t, TASK_CANCELED, 0);
         else

@@ -89,7 +89,7 @@ enum task_state {
 
 struct task {
     struct list link;    /* vm->tasks or vm->idle */
-    struct list ready;   /* the worker's ready list */
+    struct list ready;   /* among those of its vm that can go on */
     struct vm *vm;       /* whose it is */
     lua_State *co;       /* its coroutine */
     int ref;             /* keeps co alive */

@@ -156,6 +156,8 @@ static struct vm *make(struct worker *w, const struct vm_options *o) {
     vm->options.name = name;
     vm->loading = o->load_phase;
     list_init(&vm->tasks);
+    list_init(&vm->ready);
+    list_init(&vm->turn);
     list_init(&vm->idle);
     buf_init(&vm->warning);
     return vm;
@@ -195,6 +197,7 @@ void vm_free(struct vm *vm) {
     assert(vm->n_tasks == 0 && vm->n_ops == 0 && !vm->running);
     vm->closing = true;
     task_drop_idle(vm);
+    list_unlink(&vm->turn);
     unmake(vm);
     stat_add(STAT_STATES_OPEN, -1);
 }

@@ -56,6 +56,8 @@ struct vm {
     uint8_t starve;            /* refuse this many growths: see vm_throw_memory */
     struct task *running;      /* the task inside lua_resume now */
     struct list tasks;         /* struct task.link: alive */
+    struct list ready;         /* struct task.ready: those that can go on, in order */
+    struct list turn;          /* among the worker's states with such tasks */
     struct list idle;          /* recycled tasks with their coroutine */
     int n_tasks, n_idle;       /* length of the two lists */
     int n_ops, n_refs;         /* outstanding, for leak checks */
