@@ -53,6 +53,8 @@
     X(STATE_BYTES, "states_bytes", "gauge", "Bytes held by Lua states.") \
     X(STATE_OUT_OF_MEMORY, "states_out_of_memory_total", "counter", \
       "Allocations refused by a state's cap.") \
+    X(STATES_REBUILT, "states_rebuilt_total", "counter", \
+      "Lua states built anew because their service ran out of memory.") \
     X(RELOADS, "reloads_total", "counter", "Generations that went into service.") \
     X(RELOADS_FAILED, "reloads_failed_total", "counter", "Generations refused.") \
     X(RELOAD_MICROSECONDS, "reload_microseconds_total", "counter", \
@@ -75,7 +77,8 @@
     X(MESSAGES, "mailbox_messages_total", "counter", "Messages delivered between threads.") \
     X(METRIC_DROPPED, "metric_updates_dropped_total", "counter", \
       "Updates of metrics dropped because of a limit.") \
-    X(LOG_DROPPED, "log_dropped_total", "counter", "Log lines dropped because a ring was full.")
+    X(LOG_DROPPED, "log_dropped_total", "counter", \
+      "Log lines dropped because a ring was full or a service wrote too much.")
 
 #define STAT_ENUM(name, text, kind, help) STAT_##name,
 enum stat_id { STAT_LIST(STAT_ENUM) STAT_COUNT };

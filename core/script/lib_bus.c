@@ -10,6 +10,7 @@
 #include "core/script/lib.h"
 #include "core/script/measure.h"
 #include "core/script/pack.h"
+#include "core/script/rebuild.h"
 #include "core/script/routes.h"
 #include "core/script/serve.h"
 #include "core/script/service.h"
@@ -66,6 +67,7 @@ static void pack_error(struct bus_call *c, struct task *t) {
 
 static void ended(struct task *t, enum task_end end, int nresults) {
     struct bus_call *c = t->data;
+    if (end == TASK_NO_MEMORY) rebuild_starved(resident_of(t->vm));
     if (!c) return; /* the caller went away */
     c->task = NULL;
     switch (end) {
@@ -251,7 +253,10 @@ static int l_call(lua_State *L) {
     }
     struct resident *r = service_here(to, w, &e);
     struct task *t = r ? resident_task(r, push_call, c, &e) : NULL;
-    if (!t) return refused(L, c, host, 503, e.text);
+    if (!t) {
+        if (r && e.code == -ENOMEM) rebuild_starved(r);
+        return refused(L, c, host, 503, e.text);
+    }
     if (c->message.cap > KEPT_MAX) buf_free(&c->message); /* the callee has them, and counts them */
     c->to = to;
     c->task = t;

@@ -13,6 +13,7 @@
 #include "core/base/stat.h"
 #include "core/http/ws.h"
 #include "core/script/measure.h"
+#include "core/script/rebuild.h"
 #include "core/script/service.h"
 
 /* What a box in Lua holds: the task, not a pointer, so that a kept request object is refused
@@ -191,6 +192,7 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     case TASK_NO_MEMORY:
         over(s, t, "handler ran out of memory", 503,
              "the service is out of memory; try again later");
+        rebuild_starved(s->resident);
         break;
     case TASK_OVERRUN:
         over(s, t, "handler ran too long", 503, "the handler ran too long");
@@ -260,6 +262,7 @@ static void on_request(struct exchange *x) {
     list_init(&s->link);
     struct task *t = resident_task(r, push, s, &e);
     if (!t) {
+        if (e.code == -ENOMEM) rebuild_starved(r);
         mem_free(s);
         refuse(x, &e);
         return;

@@ -15,6 +15,7 @@
 #include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/pack.h"
+#include "core/script/rebuild.h"
 #include "core/script/routes.h"
 #include "core/script/serve.h"
 #include "core/script/service_list.h"
@@ -212,6 +213,7 @@ struct service *service_new(struct generation *g, const char *host, bool in_forc
     s->home = (int)(map_hash(str_of(s->host)) % (uint64_t)worker_count);
     for (int i = 0; i < worker_count; i++) {
         list_init(&s->locals[i].retiring);
+        rebuild_init(&s->locals[i]);
         if (in_force) s->locals[i].gen = generation_take(g);
     }
     s->removed = !in_force;
@@ -331,12 +333,21 @@ static void keep_state(struct starting *st) {
 
 static void deliver_started(struct message *m) {
     struct starting *st = LIST_ENTRY(m, struct starting, msg);
+    struct service *s = st->service;
     keep_state(st);
     if (st->refused)
         refused(st);
     else
-        start_over(st->service, st->result);
+        start_over(s, st->result);
+    bool again = s->again && st->result == 0; /* else it is tried again in any case */
     st->done(st);
+    s->again = false;
+    if (again) service_start_again(s);
+}
+
+void service_start_again(struct service *s) {
+    s->again = s->starting;
+    if (!s->starting && !s->removed && !service_stopping) service_start(s, retried, NULL);
 }
 
 static void start_failed(struct starting *st, struct str why, struct str trace) {
@@ -403,8 +414,15 @@ static int push_start(lua_State *co, void *arg) {
 /* Home worker: runs the start entry of the generation in force, once per generation. */
 static void deliver_start(struct message *m) {
     struct starting *st = LIST_ENTRY(m, struct starting, msg);
+    struct local *l = &st->service->locals[st->service->home];
     struct err e = {0};
+    if (rebuild_holds(l, st)) return;
     st->msg.deliver = deliver_started;
+    if (l->closed) {
+        st->result = ERR_CANCELED;
+        worker_post(service_control, &st->msg);
+        return;
+    }
     struct resident *r = find_resident(st->service, worker_self(), &e);
     if (r && st->check && resident_check(r, true, checked, st)) return;
     struct task *t = NULL;
@@ -583,6 +601,7 @@ static void close_poll(struct timer *t) {
 
 static void close_local(struct local *l) {
     l->closed = true;
+    rebuild_close(l, worker_self());
     LIST_EACH(&l->retiring, it) {
         struct resident *old = LIST_ENTRY(it, struct resident, link);
         old->give_up = 0;

@@ -69,6 +69,8 @@ struct vm {
     bool closing;       /* no new tasks but children of those that are left */
     struct buf warning; /* the pieces of what Lua is warning of */
     void *owner;        /* the generation's per-worker record, or whatever made this vm */
+    uint64_t log_since; /* loop ms in which its second began to be counted: lib_log.c */
+    size_t log_bytes;   /* written since then */
     uint64_t cpu;       /* nanoseconds spent in its tasks, sampled by the watchdog */
 };
 
