@@ -39,6 +39,12 @@
       "effect " \
       "by themselves.") \
     X(INT, workers, NULL, "0", 0, 256, "Threads that serve requests; 0 = one per core.") \
+    X(BOOL, supervise, NULL, "true", 0, 0, \
+      "The host runs below a small process that starts it again when it breaks; off where " \
+      "something else does that, like systemd.") \
+    X(DUR, stuck_after, NULL, "5s", 0, 0, \
+      "A thread whose loop does not turn for so long ends the host, to be started again; a " \
+      "warning comes after a fifth of it; 0 = never.") \
     X(BOOL, dev, NULL, "false", 0, 0, "Development: errors are shown to callers in full.") \
     X(BOOL, test, "OB_TEST", "false", 0, 0, \
       "Test mode: temporary home folder, well-known admin password, cheap password hashes.") \

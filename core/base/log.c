@@ -485,6 +485,10 @@ static void configure(enum log_level level, enum log_format format, int fd) {
     atomic_store(&cfg.colour, wants_colour(fd, format));
 }
 
+void log_direct(enum log_level level, enum log_format format, int fd) {
+    configure(level, format, fd);
+}
+
 /* Without a writer: to the descriptor at once. */
 static void emit_now(enum log_level level, uint64_t now, const char *message,
                      const struct log_field *fields) {

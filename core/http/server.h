@@ -153,6 +153,8 @@ void exchange_resume(struct exchange *x);
 struct server;
 struct server *server_open(struct worker *w, const char *address, const struct handler *fixed,
                            struct err *e);
+/* On a socket of listener_bind. */
+struct server *server_open_on(struct worker *w, int fd, const struct handler *fixed, struct err *e);
 int server_port(const struct server *s);
 /* Stop accepting, answer with Connection: close, close idle connections. drained() is called once
  * nothing is open. */

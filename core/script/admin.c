@@ -13,6 +13,7 @@
 #include "core/script/lib_shared.h"
 #include "core/script/lib_url.h"
 #include "core/script/service.h"
+#include "core/script/watchdog.h"
 #include "core/secure/seal.h"
 
 struct host host;
@@ -48,7 +49,18 @@ static void answer_buf(struct exchange *x, int status, struct str type, struct b
     buf_free(body);
 }
 
+/* Answered by the control thread: when that is the one that is stuck, there is no answer. */
 static void healthz(struct exchange *x) {
+    struct buf body;
+    buf_init(&body);
+    buf_str(&body, STR("{\"status\":\"stuck\",\"stuck\":["));
+    int n = watchdog_stuck(&body);
+    buf_str(&body, STR("]}"));
+    if (n > 0) {
+        answer_buf(x, 503, STR("application/json"), &body);
+        return;
+    }
+    buf_free(&body);
     exchange_answer(x, 200, STR("application/json"), STR("{\"status\":\"ok\"}"));
 }
 

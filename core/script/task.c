@@ -741,7 +741,7 @@ int task_open(struct worker *w) {
     s->free_slot = SCHED_NO_SLOT;
     list_init(&s->ready);
     w->slot[WORKER_SCRIPT] = s;
-    watchdog_open(&s->mark);
+    watchdog_open(&s->mark, w);
     worker_turn_add(w, &s->turn);
     return 0;
 }

@@ -10,6 +10,8 @@
  * worker except to say which thread it is. A signal that comes late finds another turn, or none:
  * the hook looks at the turn again and takes itself away.
  *
+ * The same thread and signal serve to find loops that do not turn: stuck.c.
+ *
  * lua_sethook is the one function of Lua that a signal handler may call (lua.c does). Of the hooks,
  * count hooks may yield, and they fire in Lua code only: a C function must not take long by itself
  * (see sandbox.c).
@@ -30,20 +32,24 @@
 /* Looks without any worker inside Lua until the thread goes to sleep. */
 #define QUIET_LOOKS 50
 #define TICK_MIN_NS 500000
-/* A sleeping watchdog looks this often even if nobody wakes it. */
-#define SLEEP_S 1
+/* Between two looks more time may pass than it asked for. What is longer than this was a pause of
+ * the whole process, or of the machine, and does not count as time without a turn. */
+#define LATE_NS 250000000
 
 _Thread_local struct watchdog_mark *watchdog_mine;
 _Atomic bool watchdog_asleep;
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t wake;      /* signalled to stop and to end a sleep */
-    struct list marks;        /* struct watchdog_mark.link */
-    pthread_t thread;         /* while `running` */
-    bool running, stop;       /* under `lock` */
-    uint64_t tick;            /* ns between looks */
-    uint64_t soft, hard, cpu; /* limits in ns; constant while running */
+    pthread_cond_t wake; /* signalled to stop and to end a sleep */
+    struct list marks;   /* struct watchdog_mark.link */
+    pthread_t thread;    /* while `running` */
+    bool running, stop;  /* under `lock` */
+    uint64_t tick;       /* ns between looks */
+    uint64_t looked;     /* when it looked last, and the wait that it asked for before */
+    uint64_t asked;
+    void (*leave)(const char *why); /* see stuck_start */
+    uint64_t soft, hard, cpu;       /* limits in ns; constant while running */
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .marks = {&dog.marks, &dog.marks}};
 
 /* ---- the worker's side ----------------------------------------------------------------------- */
@@ -140,6 +146,7 @@ void watchdog_arm(lua_State *L) {
 
 static void on_signal(int number) {
     struct watchdog_mark *m = watchdog_mine;
+    if (m) stuck_answer(m);
     if (!m || !(atomic_load_explicit(&m->turn, memory_order_relaxed) & 1)) return;
     lua_State *L = atomic_load_explicit(&m->active, memory_order_relaxed);
     if (L) watchdog_arm(L);
@@ -160,6 +167,7 @@ void watchdog_adopt(struct watchdog_mark *m) {
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     pthread_mutex_lock(&dog.lock);
     m->thread = pthread_self();
+    m->known = true;
     if (pthread_getcpuclockid(m->thread, &m->clock) != 0) m->clock = CLOCK_MONOTONIC;
     watchdog_mine = m;
     pthread_mutex_unlock(&dog.lock);
@@ -172,7 +180,9 @@ void watchdog_wake(void) {
     pthread_mutex_unlock(&dog.lock);
 }
 
-void watchdog_open(struct watchdog_mark *m) {
+void watchdog_open(struct watchdog_mark *m, struct worker *w) {
+    m->worker = w;
+    if (worker_self() == w) watchdog_adopt(m);
     pthread_mutex_lock(&dog.lock);
     list_push(&dog.marks, &m->link);
     pthread_mutex_unlock(&dog.lock);
@@ -191,6 +201,23 @@ static uint64_t clock_ns(clockid_t clock) {
     struct timespec t;
     if (clock_gettime(clock, &t) != 0) return 0;
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void watchdog_signal(const struct watchdog_mark *m) {
+    if (m->known) pthread_kill(m->thread, SIGNAL);
+}
+
+int watchdog_stuck(struct buf *out) {
+    int n = 0;
+    pthread_mutex_lock(&dog.lock);
+    LIST_EACH(&dog.marks, it) {
+        const struct watchdog_mark *m = LIST_ENTRY(it, struct watchdog_mark, link);
+        uint32_t ms = atomic_load_explicit(&m->stuck.since_ms, memory_order_relaxed);
+        if (!ms) continue;
+        buf_printf(out, "%s{\"worker\":%d,\"ms\":%u}", n++ ? "," : "", m->worker->index, ms);
+    }
+    pthread_mutex_unlock(&dog.lock);
+    return n;
 }
 
 /* True when the worker is inside Lua, or was since the last look. */
@@ -216,8 +243,13 @@ static bool look(struct watchdog_mark *m) {
 
 static bool look_around(void) {
     bool active = false;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC), passed = now - dog.looked;
+    dog.looked = now;
+    if (passed > dog.asked + LATE_NS) passed = dog.asked + LATE_NS;
     LIST_EACH(&dog.marks, it) {
-        active = look(LIST_ENTRY(it, struct watchdog_mark, link)) || active;
+        struct watchdog_mark *m = LIST_ENTRY(it, struct watchdog_mark, link);
+        active = look(m) || active;
+        stuck_look(m, passed);
     }
     return active;
 }
@@ -225,6 +257,7 @@ static bool look_around(void) {
 /* Waits with the lock given back. */
 static void wait_ns(uint64_t ns) {
     struct timespec t;
+    dog.asked = ns;
     clock_gettime(CLOCK_MONOTONIC, &t);
     ns += (uint64_t)t.tv_nsec;
     t.tv_sec += (time_t)(ns / 1000000000);
@@ -243,7 +276,7 @@ static void sleep_until_woken(void) {
     wait_ns(dog.tick);
     while (!dog.stop && atomic_load_explicit(&watchdog_asleep, memory_order_relaxed)) {
         if (look_around()) break;
-        wait_ns((uint64_t)SLEEP_S * 1000000000);
+        wait_ns(stuck_look_ns());
     }
     set_asleep(false);
 }
@@ -259,6 +292,10 @@ static void *run(void *arg) {
     }
     pthread_mutex_unlock(&dog.lock);
     return NULL;
+}
+
+void watchdog_on_stuck(void (*leave)(const char *why)) {
+    dog.leave = leave;
 }
 
 static int init_wake(void) {
@@ -284,6 +321,8 @@ int watchdog_start(struct err *e) {
     dog.cpu = conf.lua_cpu;
     dog.tick = dog.soft / 2 > TICK_MIN_NS ? dog.soft / 2 : TICK_MIN_NS;
     dog.stop = false;
+    dog.looked = clock_ns(CLOCK_MONOTONIC);
+    stuck_start(dog.leave);
     r = worker_thread(&dog.thread, "watchdog", run, NULL);
     if (r < 0) {
         pthread_cond_destroy(&dog.wake);
