@@ -143,21 +143,23 @@ static void describe(struct watchdog_mark *m) {
         const struct task *t = vm->running;
         copy(answer.service, sizeof answer.service, vm->options.name, strlen(vm->options.name));
         if (t && t->what) copy(answer.what, sizeof answer.what, t->what, strlen(t->what));
-        if (t) copy(answer.request, sizeof answer.request, t->request_id.p, t->request_id.n);
+        if (t && t->request_id.n)
+            copy(answer.request, sizeof answer.request, t->request_id.p, t->request_id.n);
         if (answer.stacks) read_lua(L, t);
     }
     if (answer.stacks) answer.n_frames = backtrace(answer.frames, FRAMES);
 }
 
-void stuck_answer(struct watchdog_mark *m) {
+bool stuck_answer(struct watchdog_mark *m) {
     int asked = ASKED;
-    if (atomic_load_explicit(&answer.state, memory_order_acquire) != ASKED) return;
+    if (atomic_load_explicit(&answer.state, memory_order_acquire) != ASKED) return false;
     if (answer.whom != m || !atomic_compare_exchange_strong(&answer.state, &asked, ANSWERING))
-        return;
+        return false;
     int code = errno;
     describe(m);
     errno = code;
     atomic_store_explicit(&answer.state, ANSWERED, memory_order_release);
+    return true;
 }
 
 /* ---- the watchdog's side --------------------------------------------------------------------- */

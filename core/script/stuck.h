@@ -32,7 +32,7 @@ void stuck_start(void (*leave)(const char *why));
 uint64_t stuck_look_ns(void);
 /* On the watchdog's thread: `ns` have passed since the last look. May not return. */
 void stuck_look(struct watchdog_mark *m, uint64_t ns);
-/* In the handler of SIGUSR2, on the thread of `m`: says where it is, if that was asked. */
-void stuck_answer(struct watchdog_mark *m);
+/* In the handler of SIGUSR2, on the thread of `m`: says where it is. False = nobody asked. */
+bool stuck_answer(struct watchdog_mark *m);
 
 #endif

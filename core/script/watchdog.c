@@ -146,8 +146,8 @@ void watchdog_arm(lua_State *L) {
 
 static void on_signal(int number) {
     struct watchdog_mark *m = watchdog_mine;
-    if (m) stuck_answer(m);
-    if (!m || !(atomic_load_explicit(&m->turn, memory_order_relaxed) & 1)) return;
+    if (!m || stuck_answer(m)) return;
+    if (!(atomic_load_explicit(&m->turn, memory_order_relaxed) & 1)) return;
     lua_State *L = atomic_load_explicit(&m->active, memory_order_relaxed);
     if (L) watchdog_arm(L);
 }
@@ -319,10 +319,11 @@ int watchdog_start(struct err *e) {
     dog.soft = conf.lua_turn_soft;
     dog.hard = conf.lua_turn_hard;
     dog.cpu = conf.lua_cpu;
+    stuck_start(dog.leave);
     dog.tick = dog.soft / 2 > TICK_MIN_NS ? dog.soft / 2 : TICK_MIN_NS;
+    if (dog.tick > stuck_look_ns()) dog.tick = stuck_look_ns();
     dog.stop = false;
     dog.looked = clock_ns(CLOCK_MONOTONIC);
-    stuck_start(dog.leave);
     r = worker_thread(&dog.thread, "watchdog", run, NULL);
     if (r < 0) {
         pthread_cond_destroy(&dog.wake);
