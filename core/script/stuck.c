@@ -110,9 +110,14 @@ static void on_fault(int number) {
 static void read_lua(lua_State *L, const struct task *t) {
     static const int faults[] = {SIGSEGV, SIGBUS};
     struct sigaction action = {.sa_handler = on_fault}, before[2];
+    sigset_t both;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < 2; i++)
+    sigemptyset(&both);
+    for (int i = 0; i < 2; i++) {
+        sigaddset(&both, faults[i]);
         sigaction(faults[i], &action, &before[i]);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &both, NULL); /* a fault while it is blocked ends the process */
     if (sigsetjmp(fault, 1) == 0) {
         reading = true;
         put_stack(L);
@@ -223,6 +228,7 @@ static void report(struct watchdog_mark *m, enum log_level level, const char *me
 /* The alarm ends the process even if what follows does not. */
 static void leave(struct watchdog_mark *m) {
     char name[32], why[128];
+    signal(SIGALRM, SIG_DFL);
     alarm(LEAVE_S);
     report(m, LOG_ERROR, "a thread is stuck; leaving");
     name_of(m, name);
