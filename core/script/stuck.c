@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -250,6 +251,32 @@ uint64_t stuck_look_ns(void) {
     return ns < LOOK_MIN_NS ? LOOK_MIN_NS : ns;
 }
 
+/* Nanoseconds that the thread spent on a run queue; 0 where the kernel does not tell. */
+static uint64_t starved(const struct watchdog_mark *m) {
+    char path[64], text[64];
+    unsigned long long ran, waited;
+    snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", (int)m->tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n < 0 ? 0 : n] = '\0';
+    return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
+}
+
+/* What of `ns` counts as time without a turn. Files are read only for loops that are in doubt. */
+static uint64_t fed(struct watchdog_mark *m, uint64_t ns) {
+    struct stuck *s = &m->stuck;
+    if (s->ns < stuck.warn / 2) return ns;
+    uint64_t before = s->starved;
+    s->starved = starved(m);
+    bool first = !s->doubtful;
+    s->doubtful = true;
+    if (first) return ns;
+    uint64_t hungry = s->starved - before;
+    return hungry < ns ? ns - hungry : 0;
+}
+
 void stuck_look(struct watchdog_mark *m, uint64_t ns) {
     struct stuck *s = &m->stuck;
     uint64_t turn = atomic_load_explicit(&m->worker->turn_started, memory_order_relaxed);
@@ -259,10 +286,10 @@ void stuck_look(struct watchdog_mark *m, uint64_t ns) {
         if (s->warned) atomic_store_explicit(&s->since_ms, 0, memory_order_relaxed);
         s->turn = turn;
         s->ns = 0;
-        s->warned = false;
+        s->warned = s->doubtful = false;
         return;
     }
-    s->ns += ns;
+    s->ns += fed(m, ns);
     if (s->ns < stuck.warn) return;
     atomic_store_explicit(&s->since_ms, (uint32_t)(s->ns / 1000000), memory_order_relaxed);
     if (s->ns >= stuck.after) {

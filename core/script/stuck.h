@@ -5,7 +5,8 @@
  *
  * A fifth of `stuck_after` without a turn is a warning, all of it an error with the stacks, after
  * which the process leaves. Time is counted in the watchdog's own looks, so that what stops the
- * whole process (a debugger, SIGSTOP, a sleeping laptop) does not count.
+ * whole process (a debugger, SIGSTOP, a sleeping laptop) does not count; neither does the time in
+ * which the thread wanted a processor and got none.
  */
 #ifndef STUCK_H
 #define STUCK_H
@@ -21,6 +22,8 @@ struct watchdog_mark;
 struct stuck {
     uint64_t turn;             /* turn_started at the last look */
     uint64_t ns;               /* how long it has been the same */
+    uint64_t starved;          /* ns that the thread had ever waited for a processor by then */
+    bool doubtful;             /* it has been the same for a while: `starved` is being read */
     bool warned;               /* this turn was */
     _Atomic uint32_t since_ms; /* the same in milliseconds from the warning on, else 0; anybody's */
 };

@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/conf.h"
 #include "core/base/stat.h"
@@ -167,6 +168,7 @@ void watchdog_adopt(struct watchdog_mark *m) {
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     pthread_mutex_lock(&dog.lock);
     m->thread = pthread_self();
+    m->tid = gettid();
     m->known = true;
     if (pthread_getcpuclockid(m->thread, &m->clock) != 0) m->clock = CLOCK_MONOTONIC;
     watchdog_mine = m;

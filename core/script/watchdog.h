@@ -45,6 +45,7 @@ struct watchdog_mark {
     struct stuck stuck;        /* whether its loop turns; the watchdog's */
     pthread_t thread;          /* who enters, once `known`; under the watchdog's lock */
     clockid_t clock;           /* processor clock of `thread`; under the watchdog's lock */
+    pid_t tid;                 /* the same, as the kernel calls it */
     bool known;                /* under the watchdog's lock */
     bool killing;              /* the turn is over its limit: every instruction raises; worker's */
     char where[128];           /* "file:line" where it was found over the limit; worker's */

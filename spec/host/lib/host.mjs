@@ -134,6 +134,7 @@ export class Host {
       TMPDIR: this.tmp,
       MOONBUS_HOME: this.home,
       MOONBUS_DRAIN_TIMEOUT: "5s",
+      MOONBUS_STUCK_AFTER: "60s", // the disks of a busy machine may be slow
       ...(this.options.test === false
         ? { MOONBUS_ADMIN_PASSWORD: "changeme" }
         : { OB_TEST: "true" }),
