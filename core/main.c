@@ -16,6 +16,7 @@
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/stat.h"
 #include "core/http/door.h"
 #include "core/http/pool.h"
 #include "core/http/proxy.h"
@@ -539,6 +540,7 @@ static void close_control(void) {
 
 static int run_host(struct err *e) {
     run.began = uv_hrtime();
+    stat_add(STAT_HOST_RESTARTS, supervise_restarts());
     if (log_start(log_level(), log_format(), STDERR_FILENO) < 0)
         return err_set(e, -ENOMEM, "cannot start the log");
     int rc = start(e);

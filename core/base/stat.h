@@ -12,6 +12,8 @@
 /* X(enumerator, exported name, kind, help). Counters end in _total. Gauges are sums of adds and
  * subtractions. */
 #define STAT_LIST(X) \
+    X(HOST_RESTARTS, "host_restarts_total", "counter", \
+      "Times that the supervisor had to start the host again.") \
     X(CONNECTIONS_ACCEPTED, "connections_accepted_total", "counter", \
       "Client connections accepted.") \
     X(CONNECTIONS_OPEN, "connections_open", "gauge", "Client connections open now.") \

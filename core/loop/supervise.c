@@ -58,6 +58,10 @@ static uint64_t now_ms(void) {
 
 /* ---- the host's side ------------------------------------------------------------------------- */
 
+int supervise_restarts(void) {
+    return super.restarts;
+}
+
 void supervise_served(void) {
     if (page) atomic_store(&page->served, true);
 }

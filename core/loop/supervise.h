@@ -31,7 +31,9 @@ int supervise(int (*host)(void), struct err *e);
 /* Ends this process the way that such a status tells of. */
 _Noreturn void supervise_leave(int status);
 
-/* For the host; nothing happens without a supervisor. It serves now; why it is about to end. */
+/* For the host; nothing happens without a supervisor. How many there were before this one; it
+ * serves now; why it is about to end. */
+int supervise_restarts(void);
 void supervise_served(void);
 void supervise_last_words(const char *why);
 

@@ -12,6 +12,7 @@ import {
   isAlive,
   it,
   login,
+  metric,
   rawClient,
   register,
   root,
@@ -107,6 +108,7 @@ it("a host that breaks again and again is started after longer and longer pauses
     pauses.push(broke.wait_ms);
   }
   assert.deepEqual(pauses, [0, 1000, 2000]);
+  assert.equal(await metric(host, "host_restarts_total"), 3);
   await waitFor(() => call(host.url, "/user-svc/public-key").then(({ status }) => status === 200));
 });
 
