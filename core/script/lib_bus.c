@@ -16,6 +16,7 @@
 #include "core/script/service.h"
 
 #define MAX_DEPTH 64    /* calls inside calls */
+#define EVENTS    417   /* the port of events, as in lua/bus.lua */
 #define HOP_MS    25    /* of a caller's time that its callee does not get: to answer in */
 #define INTERNAL  -1    /* the callee failed without saying how: its text is not for strangers */
 #define TRACE_MAX 16384 /* bytes of the way that an error went */
@@ -143,13 +144,25 @@ static void drop(struct op *op) {
     buf_free(&c->trace);
 }
 
+static void tell(const struct op *op, struct buf *out) {
+    const struct bus_call *c = (const struct bus_call *)op;
+    struct str host = service_host(c->to);
+    buf_printf(out, "bus call to %.*s", STR_FMT(host));
+    if (c->task && c->label.handler) buf_printf(out, ", %s", c->label.handler);
+}
+
 static const struct op_kind call_kind = {
     .name = "bus.call",
     .size = sizeof(struct bus_call),
     .done = done,
     .cancel = cancel,
     .drop = drop,
+    .tell = tell,
 };
+
+struct task *bus_callee(const struct op *op) {
+    return op->kind == &call_kind ? ((const struct bus_call *)op)->task : NULL;
+}
 
 /* [callee's state] call(host, platform, known, frame, name, ...): who calls is the host's word, not
  * the caller's. */
@@ -193,6 +206,11 @@ static int call_depth(const struct task *t) {
     for (; t && call_of(t); depth++)
         t = call_of(t)->op.task;
     return depth;
+}
+
+struct task *bus_caller(const struct task *t) {
+    const struct bus_call *c = t->parent ? NULL : t->context;
+    return c ? c->op.task : NULL;
 }
 
 const struct exchange *serve_origin(const struct task *t) {
@@ -263,6 +281,7 @@ static int l_call(lua_State *L) {
     c->began = uv_hrtime();
     t->data = c;
     t->context = c;
+    t->kind = "call";
     t->ended = ended;
     t->request_id = arena_str(&t->arena, caller->request_id);
     task_deadline(t, ms);
@@ -284,6 +303,7 @@ int bus_handling(lua_State *L) {
     } else if (c && t->what) {
         c->label.handler = t->what;
         c->label.port = (uint32_t)luaL_checkinteger(L, 2);
+        if (c->label.port == EVENTS) t->kind = "event";
         c->label.method = arena_dup(&t->arena, lib_str(L, 3));
     }
     return 0;

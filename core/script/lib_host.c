@@ -236,8 +236,8 @@ static bool routing_cancel(struct op *op) {
     return false; /* applied() comes */
 }
 
-static const struct op_kind routing_kind = {"host.instances", sizeof(struct routing), routing_done,
-                                            routing_cancel, NULL};
+static const struct op_kind routing_kind = {
+    "host.instances", sizeof(struct routing), routing_done, routing_cancel, NULL, NULL};
 
 /* host.instances(list, generation): list of {id, slug, url, healthy}. */
 static int l_instances(lua_State *L) {

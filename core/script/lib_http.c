@@ -23,7 +23,7 @@ struct http_op {
     struct call call;
     struct arena arena; /* host and request head, response head */
     struct pool_addr to;
-    struct str request; /* its head */
+    struct str request; /* its head, which begins with the method */
     struct timer timer; /* for all of it */
     struct buf body;
     size_t held; /* bytes counted by vm_hold: the request's body and what came of the answer's */
@@ -127,8 +127,18 @@ static int done(lua_State *L, struct op *op) {
     return 1;
 }
 
-static const struct op_kind request_kind = {"http.request", sizeof(struct http_op), done, cancel,
-                                            drop};
+/* Without path and query: they may hold keys. */
+static void tell(const struct op *op, struct buf *out) {
+    const struct http_op *o = (const struct http_op *)op;
+    struct str method, rest;
+    str_cut(o->request, ' ', &method, &rest);
+    bool v6 = str_index(o->to.host, ':') >= 0;
+    buf_printf(out, "http %.*s http://%s%.*s%s:%d", STR_FMT(method), v6 ? "[" : "",
+               STR_FMT(o->to.host), v6 ? "]" : "", (int)o->to.port);
+}
+
+static const struct op_kind request_kind = {
+    "http.request", sizeof(struct http_op), done, cancel, drop, tell};
 
 /* ---- the request, read from a table before anything is started ---- */
 

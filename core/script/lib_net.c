@@ -140,8 +140,8 @@ static bool dial_cancel(struct op *op) {
     return true;
 }
 
-static const struct op_kind dial_kind = {"net.dial", sizeof(struct dial_op), dial_done, dial_cancel,
-                                         NULL};
+static const struct op_kind dial_kind = {
+    "net.dial", sizeof(struct dial_op), dial_done, dial_cancel, NULL, NULL};
 
 static int begin(struct dial *d, struct str host, int port, double seconds) {
     d->query = mem_zalloc(sizeof *d->query + sizeof(struct dial *));

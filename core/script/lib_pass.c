@@ -38,10 +38,10 @@ static int check_done(lua_State *L, struct op *op) {
     return 2;
 }
 
-static const struct op_kind hash_kind = {"pass.hash", sizeof(struct pass_wait), hash_done, cancel,
-                                         NULL};
-static const struct op_kind check_kind = {"pass.check", sizeof(struct pass_wait), check_done,
-                                          cancel, NULL};
+static const struct op_kind hash_kind = {
+    "pass.hash", sizeof(struct pass_wait), hash_done, cancel, NULL, NULL};
+static const struct op_kind check_kind = {
+    "pass.check", sizeof(struct pass_wait), check_done, cancel, NULL, NULL};
 
 static int submit(lua_State *L, struct pass_wait *w, struct str password) {
     memcpy(w->job.password, password.p, password.n);

@@ -317,8 +317,8 @@ static void run_drop(struct op *op) {
     arena_free(&r->arena);
 }
 
-static const struct op_kind run_kind = {"spec.run", sizeof(struct spec_run), run_done, run_cancel,
-                                        run_drop};
+static const struct op_kind run_kind = {
+    "spec.run", sizeof(struct spec_run), run_done, run_cancel, run_drop, NULL};
 
 static int open_data(struct err *e) {
     struct store_options o = {

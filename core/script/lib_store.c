@@ -40,10 +40,13 @@ static struct str copy(lua_State *L, struct arena *a, int index) {
     return str_make(to, n);
 }
 
-static const char *owner(lua_State *L) {
-    struct vm *vm = vm_of(L);
-    struct resident *r = vm->owner;
+static const char *owner_of(const struct vm *vm) {
+    const struct resident *r = vm->owner;
     return r && r->host[0] ? r->host : vm->options.name;
+}
+
+static const char *owner(lua_State *L) {
+    return owner_of(vm_of(L));
 }
 
 /* "<host>.<name>" */
@@ -393,9 +396,21 @@ static int write_done(lua_State *L, struct op *op) {
     return 1;
 }
 
+/* The collection is what the service calls it behind its host name. */
+static void tell(const struct op *op, struct buf *out) {
+    const struct store_job *j = &((const struct store_wait *)op)->job;
+    struct str name = j->what == STORE_WRITE && j->n_steps > 0 ? j->steps[0].collection->name
+                                                               : j->collection.name;
+    struct str owner = str_of(owner_of(op->vm));
+    bool own = str_starts(name, owner) && name.n > owner.n && name.p[owner.n] == '.';
+    if (own) name = str_from(name, owner.n + 1);
+    buf_printf(out, "%s %.*s", op->kind->name, STR_FMT(name));
+    if (j->n_steps > 1) buf_printf(out, ", %d steps", j->n_steps);
+}
+
 #define KIND(name_, text) \
-    static const struct op_kind name_##_kind = {text, sizeof(struct store_wait), name_##_done, \
-                                                cancel, drop}
+    static const struct op_kind name_##_kind = { \
+        text, sizeof(struct store_wait), name_##_done, cancel, drop, tell}
 KIND(ensure, "store.ensure");
 KIND(get, "store.get");
 KIND(find, "store.find");

@@ -12,6 +12,7 @@
 #include "core/base/mem.h"
 #include "core/script/lib.h"
 #include "core/script/task.h"
+#include "core/script/tasks.h"
 #include "core/script/watchdog.h"
 
 #define HANDLE      "host.task"
@@ -262,8 +263,13 @@ static void group_drop(struct op *op) {
     mem_free(g->members);
 }
 
+static void group_tell(const struct op *op, struct buf *out) {
+    const struct group *g = (const struct group *)op;
+    buf_printf(out, "%s: %d of %d not over", op->kind->name, g->live, g->n);
+}
+
 #define GROUP_KIND(mode, text) \
-    [mode] = {text, sizeof(struct group), group_done, group_cancel, group_drop}
+    [mode] = {text, sizeof(struct group), group_done, group_cancel, group_drop, group_tell}
 static const struct op_kind group_kinds[] = {
     GROUP_KIND(GROUP_ALL, "task.all"),
     GROUP_KIND(GROUP_RACE, "task.race"),
@@ -441,12 +447,19 @@ static void join_drop(struct op *op) {
     list_unlink(&((struct join *)op)->link);
 }
 
+static void join_tell(const struct op *op, struct buf *out) {
+    const struct task *t = ((const struct join *)op)->child->task;
+    buf_str(out, STR("join"));
+    if (t) tasks_id(t, out, " ");
+}
+
 static const struct op_kind join_kind = {
     .name = "task.join",
     .size = sizeof(struct join),
     .done = join_done,
     .cancel = join_cancel,
     .drop = join_drop,
+    .tell = join_tell,
 };
 
 static struct child *check_child(lua_State *L) {
@@ -551,6 +564,7 @@ static int l_background(lua_State *L) {
     struct task *t = child_new(L, parent, lua_gettop(L), &e);
     if (!t) return refused(L, &e);
     t->background = true;
+    t->kind = "background";
     if (task_detach(t) < 0) {
         task_cancel(t);
         vm_throw_memory(L);

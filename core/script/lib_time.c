@@ -57,6 +57,7 @@ static int l_monotonic(lua_State *L) {
 struct nap {
     struct op op;
     struct timer timer;
+    double seconds;
 };
 
 static int nap_done(lua_State *L, struct op *op) {
@@ -72,12 +73,18 @@ static void nap_drop(struct op *op) {
     timer_remove(op->vm->worker, &((struct nap *)op)->timer);
 }
 
+static void nap_tell(const struct op *op, struct buf *out) {
+    const struct nap *nap = (const struct nap *)op;
+    buf_printf(out, "sleep %.4g s", nap->seconds);
+}
+
 static const struct op_kind nap_kind = {
     .name = "time.sleep",
     .size = sizeof(struct nap),
     .done = nap_done,
     .cancel = nap_cancel,
     .drop = nap_drop,
+    .tell = nap_tell,
 };
 
 static void nap_over(struct timer *t) {
@@ -88,6 +95,7 @@ int lib_sleep(lua_State *L) {
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(L, seconds >= 0 && seconds <= SLEEP_MAX, 1, "must be between 0 and a year");
     struct nap *nap = op_new(L, &nap_kind);
+    nap->seconds = seconds;
     timer_init(&nap->timer, nap_over);
     if (op_timer(&nap->op, &nap->timer, seconds) < 0) {
         op_discard(&nap->op);

@@ -52,10 +52,10 @@ static void drop(struct op *op) {
     mem_free(t->payload);
 }
 
-static const struct op_kind sign_kind = {"token.sign", sizeof(struct token_wait), sign_done, cancel,
-                                         drop};
-static const struct op_kind make_key_kind = {"token.make_key", sizeof(struct token_wait),
-                                             make_key_done, cancel, drop};
+static const struct op_kind sign_kind = {
+    "token.sign", sizeof(struct token_wait), sign_done, cancel, drop, NULL};
+static const struct op_kind make_key_kind = {
+    "token.make_key", sizeof(struct token_wait), make_key_done, cancel, drop, NULL};
 
 static void platform_only(lua_State *L, const char *what) {
     if (!vm_of(L)->options.platform) luaL_error(L, "token.%s is for platform services only", what);

@@ -269,12 +269,13 @@ static void hook_over(struct task *t, enum task_end end, int nresults) {
     buf_free(&why);
 }
 
-static bool run_hook(struct resident *r, int (*push)(lua_State *co, void *arg), uint64_t ms,
-                     void *arg) {
+static bool run_hook(struct resident *r, const char *name, int (*push)(lua_State *co, void *arg),
+                     uint64_t ms, void *arg) {
     struct err e = {0};
     struct task *t = resident_task(r, push, r, &e);
     if (t) {
         t->data = arg;
+        t->kind = name;
         t->ended = hook_over;
         task_deadline(t, ms);
         task_start(t);
@@ -296,7 +297,7 @@ bool resident_check(struct resident *r, bool first,
     if (r->check == LUA_REFNIL) return false;
     r->first = first;
     r->hooked = ended;
-    return run_hook(r, push_check, conf.reload_check / 1000000, arg);
+    return run_hook(r, "on_check", push_check, conf.reload_check / 1000000, arg);
 }
 
 static int push_unload(lua_State *co, void *arg) {
@@ -309,7 +310,7 @@ bool resident_unload(struct resident *r, void (*ended)(void *arg, const struct h
                      void *arg) {
     if (!r->started || r->unload == LUA_REFNIL) return false;
     r->hooked = ended;
-    return run_hook(r, push_unload, STOP_MS, arg);
+    return run_hook(r, "on_unload", push_unload, STOP_MS, arg);
 }
 
 static int push_stop(lua_State *co, void *arg) {
@@ -342,6 +343,7 @@ bool resident_stop(struct resident *r, void (*ended)(void *arg), void *arg) {
     }
     r->stopped = ended;
     t->data = arg;
+    t->kind = "on_stop";
     t->ended = stopped;
     task_deadline(t, STOP_MS);
     task_start(t);

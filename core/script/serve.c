@@ -270,6 +270,7 @@ static void on_request(struct exchange *x) {
     s->task = t;
     t->data = s;
     t->exchange = x;
+    t->kind = "request";
     t->ended = ended;
     size_t n = x->id.n < sizeof s->id ? x->id.n : sizeof s->id;
     memcpy(s->id, x->id.p, n);

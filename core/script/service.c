@@ -432,6 +432,7 @@ static void deliver_start(struct message *m) {
         t = resident_task(r, push_start, &args, &e);
         if (t) {
             t->data = st;
+            t->kind = "start";
             t->ended = started;
             task_start(t);
             return;

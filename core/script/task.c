@@ -182,6 +182,7 @@ static void reset(struct task *t) {
     t->deadline = t->cpu = t->cpu_rested = t->cpu_most = 0;
     t->request_id = STR_NONE;
     t->what = NULL;
+    t->kind = "task";
     t->ended = NULL;
     t->data = t->context = NULL;
     t->exchange = NULL;
@@ -265,6 +266,7 @@ struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *ar
     list_push(&parent->children, &child->sibling);
     child->request_id = parent->request_id;
     child->what = parent->what;
+    child->kind = "child";
     child->context = parent->context;
     return child;
 }

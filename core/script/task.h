@@ -44,6 +44,9 @@ struct op_kind {
     bool (*cancel)(struct op *op);
     /* Releases what it holds, not the op itself. Always called once; may be NULL. */
     void (*drop)(struct op *op);
+    /* Appends what it waits for, in words for people: "sleep 10 s". Never what a script calls
+     * secret: names and numbers only. May be NULL: then it is `name`. */
+    void (*tell)(const struct op *op, struct buf *out);
 };
 
 struct op {
@@ -117,7 +120,8 @@ struct task {
     uint64_t cpu_rested;   /* ns of them that waiting has earned back: see op.c */
     uint64_t cpu_most;     /* ns that it may use; 0 = what every task may */
     struct str request_id; /* for logs, in the arena; may be empty */
-    const char *what;      /* "GET /x", ticker name: in the arena */
+    const char *what;      /* the endpoint or ticker that it runs: in the arena */
+    const char *kind;      /* "request", "call" … for people: static text */
     /* Called once, when it is over: the coroutine is closed by then. co's stack holds the results
      * (RETURNED: nresults on top) or the error value (FAILED, on top). Runs outside lua_resume: use
      * vm_protect to touch values that may allocate. May be NULL. */

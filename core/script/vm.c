@@ -25,9 +25,6 @@
 
 /* The state's bytes are told to the statistics in steps of this. */
 #define REPORT_STEP ((ptrdiff_t)16 * 1024)
-/* Frames of a traceback shown from the top, and from the bottom. */
-#define TRACE_TOP    12
-#define TRACE_BOTTOM 10
 
 static const char *const PINNED[] = {
     "C stack overflow",
@@ -322,51 +319,4 @@ void vm_text(lua_State *L, int index, struct buf *out) {
     const char *text = sandbox_tostring(L, index, &n);
     buf_add(out, text, n);
     lua_pop(L, 1);
-}
-
-static void frame(lua_State *co, lua_Debug *at, struct buf *out) {
-    lua_getinfo(co, "Slnt", at);
-    buf_printf(out, "\n    %s:", at->short_src);
-    if (at->currentline > 0) buf_printf(out, "%d:", at->currentline);
-    if (*at->namewhat)
-        buf_printf(out, " in %s '%s'", at->namewhat, at->name);
-    else if (*at->what == 'm')
-        buf_str(out, STR(" in main chunk"));
-    else if (*at->what == 'C')
-        buf_str(out, STR(" in a host function"));
-    else
-        buf_printf(out, " in function <%s:%d>", at->short_src, at->linedefined);
-    if (at->istailcall) buf_str(out, STR("\n    (tail calls)"));
-}
-
-static int depth(lua_State *co) {
-    lua_Debug at;
-    int low = 0, high = 1;
-    while (lua_getstack(co, high, &at)) {
-        low = high;
-        high *= 2;
-    }
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (lua_getstack(co, middle, &at))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-void vm_traceback(lua_State *co, const char *message, struct buf *out) {
-    lua_Debug at;
-    int n = depth(co), skip = n - TRACE_BOTTOM;
-    if (message) buf_printf(out, "%s\n", message);
-    buf_str(out, STR("stack traceback:"));
-    for (int level = 0; lua_getstack(co, level, &at); level++) {
-        if (level == TRACE_TOP && level < skip) {
-            buf_printf(out, "\n    ... %d levels", skip - level);
-            level = skip - 1;
-        } else {
-            frame(co, &at, out);
-        }
-    }
 }

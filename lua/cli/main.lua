@@ -12,7 +12,8 @@ local M = {}
 -- In the order in which help shows them.
 local COMMANDS = {
   "run", "new", "gen", "check", "test",
-  "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback", "logs", "config",
+  "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback",
+  "tasks", "trace", "logs", "config",
   "version", "help",
 }
 
