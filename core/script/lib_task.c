@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/script/lib.h"
+#include "core/script/sched.h"
 #include "core/script/task.h"
 #include "core/script/tasks.h"
 #include "core/script/watchdog.h"
@@ -188,6 +189,7 @@ static void member_ended(struct task *t, enum task_end end, int nresults) {
     struct group *g = m->group;
     m->task = NULL;
     g->live--;
+    if (end == TASK_FAILED && !g->decided) fault_passed(g->op.task, t);
     if (!g->decided && g->mode == GROUP_ALL && end == TASK_RETURNED) {
         all_returned(g, t, (int)(m - g->members), nresults);
     } else if (!g->decided) {
@@ -428,8 +430,11 @@ static void child_ended(struct task *t, enum task_end end, int nresults) {
     else
         keep(&c->outcome, t, end, nresults);
     c->task = NULL;
-    for (struct list *node; (node = list_pop(&c->joins));)
-        op_finish(&LIST_ENTRY(node, struct join, link)->op);
+    for (struct list *node; (node = list_pop(&c->joins));) {
+        struct op *op = &LIST_ENTRY(node, struct join, link)->op;
+        if (end == TASK_FAILED && op->task) fault_passed(op->task, t);
+        op_finish(op);
+    }
     child_release(c);
 }
 

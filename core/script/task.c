@@ -129,6 +129,7 @@ static void destroy(struct task *t) {
     arena_free(&t->arena);
     buf_free(&t->trace);
     buf_free(&t->remote);
+    fault_free(t);
     mem_free(t->nest);
     give_slot(sched_of(vm->worker), t);
     mem_free(t);
@@ -157,6 +158,7 @@ static void recycle(struct task *t, bool usable) {
     buf_free(&t->trace);
     buf_free(&t->remote);
     t->retry_after = 0;
+    fault_free(t);
     next_generation(sched_of(vm->worker), t);
     t->state = TASK_FREE;
     list_push_front(&vm->idle, &t->link);
@@ -505,6 +507,7 @@ static void keep_trace(struct task *t) {
         const struct watchdog_mark *mark = watchdog_of(t->vm->worker);
         if (mark->killing) buf_printf(&t->trace, "over the limit at %s\n", mark->where);
     }
+    if (t->end == TASK_FAILED) buf_str(&t->trace, fault_trace(t));
     if (t->op && t->op->awaited) buf_printf(&t->trace, "waiting for %s\n", t->op->kind->name);
     trace_one(t, &t->trace);
     struct task *p = t->parent;
@@ -676,9 +679,13 @@ static int explain(lua_State *L) {
         lua_getfield(L, -1, "trace"); /* errors.remote: how it went in the called service */
         size_t n = 0;
         const char *trace = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
+        lua_getfield(L, -2, "service");
+        const char *host =
+            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "a called service";
         buf_clear(&v->task->remote);
+        if (trace) buf_printf(&v->task->remote, "because of %s:\n", host);
         if (trace) buf_add(&v->task->remote, trace, n);
-        lua_pop(L, 1);
+        lua_pop(L, 2);
         v->task->retry_after = asked_pause(L);
         lua_getfield(L, -1, "message");
         if (lua_type(L, -1) != LUA_TSTRING) lua_pop(L, 1);
@@ -726,7 +733,7 @@ int task_error(struct task *t, struct buf *traceback, struct buf *message) {
         buf_str(traceback, buf_view(&text));
         if (t->trace.n) buf_char(traceback, '\n');
         buf_str(traceback, buf_view(&t->trace));
-        if (t->remote.n) buf_str(traceback, STR("\nbecause of:\n"));
+        if (t->remote.n) buf_char(traceback, '\n');
         buf_str(traceback, buf_view(&t->remote));
     }
     buf_free(&text);

@@ -131,6 +131,7 @@ struct task {
     void *context;             /* verified caller, trace ...: owned by the starter */
     enum task_end end;         /* how it ended; from TASK_DONE on */
     struct buf trace;          /* where it failed, taken before the coroutine was closed */
+    struct fault *fault;       /* where an error that it met came from, or NULL: see fault.c */
     struct buf remote;         /* that of the service whose failure it passed on */
     int retry_after;           /* seconds after which its error says to try again; 0 = it does not */
 };

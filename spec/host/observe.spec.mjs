@@ -144,3 +144,54 @@ it("wrong names, ids and numbers get an answer that helps", async () => {
   for (const page of ["/tasks", "/trace?task=0-1-1"])
     assert.equal((await call(host.adminUrl, page)).status, 401, "only for who has the secret");
 });
+
+/** How the log tells of the failure of a request to front. */
+async function failure(name, json) {
+  const from = host.lines.length;
+  assert.equal((await ask(name, json)).status, 500);
+  return host.waitForLog((entry) => entry.msg === "handler failed", 20_000, from);
+}
+
+/** Asserts that the texts are in it, one behind the other. */
+function inOrder(text, parts) {
+  let at = 0;
+  for (const part of parts) {
+    const next = text.indexOf(part, at);
+    assert.ok(next >= 0, `${part} behind the ones before, in:\n${text}`);
+    at = next + part.length;
+  }
+}
+
+it("an error is told with its way through coroutines and services, and with source lines", async () => {
+  const entry = await failure("ask", { name: "Fail", seconds: 3 });
+  assert.equal(entry.service, "front.example");
+  inOrder(entry.traceback, [
+    "the moon is down after 3.0\n",
+    `${place("front", "ask")}: in `,
+    "> local n = bus.call(",
+    "resumed from:",
+    "services/front/service.lua:8: in ",
+    "because of back.example:",
+    `${place("back", "deep")}: in `,
+    '> error("the moon is down after " .. seconds) -- deep',
+    `${place("back", "in coroutine")}: in `,
+    "resumed from:",
+    `${place("back", "run")}: in `,
+  ]);
+});
+
+it("the error of a child is told with the child's lines", async () => {
+  const entry = await failure("spoil", { n: 3 });
+  inOrder(entry.traceback, [
+    "child 3 is spoilt\n",
+    `${place("front", "spoilt")}: in `,
+    "waited for by:",
+    `${place("front", "spawn")}: in `,
+  ]);
+});
+
+it("an error that was caught says nothing about the next one", async () => {
+  const entry = await failure("second", {});
+  assert.match(entry.traceback, /the second one/);
+  assert.ok(!entry.traceback.includes(place("front", "first")), entry.traceback);
+});

@@ -39,6 +39,21 @@ function svc.Fan(_, seconds)
   return a + b
 end
 
+function svc.Spoil(_, n)
+  local function spoilt()
+    error(("child %d is spoilt"):format(n)) -- spoilt
+  end
+  local result = task.all { spoilt } -- spawn
+  return result
+end
+
+function svc.Second()
+  pcall(coroutine.wrap(function()
+    error("the first one") -- first
+  end))
+  error("the second one")
+end
+
 local function count(n)
   local sum = 0
   for i = 1, n do
@@ -112,6 +127,8 @@ const watched = {
       "Ask(name string, seconds float64) (n int)",
       "Fan(seconds float64) (n int)",
       "Burn(ms int) (n int)",
+      "Spoil(n int) (n2 int)",
+      "Second() (n int)",
       "Sort(ms int) (n int)",
       "Quick() (n int)",
     ]),
