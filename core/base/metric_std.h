@@ -47,6 +47,13 @@ void metric_callback(struct metric_owner *o, struct str handler, double seconds,
 void metric_policy(struct metric_owner *o, struct str policy, struct str code);
 /* `message` is the constant part of the line; `severity` DEBUG, INFO, WARN or ERROR. */
 void metric_log(struct metric_owner *o, struct str message, struct str severity);
+/* The answers that the owner gave, all together. */
+struct metric_answers {
+    uint64_t count;
+    uint64_t errors; /* of them, those with a code of 500 and more */
+    double seconds;
+};
+void metric_answers(struct metric_owner *o, struct metric_answers *a); /* NULL: none */
 /* The owner's uptime, now; metric_render sees to it. */
 void metric_std_uptime(struct metric_owner *o);
 /* The owner's cache as it is now. */

@@ -10,11 +10,8 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
-#include "core/base/metric.h"
-#include "core/base/stat.h"
 #include "core/script/admin_page.h"
 #include "core/script/host.h"
-#include "core/script/lib_shared.h"
 #include "core/script/lib_url.h"
 #include "core/script/service_list.h"
 #include "core/script/watchdog.h"
@@ -106,15 +103,6 @@ static void readyz(struct exchange *x) {
         exchange_answer(x, 200, STR("application/json"), STR("{\"status\":\"ready\"}"));
     else
         exchange_answer(x, 503, STR("application/json"), STR("{\"status\":\"not ready\"}"));
-}
-
-static void metrics(struct exchange *x) {
-    struct buf body;
-    buf_init(&body);
-    stat_render(&body);
-    cache_survey();
-    metric_render(&body, STR_NONE);
-    admin_answer(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), &body);
 }
 
 static void services(struct exchange *x) {
@@ -226,11 +214,17 @@ static void reload(struct exchange *x) {
 }
 
 static const struct page pages[] = {
-    {"GET", "/healthz", false, healthz},    {"GET", "/readyz", false, readyz},
-    {"GET", "/metrics", false, metrics},    {"GET", "/services", true, services},
-    {"GET", "/logs", true, logs},           {"GET", "/generations", true, generations},
-    {"GET", "/policies", true, policies},   {"GET", "/tasks", true, observe_tasks},
-    {"GET", "/trace", true, observe_trace}, {"POST", "/reload", true, reload},
+    {"GET", "/healthz", false, healthz},
+    {"GET", "/readyz", false, readyz},
+    {"GET", "/metrics", false, observe_metrics},
+    {"GET", "/services", true, services},
+    {"GET", "/logs", true, logs},
+    {"GET", "/generations", true, generations},
+    {"GET", "/policies", true, policies},
+    {"GET", "/tasks", true, observe_tasks},
+    {"GET", "/trace", true, observe_trace},
+    {"GET", "/top", true, observe_top},
+    {"POST", "/reload", true, reload},
     {"POST", "/rollback", true, rollback},
 };
 

@@ -31,5 +31,7 @@ void admin_answer(struct exchange *x, int status, struct str type, struct buf *b
 /* [observe.c] */
 void observe_tasks(struct exchange *x);
 void observe_trace(struct exchange *x);
+void observe_top(struct exchange *x);
+void observe_metrics(struct exchange *x);
 
 #endif

@@ -31,19 +31,19 @@ struct generation {
                                       NUL-terminated */
     struct generation_file *files; /* sorted by path */
     int n_files;
-    struct list imports; /* struct generation_import.link: read while it was tried */
-    int n_imports;       /* of them, bounded: 1,000 */
-    struct str topics;   /* what it listens to besides its host, a line each; see routes.c */
-    unsigned asks;       /* flags of the questions that its policies answer; see asker.h */
-    int64_t version;     /* as the generator counts; 0 = it was not generated */
-    const char *root;    /* folder of the user's services, for imports */
-    bool sealed;         /* it was tried: imports, topics and rules are complete */
-    bool embedded;       /* the files come from the binary */
-    bool platform;       /* a platform service: embedded, or a user's folder in place of one */
-    struct str rules;    /* which policies are in force: a JSON array; empty when it has none */
-    char hash[65];       /* SHA-256 over paths and texts, hex */
-    uint64_t number;     /* grows with every generation of its service that went into service */
-    int64_t loaded_at;   /* seconds since the epoch */
+    struct list imports;     /* struct generation_import.link: read while it was tried */
+    int n_imports;           /* of them, bounded: 1,000 */
+    struct str topics;       /* what it listens to besides its host, a line each; see routes.c */
+    unsigned asks;           /* flags of the questions that its policies answer; see asker.h */
+    int64_t version;         /* as the generator counts; 0 = it was not generated */
+    const char *root;        /* folder of the user's services, for imports */
+    bool sealed;             /* it was tried: imports, topics and rules are complete */
+    bool embedded;           /* the files come from the binary */
+    bool platform;           /* a platform service: embedded, or a user's folder in place of one */
+    struct str rules;        /* which policies are in force: a JSON array; empty when it has none */
+    char hash[65];           /* SHA-256 over paths and texts, hex */
+    _Atomic uint64_t number; /* grows with every generation of its service that went into service */
+    int64_t loaded_at;       /* seconds since the epoch */
 };
 
 /* Reads all files of <root>/<folder> (bounded: 1,000 files, 16 MB; dot files left out). refs = 1.

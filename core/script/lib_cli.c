@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -98,6 +99,25 @@ static int l_ask_secret(lua_State *L) {
     lua_pushlstring(L, line, (size_t)n);
     seal_wipe(line, sizeof line);
     return 1;
+}
+
+/* cli.key(seconds) -> the key that was typed meanwhile, nil when there was none */
+static int l_key(lua_State *L) {
+    lua_Number seconds = luaL_checknumber(L, 1);
+    luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 1, "must be between 0 and an hour");
+    char key = (char)prompt_key((int)(seconds * 1000));
+    if (!key) return 0;
+    lua_pushlstring(L, &key, 1);
+    return 1;
+}
+
+/* cli.screen() -> rows, columns; nothing when standard output is no terminal */
+static int l_screen(lua_State *L) {
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0) return 0;
+    lua_pushinteger(L, size.ws_row ? size.ws_row : 24);
+    lua_pushinteger(L, size.ws_col ? size.ws_col : 80);
+    return 2;
 }
 
 /* The character that `n` bytes of valid UTF-8 stand for. */
@@ -208,6 +228,10 @@ const struct lib_doc lib_cli_docs[] = {
     {"alive", "fun(pid: integer): boolean", "Whether there is such a process."},
     {"ask_secret", "fun(prompt: string): string?, string?, string?",
      "A line from the terminal that is not shown while typed; nil alone at the end of input."},
+    {"key", "fun(seconds: number): string?",
+     "Waits so long for a key on the terminal; nil when none came. Nothing else runs meanwhile."},
+    {"screen", "fun(): integer?, integer?",
+     "Rows and columns of the terminal; nothing when standard output is none."},
     {"printable", "fun(text: string, lines?: boolean): string, integer",
      "The text with whatever would act on a terminal made visible (\\x1b), and the columns that it "
      "takes. With lines, line ends and tabs stay as they are."},
@@ -226,6 +250,8 @@ int lib_cli(lua_State *L) {
                                          {"self_url", l_self_url},
                                          {"alive", l_alive},
                                          {"ask_secret", l_ask_secret},
+                                         {"key", l_key},
+                                         {"screen", l_screen},
                                          {"printable", l_printable},
                                          {"is_terminal", l_is_terminal},
                                          {"write_private", l_write_private},

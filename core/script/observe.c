@@ -1,9 +1,14 @@
 /*
- * observe: the admin pages that show what runs: GET /tasks, /trace. What they show lives on the
- * workers, who are asked by survey; the answers are put together here, on the control thread.
+ * observe: the admin pages that show what runs: GET /tasks, /trace, /top, /metrics. What they show
+ * lives on the workers, who are asked by survey; the answers are put together here, on the control
+ * thread.
  */
 #include "core/base/mem.h"
+#include "core/base/metric.h"
+#include "core/base/stat.h"
 #include "core/script/admin_page.h"
+#include "core/script/figures.h"
+#include "core/script/lib_shared.h"
 #include "core/script/service_list.h"
 #include "core/script/survey.h"
 #include "core/script/tasks.h"
@@ -117,4 +122,39 @@ void observe_trace(struct exchange *x) {
         begin(x, &a, &question, worker, NULL);
     else
         exchange_error(x, 404, "there is no such task; ids look like 1-42-7");
+}
+
+/* ---- figures --------------------------------------------------------------------------------- */
+
+static void top_done(struct survey *s) {
+    struct exchange *x = take(s);
+    struct buf body;
+    buf_init(&body);
+    figures_take(s);
+    figures_json(&body);
+    add_silent(s, &body);
+    buf_char(&body, '}');
+    admin_answer(x, 200, JSON, &body);
+}
+
+void observe_top(struct exchange *x) {
+    static const struct survey_question question = {figures_look, top_done, mem_free};
+    begin(x, &(struct asking){0}, &question, -1, NULL);
+}
+
+static void metrics_done(struct survey *s) {
+    struct exchange *x = take(s);
+    struct buf body;
+    buf_init(&body);
+    figures_take(s);
+    stat_render(&body);
+    figures_metrics(&body);
+    cache_survey();
+    metric_render(&body, STR_NONE);
+    admin_answer(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), &body);
+}
+
+void observe_metrics(struct exchange *x) {
+    static const struct survey_question question = {figures_look, metrics_done, mem_free};
+    begin(x, &(struct asking){0}, &question, -1, NULL);
 }

@@ -14,6 +14,7 @@
 #include "core/script/asker.h"
 #include "core/script/lib.h"
 #include "core/script/pack.h"
+#include "core/script/service.h"
 #include "core/script/vm.h"
 
 #define RETIRE_POLL_MS 20
@@ -352,6 +353,7 @@ bool resident_stop(struct resident *r, void (*ended)(void *arg), void *arg) {
 
 void resident_free(struct resident *r) {
     if (r->gone) r->gone(r);
+    if (r->service) service_spent(r->service, r->worker, r->vm->cpu);
     timer_remove(r->worker, &r->timer);
     ref_drop(r->vm, r->dispatch);
     ref_drop(r->vm, r->start);

@@ -44,6 +44,10 @@ const char *service_id(const struct service *s) {
     return s->id;
 }
 
+void service_spent(struct service *s, const struct worker *w, uint64_t ns) {
+    s->locals[w->index].cpu += ns;
+}
+
 struct metric_owner *service_metrics(const struct service *s) {
     return s->metrics;
 }
@@ -198,7 +202,9 @@ struct service *service_new(struct generation *g, const char *host, bool in_forc
     }
     struct service *s = mem_zalloc(sizeof *s);
     if (s) s->locals = mem_zalloc((size_t)worker_count * sizeof *s->locals);
-    if (!s || !s->locals) {
+    if (s) s->figures = mem_zalloc((size_t)worker_count * sizeof *s->figures);
+    if (!s || !s->locals || !s->figures) {
+        if (s) mem_free(s->locals);
         mem_free(s);
         err_set(e, -ENOMEM, "out of memory");
         return NULL;
@@ -723,6 +729,7 @@ void service_free_all(void) {
         generation_give(s->current);
         buf_free(&s->handed);
         mem_free(s->locals);
+        mem_free(s->figures);
         mem_free(s);
     }
     mem_free(sweeps);

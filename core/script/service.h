@@ -80,6 +80,8 @@ struct service *service_find(struct worker *w, struct str host);
 struct str service_host(const struct service *s);
 /* Any thread: the id of this replica, ten of 0-9 and a-v. */
 const char *service_id(const struct service *s);
+/* [its worker] A state of it goes, which spent so many ns in Lua. */
+void service_spent(struct service *s, const struct worker *w, uint64_t ns);
 /* Any thread: whose metrics they are. */
 struct metric_owner *service_metrics(const struct service *s);
 /* Any thread: a service from the binary. */

@@ -5,12 +5,14 @@
 #ifndef SERVICE_LIST_H
 #define SERVICE_LIST_H
 
+#include "core/script/figures.h"
 #include "core/script/history.h"
 #include "core/script/service.h"
 
-#define SERVICES_MAX     1000
-#define REBUILD_FAILURES 3 /* requests that ended for want of memory until a state is built anew \
-                            */
+#define SERVICES_MAX 1000
+#define REBUILD_FAILURES \
+    3 /* requests that ended for want of memory until a state is built anew \
+       */
 
 /* A service as one worker sees it. Only that worker touches it once the service is routed. */
 struct local {
@@ -25,6 +27,7 @@ struct local {
     uint64_t backoff;                   /* ms that this was away */
     bool stopping;                      /* on_stop of a state that was replaced runs */
     struct list held;                   /* struct starting.link: starts that wait for its end */
+    uint64_t cpu;                       /* ns that states which are gone spent in Lua */
 };
 
 struct service {
@@ -51,6 +54,7 @@ struct service {
     _Atomic int leaving;        /* states of replaced generations that still have work to do, on
                                    all workers */
     struct local *locals;       /* one per worker */
+    struct figures *figures;    /* the same: what it said last of itself; see figures.h */
 };
 
 extern struct list service_list;       /* struct service.link */

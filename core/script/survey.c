@@ -108,17 +108,20 @@ void survey_drop(struct survey *s) {
     timer_disarm(service_control, &s->timer);
 }
 
+void survey_residents_of(struct survey_part *part, struct service *s,
+                         void (*each)(struct survey_part *part, struct service *s,
+                                      struct resident *r)) {
+    struct local *l = &s->locals[part->worker->index];
+    if (l->resident) each(part, s, l->resident);
+    if (l->next) each(part, s, l->next);
+    LIST_EACH(&l->retiring, it) {
+        each(part, s, LIST_ENTRY(it, struct resident, link));
+    }
+}
+
 void survey_residents(struct survey_part *part,
                       void (*each)(struct survey_part *part, struct service *s,
                                    struct resident *r)) {
-    const struct survey *s = part->survey;
-    for (int i = 0; i < s->n_services; i++) {
-        struct service *one = s->services[i];
-        struct local *l = &one->locals[part->worker->index];
-        if (l->resident) each(part, one, l->resident);
-        if (l->next) each(part, one, l->next);
-        LIST_EACH(&l->retiring, it) {
-            each(part, one, LIST_ENTRY(it, struct resident, link));
-        }
-    }
+    for (int i = 0; i < part->survey->n_services; i++)
+        survey_residents_of(part, part->survey->services[i], each);
 }

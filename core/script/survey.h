@@ -53,8 +53,12 @@ struct survey *survey_begin(const struct survey_question *q, int worker, struct 
                             void *arg);
 /* Nobody waits for it any more. Not after done. */
 void survey_drop(struct survey *s);
-/* In `look`: calls each(part, service, resident) for every state of the services on this worker: in
+/* In `look`: calls each(part, service, resident) for every state of the service on this worker: in
  * force, coming, going. */
+void survey_residents_of(struct survey_part *part, struct service *s,
+                         void (*each)(struct survey_part *part, struct service *s,
+                                      struct resident *r));
+/* The same of all services that it is about. */
 void survey_residents(struct survey_part *part,
                       void (*each)(struct survey_part *part, struct service *s,
                                    struct resident *r));
