@@ -141,6 +141,8 @@
       "A task that runs longer without waiting gives way to others.") \
     X(DUR, lua_turn_hard, NULL, "500ms", 1, 0, \
       "A task that runs longer without being able to give way is stopped.") \
+    X(DUR, slow_turn, NULL, "50ms", 0, 0, \
+      "The log tells where a task computes longer without waiting; 0 = never.") \
     X(DUR, lua_cpu, NULL, "2s", 1, 0, "Processor time of one request.") \
     X(DUR, lua_deadline, NULL, "30s", 1, 0, \
       "Time from a request's start until its handler is cancelled; streams are exempt while they " \

@@ -49,6 +49,8 @@
     X(TASKS_REFUSED, "tasks_refused_total", "counter", \
       "Lua tasks not started because of a limit.") \
     X(TASK_YIELDS, "task_forced_yields_total", "counter", "Turns ended early by the watchdog.") \
+    X(SLOW_TURNS, "slow_turns_total", "counter", \
+      "Times that a task computed for longer than slow_turn without waiting.") \
     X(OPS_OPEN, "ops_open", "gauge", "Waits in progress.") \
     X(REFS_OPEN, "refs_open", "gauge", "References held into Lua states.") \
     X(STATES_OPEN, "states_open", "gauge", "Lua states alive now.") \

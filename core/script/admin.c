@@ -224,6 +224,7 @@ static const struct page pages[] = {
     {"GET", "/tasks", true, observe_tasks},
     {"GET", "/trace", true, observe_trace},
     {"GET", "/top", true, observe_top},
+    {"GET", "/profile", true, observe_profile},
     {"POST", "/reload", true, reload},
     {"POST", "/rollback", true, rollback},
 };

@@ -33,5 +33,7 @@ void observe_tasks(struct exchange *x);
 void observe_trace(struct exchange *x);
 void observe_top(struct exchange *x);
 void observe_metrics(struct exchange *x);
+/* [profile_page.c] */
+void observe_profile(struct exchange *x);
 
 #endif

@@ -177,6 +177,8 @@ static void reset(struct task *t) {
     t->canceled = t->overrun = t->killed = t->timed_out = t->exposed = t->detached = t->background =
         false;
     t->nargs = t->n_nest = 0;
+    t->stretch = 0;
+    t->slow = false;
     t->op = NULL;
     t->parent = NULL;
     t->big = t->vm->big;

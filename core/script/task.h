@@ -117,6 +117,8 @@ struct task {
     uint64_t deadline;     /* loop ms, 0 = none: then it is cancelled with "deadline exceeded" */
     struct timer timer;    /* for the deadline */
     uint64_t cpu;          /* ns so far, its ended children's too; sampled by the watchdog */
+    uint64_t stretch;      /* ns in the turns since it waited, the one that runs not counted */
+    bool slow;             /* that was told to the log */
     uint64_t cpu_rested;   /* ns of them that waiting has earned back: see op.c */
     uint64_t cpu_most;     /* ns that it may use; 0 = what every task may */
     struct str request_id; /* for logs, in the arena; may be empty */

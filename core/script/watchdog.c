@@ -27,9 +27,10 @@
 
 #include "core/base/conf.h"
 #include "core/base/stat.h"
+#include "core/script/profile.h"
+#include "core/script/slow.h"
 #include "core/script/task.h"
 
-#define SIGNAL SIGUSR2
 /* Looks without any worker inside Lua until the thread goes to sleep. */
 #define QUIET_LOOKS 50
 #define TICK_MIN_NS 500000
@@ -51,6 +52,7 @@ static struct {
     uint64_t asked;
     void (*leave)(const char *why); /* see stuck_start */
     uint64_t soft, hard, cpu;       /* limits in ns; constant while running */
+    uint64_t first;                 /* ns of a turn after which the hook has something to do */
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .marks = {&dog.marks, &dog.marks}};
 
 /* ---- the worker's side ----------------------------------------------------------------------- */
@@ -95,6 +97,7 @@ void watchdog_check(lua_State *L) {
         if (atomic_load_explicit(&m->seen, memory_order_acquire) != turn) return;
         uint64_t spent = atomic_load_explicit(&m->spent, memory_order_relaxed);
         uint64_t sampled = atomic_load_explicit(&m->sampled, memory_order_relaxed);
+        if (running) slow_look(L, t, spent);
         if (spent < dog.hard && !(running && watchdog_spent(t, sampled))) return;
     }
     lua_Debug at;
@@ -112,6 +115,14 @@ static void force_yield(lua_State *L, struct vm *vm) {
     lua_yield(L, 0);
 }
 
+/* For the profile that is being taken. A signal that came in another turn asked for another stack.
+ */
+static void sample(lua_State *L, struct watchdog_mark *m, uint64_t turn) {
+    uint64_t wanted = atomic_exchange_explicit(&m->sample, 0, memory_order_relaxed);
+    struct profile *p = atomic_load_explicit(&m->profile, memory_order_relaxed);
+    if (p && wanted == turn) profile_take(p, L, vm_of(L)->running);
+}
+
 static void hook(lua_State *L, lua_Debug *at) {
     struct vm *vm = vm_of(L);
     struct watchdog_mark *m = watchdog_of(vm->worker);
@@ -123,6 +134,7 @@ static void hook(lua_State *L, lua_Debug *at) {
     bool running = t && t->state == TASK_RUNNING;
     bool may_yield = vm->barrier == 0 && lua_isyieldable(L);
 
+    if (atomic_load_explicit(&m->sample, memory_order_relaxed)) sample(L, m, turn);
     if (m->killing || (met && (spent >= dog.hard || (running && watchdog_spent(t, sampled))))) {
         remember_where(m, L, at);
         if (running) t->overrun = true;
@@ -136,8 +148,10 @@ static void hook(lua_State *L, lua_Debug *at) {
     }
     /* Off until the watchdog says so again: at its next look if this turn is still the same. */
     lua_sethook(L, NULL, 0, 0);
+    if (met && running) slow_look(L, t, spent);
     if (!met || spent < dog.soft || !running || !may_yield) return;
     stat_add(STAT_TASK_YIELDS, 1);
+    t->stretch += spent;
     force_yield(L, vm);
 }
 
@@ -145,10 +159,16 @@ void watchdog_arm(lua_State *L) {
     lua_sethook(L, hook, LUA_MASKCOUNT, 1);
 }
 
-static void on_signal(int number) {
+/* Sent by the watchdog, or by the timer of a profile. */
+static void on_signal(int number, siginfo_t *info, void *context) {
     struct watchdog_mark *m = watchdog_mine;
-    if (!m || stuck_answer(m)) return;
-    if (!(atomic_load_explicit(&m->turn, memory_order_relaxed) & 1)) return;
+    if (!m || stuck_answer(m)) return; /* whoever sent it: signals of two may come as one */
+    bool timer = info->si_code == SI_TIMER;
+    struct profile *p = timer ? atomic_load_explicit(&m->profile, memory_order_relaxed) : NULL;
+    if (p) profile_tick(p);
+    uint64_t turn = atomic_load_explicit(&m->turn, memory_order_relaxed);
+    if (!(turn & 1)) return;
+    if (p) atomic_store_explicit(&m->sample, turn, memory_order_relaxed);
     lua_State *L = atomic_load_explicit(&m->active, memory_order_relaxed);
     if (L) watchdog_arm(L);
 }
@@ -164,7 +184,7 @@ void watchdog_charge(struct watchdog_mark *m, struct vm *vm, struct task *t) {
 void watchdog_adopt(struct watchdog_mark *m) {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGNAL);
+    sigaddset(&set, WATCHDOG_SIGNAL);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     pthread_mutex_lock(&dog.lock);
     m->thread = pthread_self();
@@ -239,7 +259,7 @@ static bool look(struct watchdog_mark *m) {
     uint64_t spent = now > m->base ? now - m->base : 0;
     atomic_store_explicit(&m->spent, spent, memory_order_relaxed);
     atomic_store_explicit(&m->sampled, spent + dog.tick, memory_order_relaxed);
-    if (spent >= dog.soft) pthread_kill(m->thread, SIGNAL);
+    if (spent >= dog.first) pthread_kill(m->thread, WATCHDOG_SIGNAL);
     return true;
 }
 
@@ -312,9 +332,9 @@ static int init_wake(void) {
 
 int watchdog_start(struct err *e) {
     assert(!dog.running);
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_RESTART | SA_SIGINFO};
     sigemptyset(&action.sa_mask);
-    if (sigaction(SIGNAL, &action, NULL) != 0)
+    if (sigaction(WATCHDOG_SIGNAL, &action, NULL) != 0)
         return err_set(e, -errno, "cannot watch over scripts: %s", strerror(errno));
     int r = init_wake();
     if (r < 0) return err_set(e, r, "cannot watch over scripts: %s", strerror(-r));
@@ -322,7 +342,8 @@ int watchdog_start(struct err *e) {
     dog.hard = conf.lua_turn_hard;
     dog.cpu = conf.lua_cpu;
     stuck_start(dog.leave);
-    dog.tick = dog.soft / 2 > TICK_MIN_NS ? dog.soft / 2 : TICK_MIN_NS;
+    dog.first = conf.slow_turn && conf.slow_turn < dog.soft ? conf.slow_turn : dog.soft;
+    dog.tick = dog.first / 2 > TICK_MIN_NS ? dog.first / 2 : TICK_MIN_NS;
     if (dog.tick > stuck_look_ns()) dog.tick = stuck_look_ns();
     dog.stop = false;
     dog.looked = clock_ns(CLOCK_MONOTONIC);

@@ -24,8 +24,11 @@
 #include "core/loop/worker.h"
 #include "core/script/stuck.h"
 
+struct profile;
 struct task;
 struct vm;
+
+#define WATCHDOG_SIGNAL SIGUSR2 /* include <signal.h> */
 
 /* What is raised in a script that is over its limit. Short: Lua keeps one copy of it. */
 #define WATCHDOG_MESSAGE "stopped: it ran too long"
@@ -48,7 +51,9 @@ struct watchdog_mark {
     pid_t tid;                 /* the same, as the kernel calls it */
     bool known;                /* under the watchdog's lock */
     bool killing;              /* the turn is over its limit: every instruction raises; worker's */
-    char where[128];           /* "file:line" where it was found over the limit; worker's */
+    struct profile *_Atomic profile; /* that is being taken of the worker, or NULL; worker's */
+    _Atomic uint64_t sample; /* the turn of which its signal asks a sample, else 0; worker's */
+    char where[128];         /* "file:line" where it was found over the limit; worker's */
 };
 
 /* Reads the limits from conf. Negative + *e when there is no memory or thread for it. */

@@ -13,7 +13,7 @@ local M = {}
 local COMMANDS = {
   "run", "new", "gen", "check", "test",
   "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback",
-  "top", "tasks", "trace", "logs", "config",
+  "top", "tasks", "trace", "profile", "logs", "config",
   "version", "help",
 }
 
