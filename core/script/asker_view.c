@@ -385,7 +385,7 @@ void asker_view_open(lua_State *L) {
                                        {"__newindex", headers_newindex},
                                        {"__pairs", headers_pairs},
                                        {NULL, NULL}};
-    lib_class(L, REQUEST, request);
-    lib_class(L, RESPONSE, response);
-    lib_class(L, HEADERS, headers);
+    lib_class(L, REQUEST, NULL, request);
+    lib_class(L, RESPONSE, NULL, response);
+    lib_class(L, HEADERS, NULL, headers);
 }

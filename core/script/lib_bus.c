@@ -335,7 +335,7 @@ static int l_self(lua_State *L) {
 }
 
 const struct lib_doc lib_bus_docs[] = {
-    {"call",
+    {"call", l_call,
      "fun(host: string, known: boolean, seconds: number?, frame: table?, name: string, ...: any): "
      "any",
      "Calls a service on this host by its host name or <id>.<host>. Frame, arguments and results "
@@ -345,15 +345,14 @@ const struct lib_doc lib_bus_docs[] = {
      "status; 404 when there is no such service, 408 when the time is up, 508 above 64 calls "
      "inside "
      "each other."},
-    {"listeners", "fun(topic?: string): string[]",
+    {"listeners", l_listeners, "fun(topic?: string): string[]",
      "The hosts of the services that listen to a topic, sorted; of all services without one."},
-    {"self", "fun(): string, string", "The host name of this service, and the id of this replica."},
-    {NULL, NULL, NULL},
+    {"self", l_self, "fun(): string, string",
+     "The host name of this service, and the id of this replica."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_bus(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"call", l_call}, {"listeners", l_listeners}, {"self", l_self}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_bus_docs);
     return 1;
 }

@@ -332,34 +332,25 @@ static int l_usage(lua_State *L) {
 }
 
 const struct lib_doc lib_host_docs[] = {
-    {"setting", "fun(name: string): any",
+    {"setting", l_setting, "fun(name: string): any",
      "A setting by name; durations in seconds, sizes in bytes."},
-    {"self", "fun(): { ports: integer[], addresses: string[] }",
+    {"self", l_self, "fun(): { ports: integer[], addresses: string[] }",
      "The ports of the front door and of the admin address, and the machine's addresses."},
-    {"read", "fun(name: string): string?, string?, string?", "A small file of the home folder."},
-    {"write", "fun(name: string, text: string): true?, string?, string?",
+    {"read", l_read, "fun(name: string): string?, string?, string?",
+     "A small file of the home folder."},
+    {"write", l_write, "fun(name: string, text: string): true?, string?, string?",
      "Writes a small file of the home folder, readable by its owner only, whole or not at all."},
-    {"config_file", "fun(): string?, number|string, string?",
+    {"config_file", l_config_file, "fun(): string?, number|string, string?",
      "The file of the setting `values`, at most 1 MB, and when it changed, in seconds since the "
      "epoch; \"not_found\" when there is none."},
-    {"instances", "fun(list: table[], generation: integer): true?, string?, string?",
+    {"instances", l_instances, "fun(list: table[], generation: integer): true?, string?, string?",
      "Hands all instances ({id, slug, url, healthy}) to the proxy and returns when every worker "
      "routes by them; an older generation than the last is ignored."},
-    {"usage", "fun(): table", "cpu, memory and disk, each {used, total, percent}."},
-    {NULL, NULL, NULL},
+    {"usage", l_usage, "fun(): table", "cpu, memory and disk, each {used, total, percent}."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_host(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"setting", l_setting},
-        {"self", l_self},
-        {"read", l_read},
-        {"write", l_write},
-        {"config_file", l_config_file},
-        {"instances", l_instances},
-        {"usage", l_usage},
-        {NULL, NULL},
-    };
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_host_docs);
     return 1;
 }

@@ -277,18 +277,17 @@ static int l_request(lua_State *L) {
 }
 
 const struct lib_doc lib_http_docs[] = {
-    {"request",
+    {"request", l_request,
      "fun(o: { url: string, method: string?, headers: table<string, string>?, body: string?, "
      "timeout: number?, limit: integer? }): { status: integer, headers: table<string, string>, "
      "body: string }?, string?, string?",
      "One HTTP/1.1 request and its whole answer. Header names of the answer are in lower case; "
      "several of one name are joined with \", \", Set-Cookie with a line break. "
      "timeout in seconds for all of it (30), limit in bytes of the answer (16 MB)."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_http(lua_State *L) {
-    static const luaL_Reg functions[] = {{"request", l_request}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_http_docs);
     return 1;
 }

@@ -125,17 +125,15 @@ static int l_error(lua_State *L) {
 #define BOUNDS    " Fields: at most 24; the service's name and the request's id are added."
 
 const struct lib_doc lib_log_docs[] = {
-    {"debug", SIGNATURE, "Writes a line that is shown at log level debug only." BOUNDS},
-    {"info", SIGNATURE, "Writes a line about normal work." BOUNDS},
-    {"warn", SIGNATURE, "Writes a line about something that somebody should look at." BOUNDS},
-    {"error", SIGNATURE, "Writes a line about something that failed." BOUNDS},
-    {NULL, NULL, NULL},
+    {"debug", l_debug, SIGNATURE, "Writes a line that is shown at log level debug only." BOUNDS},
+    {"info", l_info, SIGNATURE, "Writes a line about normal work." BOUNDS},
+    {"warn", l_warn, SIGNATURE,
+     "Writes a line about something that somebody should look at." BOUNDS},
+    {"error", l_error, SIGNATURE, "Writes a line about something that failed." BOUNDS},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_log(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL},
-    };
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_log_docs);
     return 1;
 }

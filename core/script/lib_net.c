@@ -281,15 +281,15 @@ static int l_resolve(lua_State *L) {
 }
 
 const struct lib_doc lib_net_docs[] = {
-    {"resolve", "fun(host: string, timeout: number): string[]?, string?, string?",
+    {"resolve", l_resolve, "fun(host: string, timeout: number): string[]?, string?, string?",
      "The addresses of a name, at most eight; \"not_found\" when there is no such name."},
-    {"dial", "fun(host: string, port: integer, timeout?: number): number?, string?, string?",
+    {"dial", l_dial,
+     "fun(host: string, port: integer, timeout?: number): number?, string?, string?",
      "Connects by TCP and hangs up; how many seconds connecting took."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_net(lua_State *L) {
-    static const luaL_Reg functions[] = {{"dial", l_dial}, {"resolve", l_resolve}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_net_docs);
     return 1;
 }

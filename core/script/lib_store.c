@@ -544,20 +544,19 @@ static int l_write(lua_State *L) {
 }
 
 const struct lib_doc lib_store_docs[] = {
-    {"ensure", "fun(name: string, indexes?: table): true?, string?, string?",
+    {"ensure", l_ensure, "fun(name: string, indexes?: table): true?, string?, string?",
      "Makes a collection and its indexes when they are missing."},
-    {"get", "fun(name: string, id: string): table?, integer|string?, string?",
+    {"get", l_get, "fun(name: string, id: string): table?, integer|string?, string?",
      "A document and its revision; nil when there is none."},
-    {"find", "fun(name: string, query: table): table?, table|string?, integer|string?, integer?",
+    {"find", l_find,
+     "fun(name: string, query: table): table?, table|string?, integer|string?, integer?",
      "Documents, revisions, count without limit (when asked for), digest of the result."},
-    {"write", "fun(steps: table[]): integer[]?, string?, string?, integer?",
+    {"write", l_write, "fun(steps: table[]): integer[]?, string?, string?, integer?",
      "All steps or none; the result of each, or what failed and at which step."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_store(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"ensure", l_ensure}, {"get", l_get}, {"find", l_find}, {"write", l_write}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_store_docs);
     return 1;
 }

@@ -582,57 +582,46 @@ static int l_background(lua_State *L) {
 /* ---- the module ------------------------------------------------------------------------------ */
 
 const struct lib_doc lib_task_docs[] = {
-    {"spawn", "fun(f: fun(...): any, ...: any): Task?, string?, string?",
+    {"spawn", l_spawn, "fun(f: fun(...: any): any, ...: any): Task?, string?, string?",
      "Runs f(...) beside the caller, as a child that ends with it. nil, message, \"limit\" when "
      "the service has too many tasks."},
-    {"detach", "fun(task: Task): Task", "Lets a spawned task go on when its parent ends."},
-    {"all", "fun(functions: fun(): any[]): any ...",
+    {"detach", handle_detach, "fun(task: Task): Task",
+     "Lets a spawned task go on when its parent ends."},
+    {"all", l_all, "fun(functions: (fun(): any)[]): any ...",
      "Runs all functions side by side and returns the first result of each, in order. When one "
      "raises, the others are cancelled and the error is raised again once they have ended."},
-    {"race", "fun(functions: fun(): any[]): any ...",
+    {"race", l_race, "fun(functions: (fun(): any)[]): any ...",
      "Runs all functions side by side. The first that ends decides: its results are returned or "
      "its error is raised, once the others, cancelled, have ended."},
-    {"timeout", "fun(seconds: number, f: fun(...): any, ...: any): any ...",
+    {"timeout", l_timeout, "fun(seconds: number, f: fun(...: any): any, ...: any): any ...",
      "The results of f(...), or nil, \"timed out\", \"timeout\" when it took longer and was "
      "cancelled. What f raises is raised again."},
-    {"bounded", "fun(cpu: number, seconds: number, f: fun(...): any, ...: any): boolean, any ...",
+    {"bounded", l_bounded,
+     "fun(cpu: number, seconds: number, f: fun(...): any, ...: any): boolean, any ...",
      "pcall with limits: true and the results of f(...), which may use `cpu` seconds of processor "
      "time and take `seconds`; or false, message, traceback and \"error\", \"overrun\", "
      "\"timeout\", \"memory\" or \"canceled\". nil, message, \"limit\" when the service has too "
      "many tasks."},
-    {"background", "fun(f: fun(...), ...: any): true",
+    {"background", l_background, "fun(f: fun(...: any), ...: any): true",
      "Runs f(...) by itself until this generation of the service goes out of service; then it is "
      "cancelled at once. Tickers run like that."},
-    {"sleep", "fun(seconds: number): true", "time.sleep."},
-    {"yield", "fun()", "Lets other tasks of the worker run."},
-    {"Task:join", "fun(self: Task): any ...",
+    {"sleep", lib_sleep, "fun(seconds: number): true", "time.sleep."},
+    {"yield", l_yield, "fun()", "Lets other tasks of the worker run."},
+    {"Task", NULL, "class", "What task.spawn gives: a task that runs beside the caller."},
+    {"Task:join", handle_join, "fun(self: Task): any ...",
      "Waits for the task's end: its results, or its error raised again; nil, message, "
      "\"canceled\" when it was cancelled."},
-    {"Task:cancel", "fun(self: Task)",
+    {"Task:cancel", handle_cancel, "fun(self: Task)",
      "Ends the task; its <close> variables run. A task in a <close> variable ends with its scope, "
      "and what it returned is gone with it."},
-    {"Task:detach", "fun(self: Task): Task", "task.detach."},
-    {"Task:running", "fun(self: Task): boolean", "Whether it is not over yet."},
-    {NULL, NULL, NULL},
+    {"Task:detach", handle_detach, "fun(self: Task): Task", "task.detach."},
+    {"Task:running", handle_running, "fun(self: Task): boolean", "Whether it is not over yet."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_task(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"join", handle_join},
-        {"cancel", handle_cancel},
-        {"detach", handle_detach},
-        {"running", handle_running},
-        {"__gc", handle_gc},
-        {"__close", handle_close},
-        {NULL, NULL},
-    };
-    static const luaL_Reg functions[] = {
-        {"spawn", l_spawn},     {"detach", handle_detach}, {"all", l_all},
-        {"bounded", l_bounded}, {"race", l_race},          {"timeout", l_timeout},
-        {"sleep", lib_sleep},   {"yield", l_yield},        {"background", l_background},
-        {NULL, NULL},
-    };
-    lib_class(L, HANDLE, methods);
-    luaL_newlib(L, functions);
+    static const luaL_Reg meta[] = {{"__gc", handle_gc}, {"__close", handle_close}, {NULL, NULL}};
+    lib_class(L, HANDLE, lib_task_docs, meta);
+    lib_functions(L, lib_task_docs);
     return 1;
 }

@@ -90,7 +90,8 @@ extern const struct lib_doc lib_request_docs[], lib_response_docs[], lib_events_
     lib_websocket_docs[];
 void response_open(lua_State *L); /* registers the response's class; protected context */
 
-extern const luaL_Reg response_direct[]; /* functions of module `request` for the runtime */
+int response_direct_json(lua_State *L); /* functions of module `request` for the runtime */
+int response_direct_answer(lua_State *L);
 
 /* Parts of the handler's callbacks that live with their class. */
 void request_bytes(struct serving *s, const char *p, size_t n, bool last);
