@@ -52,6 +52,7 @@ function M.raise(status, message, retry_after)
   error(M.new(status, message, retry_after), 0)
 end
 
+--- Whether something is an error value, of this service or of a called one.
 ---@param value any
 ---@return boolean
 function M.is(value)

@@ -25,6 +25,18 @@ local time = require "time"
 local cache, control, message = lazy "service.cache", lazy "service.control", lazy "service.message"
 local openapi, resources, tickers = lazy "openapi", lazy "service.resources", lazy "service.tickers"
 
+---@class Service what require "service" (...) gives; what the declaration adds is in its gen/plumbing.lua
+---@field host string
+---@field id string the replica: ten characters, the same on all workers of a host
+---@field cache Cache
+---@field resources Resources
+---@field on_check? fun(ctx: Context) may raise: this generation does not come into service
+---@field on_start? fun(ctx: Context) this generation came into service; on one worker
+---@field on_stop? fun(ctx: Context) it went out of service
+---@field on_unload? fun(ctx: Context): table? what on_load of the next generation gets
+---@field on_load? fun(ctx: Context, state: table)
+
+---@overload fun(folder: string): table
 local M = {}
 
 local CONTROL = 888 -- the port of lua/service/control.lua

@@ -302,6 +302,12 @@ static int l_uptime(lua_State *L) {
 }
 
 const struct lib_doc lib_metric_docs[] = {
+    {"MetricDefinition", NULL, "class", "A metric of a service."},
+    {"MetricDefinition.name", NULL, "string", "Its name for Prometheus."},
+    {"MetricDefinition.kind", NULL, "\"counter\"|\"gauge\"|\"histogram\"", "What it counts."},
+    {"MetricDefinition.help", NULL, "string?", "What it says, in one line."},
+    {"MetricDefinition.labels", NULL, "string[]?", "The names of its labels."},
+    {"MetricDefinition.buckets", NULL, "number[]?", "Upper bounds of a histogram, ascending."},
     {"define", l_define, "fun(definition: MetricDefinition)",
      "Defines a metric of this service: { name, kind = \"counter\" | \"gauge\" | \"histogram\", "
      "help?, labels?, buckets? }. Raises what is wrong with it, or when the name is taken."},

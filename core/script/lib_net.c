@@ -248,8 +248,8 @@ static void resolve_drop(struct op *op) {
     mem_free(o->query);
 }
 
-static const struct op_kind resolve_kind = {"net.resolve", sizeof(struct resolve_op), resolve_done,
-                                            resolve_cancel, resolve_drop};
+static const struct op_kind resolve_kind = {
+    "net.resolve", sizeof(struct resolve_op), resolve_done, resolve_cancel, resolve_drop, NULL};
 
 /* 0 = the answer will come, 1 = it is there; or negative. */
 static int ask(struct resolve_op *o, struct str host, double seconds) {

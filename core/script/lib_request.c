@@ -421,6 +421,11 @@ const struct lib_doc lib_request_docs[] = {
      "Raises 400 or 426 for a request that asks for no WebSocket."},
     {"Request:header", l_header, "fun(self: Request, name: string): string?",
      "The first field of that name, in any case."},
+    /* Written in Lua: lua/service/body.lua */
+    {"Request:json", NULL, "fun(self: Request): any",
+     "Decodes the whole body as JSON; raises 400 when it is none."},
+    {"Request:form", NULL, "fun(self: Request): table<string, string>",
+     "The fields of a form body; of a repeated name the last one."},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -278,6 +278,11 @@ const struct lib_doc lib_response_docs[] = {
      "is sent, 15 unless said, 0 = never."},
     {"Response:begun", l_begun, "fun(self: Response): boolean",
      "Whether any of the answer was sent, or can be sent no more."},
+    /* Written in Lua: lua/service/endpoint.lua */
+    {"Response:file", NULL, "fun(self: Response, name: string)",
+     "Answers with a file of resources/: its type, an Etag, 304 for who has it already, one range "
+     "of "
+     "it; raises 404 when there is none."},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -582,7 +582,7 @@ static int l_background(lua_State *L) {
 /* ---- the module ------------------------------------------------------------------------------ */
 
 const struct lib_doc lib_task_docs[] = {
-    {"spawn", l_spawn, "fun(f: fun(...: any): any, ...: any): Task?, string?, string?",
+    {"spawn", l_spawn, "fun(f: (fun(...: any): any), ...: any): Task?, string?, string?",
      "Runs f(...) beside the caller, as a child that ends with it. nil, message, \"limit\" when "
      "the service has too many tasks."},
     {"detach", handle_detach, "fun(task: Task): Task",
@@ -593,7 +593,7 @@ const struct lib_doc lib_task_docs[] = {
     {"race", l_race, "fun(functions: (fun(): any)[]): any ...",
      "Runs all functions side by side. The first that ends decides: its results are returned or "
      "its error is raised, once the others, cancelled, have ended."},
-    {"timeout", l_timeout, "fun(seconds: number, f: fun(...: any): any, ...: any): any ...",
+    {"timeout", l_timeout, "fun(seconds: number, f: (fun(...: any): any), ...: any): any ...",
      "The results of f(...), or nil, \"timed out\", \"timeout\" when it took longer and was "
      "cancelled. What f raises is raised again."},
     {"bounded", l_bounded,

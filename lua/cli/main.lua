@@ -11,7 +11,7 @@ local M = {}
 
 -- In the order in which help shows them.
 local COMMANDS = {
-  "run", "new", "gen", "check", "test",
+  "run", "new", "gen", "check", "types", "test",
   "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback",
   "top", "tasks", "trace", "profile", "logs", "config",
   "version", "help",

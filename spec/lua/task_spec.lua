@@ -318,6 +318,26 @@ describe("task.spawn", function()
   end)
 end)
 
+describe("task.background", function()
+  it("runs by itself, beyond the end of the task that began it", function()
+    local done
+    assert.is_true(task.spawn(function()
+      return task.background(function(value)
+        task.sleep(0.01)
+        done = value
+      end, 5)
+    end):join())
+    while not done do
+      task.sleep(0.005)
+    end
+    assert.equal(5, done)
+  end)
+
+  it("takes a function only", function()
+    assert.matches("function expected", select(2, pcall(task.background, 1)))
+  end)
+end)
+
 describe("waiting", function()
   it("is refused where C is in between", function()
     assert.error_matches(function()
