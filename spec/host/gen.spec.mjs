@@ -1,6 +1,6 @@
 // moonbus new and moonbus gen: a declaration becomes files, and files stay their owner's.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
@@ -56,6 +56,60 @@ function snapshot(cwd) {
 }
 
 const succeeded = (done) => assert.equal(done.status, 0, done.output);
+
+it("an editor knows the host's modules from the first service on", async (t) => {
+  const { cwd, run } = workspace(t);
+  const read = (file) => fs.readFileSync(path.join(cwd, file), "utf8");
+  succeeded(await run("new", "shop"));
+  succeeded(await run("gen"));
+  const settings = JSON.parse(read(".luarc.json"));
+  assert.deepEqual(settings["workspace.library"], [".moonbus/types"]);
+  assert.match(read(".moonbus/types/store.lua"), /function Collection:create\(doc\) end/);
+  assert.match(read(".moonbus/types/shared.lua"), /---@meta shared\n/);
+  assert.equal(read(".moonbus/types/.gitignore"), "*\n");
+  const checked = execFileSync("luacheck", ["--no-color", "."], { cwd, encoding: "utf8" });
+  assert.match(checked, /Total: 0 warnings \/ 0 errors in 5 files/);
+});
+
+it("what services cannot reach is undefined for luacheck", async (t) => {
+  const { cwd, run } = workspace(t, {
+    "../bad": { "bad.lua": 'os.execute("ls")\nio.read()\nprint(os.time(), debug.getinfo(1))\n' },
+  });
+  succeeded(await run("new", "shop"));
+  const checked = spawnSync("luacheck", ["--no-color", "bad"], { cwd, encoding: "utf8" });
+  assert.match(checked.stdout, /bad\.lua:1:1: .*execute/);
+  assert.match(checked.stdout, /bad\.lua:2:1: .*io/);
+  assert.match(checked.stdout, /bad\.lua:3:18: .*getinfo/);
+  assert.match(checked.stdout, /Total: 3 warnings/);
+});
+
+it("settings of an editor that are there stay, and what to add is told", async (t) => {
+  const { cwd, run } = workspace(t);
+  const own = { ".luarc.json": '{ "mine": true }\n', ".luacheckrc": 'std = "lua54"\n' };
+  writeFiles(cwd, own);
+  const made = await run("new", "shop");
+  succeeded(made);
+  assert.match(made.stdout, /\.luarc\.json is there already; add to it: .*\.moonbus\/types/);
+  assert.match(made.stdout, /\.luacheckrc is there already; add to it: .*exclude_files/);
+  for (const [file, text] of Object.entries(own))
+    assert.equal(fs.readFileSync(path.join(cwd, file), "utf8"), text);
+  const told = await run("new", "other", "--json");
+  assert.equal(JSON.parse(told.stdout).advice.length, 2);
+});
+
+it("stubs of another binary are brought up to date by gen, and made by nothing but new", async (t) => {
+  const { cwd, run } = workspace(t, { shop: { "service.yaml": SHOP } });
+  succeeded(await run("gen"));
+  assert.ok(!fs.existsSync(path.join(cwd, ".moonbus")));
+  succeeded(await run("new", "other"));
+  const stub = path.join(cwd, ".moonbus/types/store.lua");
+  const fresh = fs.readFileSync(stub, "utf8");
+  writeFiles(cwd, { ".moonbus/types/version": "0.0.1 ffff\n", ".moonbus/types/store.lua": "old" });
+  succeeded(await run("gen", "--check", "shop"));
+  assert.equal(fs.readFileSync(stub, "utf8"), "old");
+  succeeded(await run("gen"));
+  assert.equal(fs.readFileSync(stub, "utf8"), fresh);
+});
 
 it("a new service is declared, generated and tested in an empty folder", async (t) => {
   const { run, read } = workspace(t);

@@ -131,7 +131,7 @@ end)
 
 describe("an annotation", function()
   -- The text of the type that another text begins with, and the rest.
-  local function read(text)
+  local function parse(text)
     local kind, rest = annotation.read(text)
     return kind and kind.text, rest
   end
@@ -141,7 +141,7 @@ describe("an annotation", function()
       ["string"] = " the name", ["string?"] = "", ["table<string, Pet[]>"] = " by name", ["{ a: integer, b?: string }?"] = " x",
       ["fun(x: integer, ...: any): string?, string"] = " f", ["(fun(): any)[]"] = "", ["\"a\"|\"b\"|nil"] = "",
     } do
-      assert.same({ kind, rest }, { read(kind .. rest) })
+      assert.same({ kind, rest }, { parse(kind .. rest) })
     end
   end)
 
@@ -161,16 +161,16 @@ end)
 
 describe("the exports of a Lua file", function()
   it("are its functions, and the classes with their methods", function()
-    local read = exports.read(table.concat({
+    local found = exports.read(table.concat({
       "--- About the module.", "local M = {}", "---@class Pet", "---@field name string", "local Pet = {}",
       "--- Says it.", "---@param what string", "function Pet:say(what)", "end", "local function inner()", "end",
       "--- Makes one.", "function M.new(a, ...)", "end", "function Pet.__index()", "end",
     }, "\n"))
-    assert.same({ "--- About the module." }, read.intro)
-    assert.equal("Pet", read.classes[1].name)
-    assert.equal("say", read.methods[1].name)
-    assert.same({ "a", "..." }, read.functions[1].params)
-    assert.equal(1, #read.functions)
-    assert.equal(1, #read.methods)
+    assert.same({ "--- About the module." }, found.intro)
+    assert.equal("Pet", found.classes[1].name)
+    assert.equal("say", found.methods[1].name)
+    assert.same({ "a", "..." }, found.functions[1].params)
+    assert.equal(1, #found.functions)
+    assert.equal(1, #found.methods)
   end)
 end)
