@@ -16,6 +16,7 @@ local M = {}
 ---@class Stubs
 ---@field files table<string, string> texts by path below lua/types/
 ---@field exports StubExport[] everything that a script can call
+---@field modules table<string, HostModule> what each module has
 ---@field problems Problem[] what is missing, or wrong
 
 ---@class StubExport
@@ -61,6 +62,19 @@ end
 
 local function variable(module)
   return module:match "[^.]+$"
+end
+
+-- How many arguments a function takes. What may be nil may be left out.
+local function field_of(params)
+  local field = { least = 0, most = #params }
+  for i, one in ipairs(params) do
+    if one.name == "..." then
+      field.most = nil
+    elseif not (one.optional or one.type == "any" or one.type:find "%?$" or one.type:find "%f[%w]nil%f[%W]") then
+      field.least = i
+    end
+  end
+  return field
 end
 
 -- ---- one run ----
@@ -125,6 +139,9 @@ function Run:c_row(library, doc)
     return ("---@field %s %s %s"):format(name, doc.signature, doc.text), object
   end
   local lines = { comment(doc.text) }
+  if not object then
+    self.modules[library.name].fields[name] = read.fun and field_of(read.fun.params) or {}
+  end
   if not read.fun then
     return ("%s\n---@type %s\n%s.%s = nil"):format(lines[1], read.text, variable(library.name), name)
   end
@@ -156,6 +173,7 @@ local function class_block(run, library)
 end
 
 function Run:library(library)
+  self.modules[library.name] = library.module and { trust = library.trust, fields = {} } or nil
   local parts = { HEAD:format(library.module and library.name or "_", library.file) }
   local class = class_block(self, library)
   if class then
@@ -216,7 +234,8 @@ function Run:doc(doc, file, line, what)
       elseif tag ~= "class" then
         self:problem(file, line, "%s: @%s has no type", what, tag)
       end
-      told["(" .. (name or "")] = true
+      told["(" .. (name or "")] = kind or true
+      told["?" .. (name or "")] = rest:find "^[%w_]+%?" ~= nil
     elseif not tag then
       table.insert(sentences, text:match "^%-%-%-%s*(.*)$")
     end
@@ -230,10 +249,17 @@ function Run:lua_row(path, object, export, module)
   if #text < 6 then
     self:problem(path, export.line, "%s: nothing is said about it", what)
   end
-  for _, name in ipairs(export.params or {}) do
-    if not told["(" .. name] and name ~= "..." then
+  local params = {}
+  for i, name in ipairs(export.params or {}) do
+    local kind = told["(" .. name]
+    if not kind and name ~= "..." then
       self:problem(path, export.line, "%s: parameter %s has no annotation", what, name)
     end
+    local read = kind and annotation.read(kind)
+    params[i] = { name = name, type = read and read.text or "any", optional = told["?" .. name] }
+  end
+  if module then
+    self.modules[module].fields[export.name] = export.params and field_of(params) or {}
   end
   if not export.params and not told["("] then
     self:problem(path, export.line, "%s: it has no @type", what)
@@ -246,6 +272,9 @@ end
 -- The stub of a file in Lua; of an object only its classes.
 function Run:source(path, text, module)
   local read = exports.read(text)
+  if module then
+    self.modules[module] = { trust = "all", fields = {} }
+  end
   local parts, with_methods = { HEAD:format(module or "_", path) }, {}
   for _, method in ipairs(read.methods) do
     with_methods[method.class] = true
@@ -301,6 +330,14 @@ function Run:inner(sources)
   return table.concat(parts, "\n")
 end
 
+-- Modules that can be required and have no stub.
+function Run:more_modules(sources)
+  for path in pairs(sources) do
+    local module = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", ".")
+    self.modules[module] = self.modules[module] or { trust = "all" }
+  end
+end
+
 -- ---- all of them ----
 
 local function sorted(map)
@@ -324,7 +361,7 @@ end
 ---@param sources table<string, string> the files of lua/ and gen/: texts by path
 ---@return Stubs
 function M.make(libraries, sources)
-  local run = setmetatable({ known = {}, needed = {}, exports = {}, problems = {} }, Run)
+  local run = setmetatable({ known = {}, needed = {}, exports = {}, modules = {}, problems = {} }, Run)
   local files = {}
   for _, library in ipairs(libraries) do
     files[library.name .. ".lua"] = run:library(library)
@@ -340,7 +377,8 @@ function M.make(libraries, sources)
     files[path:match "^lua/(.+)%.lua$":gsub("/", ".") .. ".lua"] = run:source(path, sources[path] or "")
   end
   files["inner.lua"] = run:inner(sources)
-  return { files = files, exports = run.exports, problems = run.problems }
+  run:more_modules(sources)
+  return { files = files, exports = run.exports, modules = run.modules, problems = run.problems }
 end
 
 return M

@@ -162,8 +162,19 @@ it("without services it says how to begin", async (t) => {
 });
 
 it("check says what is wrong or odd, where that is, and writes nothing", async (t) => {
-  const { cwd, run, write } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const { cwd, run, read, write } = workspace(t, { shop: { "service.yaml": SHOP } });
   succeeded(await run("gen"));
+  const unwritten = await run("check");
+  assert.equal(unwritten.status, 1, unwritten.output);
+  assert.match(
+    unwritten.stdout,
+    /service\.lua:\d+:20: Add is declared but has no code: it answers/,
+  );
+  assert.match(unwritten.stdout, /^3 findings$/m);
+  write(
+    "shop/service.lua",
+    read("shop/service.lua").replace(/require "errors"\.raise.*/g, "return"),
+  );
   const fine = await run("check");
   succeeded(fine);
   assert.equal(fine.stdout, "nothing to say\n");
@@ -195,6 +206,67 @@ it("check says what is wrong or odd, where that is, and writes nothing", async (
     snapshot(cwd).map(([file, text]) => [file, text]),
     before.map(([file, text]) => [file, text]),
   );
+});
+
+it("check reads code and policies: names, modules, their fields, and who asks", async (t) => {
+  const { cwd, run, write } = workspace(t, {
+    shop: { "service.yaml": "general:\n  host: shop.example\n" },
+  });
+  succeeded(await run("gen"));
+  write(
+    "shop/service.lua",
+    `local json = require "json"
+local svc = require "service" (...)
+local task = require "taks"
+svc.cache = json.encod(task) -- json.encod in a comment
+function svc.on_start()
+  undefined()
+end
+return svc
+`,
+  );
+  writeFiles(cwd, {
+    "policies/user.lua":
+      'local shipped = require "policy"\nreturn { pasword = shipped.password }\n',
+    "policies/proxy.lua": "return {\n",
+  });
+  const broken = await run("check");
+  assert.equal(broken.status, 2, broken.output);
+  assert.match(broken.stdout, /^policies\/proxy\.lua:2:1: .*near <eof>/m);
+  writeFiles(cwd, { "policies/proxy.lua": "return { limit = function() end }\n" });
+  const before = snapshot(cwd);
+  const found = await run("check");
+  assert.equal(found.status, 1, found.output);
+  assert.deepEqual(found.stdout.split("\n"), [
+    "services/shop/service.lua:3:22: there is no module 'taks'; did you mean 'task'?",
+    "services/shop/service.lua:4:18: there is no json.encod; did you mean 'encode'?",
+    "services/shop/service.lua:6:3: nothing defines 'undefined'",
+    "policies/user.lua:2:10: nobody asks user.pasword; did you mean 'password'?",
+    "4 findings",
+    "",
+  ]);
+  const policies = await run("check", "policies", "--json");
+  assert.deepEqual(JSON.parse(policies.stdout), {
+    findings: [
+      {
+        file: "policies/user.lua",
+        line: 2,
+        column: 10,
+        text: "nobody asks user.pasword; did you mean 'password'?",
+      },
+    ],
+  });
+  assert.equal((await run("check", "policies/proxy.lua")).stdout, "nothing to say\n");
+  assert.match((await run("check", "shop")).stdout, /^3 findings$/m);
+  assert.deepEqual(snapshot(cwd), before);
+});
+
+it("check has nothing to say about what is in the tree", async () => {
+  for (const folder of ["services", "services/examples"]) {
+    const done = await runCommand(["check", folder], { cwd: root });
+    succeeded(done);
+    assert.equal(done.stdout, "nothing to say\n");
+  }
 });
 
 it("an empty declaration becomes one to be filled in, and nothing else", async (t) => {
