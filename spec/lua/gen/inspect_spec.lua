@@ -73,7 +73,7 @@ describe("globals", function()
   end)
 
   it("begin where a local's scope ends, and its own value is outside of it", function()
-    assert.same({ "1:11: nothing defines 'a'", "2:21: nothing defines 'b'", "3:34: nothing defines 'c'" },
+    assert.same({ "1:11: nothing defines 'a'", "2:22: nothing defines 'b'", "3:34: nothing defines 'c'" },
       findings "local a = a\ndo local b end print(b)\nlocal d = function(c) end, print(c)")
   end)
 end)
