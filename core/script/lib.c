@@ -23,7 +23,7 @@
     X("files", files, LIB_ALL) \
     X("folder", folder, LIB_TRUSTED) \
     X("host", host, LIB_PLATFORM) \
-    X("http", http, LIB_ALL) \
+    X("http.core", http, LIB_ALL) \
     X("json", json, LIB_ALL) \
     X("log", log, LIB_ALL) \
     X("metric", metric, LIB_ALL) \
