@@ -195,7 +195,16 @@ static int done(lua_State *L, struct op *op) {
     return answer(L, w->s, w->slot, w->for_head);
 }
 
-static const struct op_kind wait_kind = {"http", sizeof(struct wait), done, stop_waiting, NULL};
+static void tell(const struct op *op, struct buf *out) {
+    const struct wait *w = (const struct wait *)op;
+    const char *what = w->slot == WRITES ? "room for the body of a request to"
+                       : w->for_head     ? "the answer of"
+                                         : "more of the answer of";
+    buf_printf(out, "http: %s %.*s:%d", what, STR_FMT(w->s->to.host), w->s->to.port);
+}
+
+static const struct op_kind wait_kind = {"http", sizeof(struct wait), done, stop_waiting, NULL,
+                                         tell};
 
 static int wait_for(lua_State *L, struct http_stream *s, int slot, bool for_head) {
     if (s->waits[slot])

@@ -226,7 +226,7 @@ static uint64_t clock_ns(clockid_t clock) {
 }
 
 void watchdog_signal(const struct watchdog_mark *m) {
-    if (m->known) pthread_kill(m->thread, SIGNAL);
+    if (m->known) pthread_kill(m->thread, WATCHDOG_SIGNAL);
 }
 
 int watchdog_stuck(struct buf *out) {
