@@ -12,7 +12,7 @@ local M = {}
 -- In the order in which help shows them.
 local COMMANDS = {
   "run", "new", "gen", "check", "types", "test",
-  "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback",
+  "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback", "policy",
   "top", "tasks", "trace", "profile", "logs", "config",
   "version", "help",
 }
