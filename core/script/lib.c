@@ -39,6 +39,7 @@
     X("task", task, LIB_ALL) \
     X("time", time, LIB_ALL) \
     X("token", token, LIB_ALL) \
+    X("topics", topics, LIB_ALL) \
     X("url", url, LIB_ALL) \
     X("yaml", yaml, LIB_ALL)
 

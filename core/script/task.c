@@ -15,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/lib.h"
 #include "core/script/sched.h"
 
 /* One loop turn resumes so many tasks, or until so much time has passed. */
@@ -633,6 +634,7 @@ void task_cancel(struct task *t) {
 
 /* The list is walked by moving it over: cancelling one task may end any other of them. */
 void task_cancel_all(struct vm *vm, bool background_only) {
+    topics_end(vm);
     struct list todo;
     list_init(&todo);
     for (struct list *node; (node = list_pop(&vm->tasks));)
