@@ -106,8 +106,8 @@ static int done(lua_State *L, struct op *op) {
     return op_fail(L, ERR_BUSY, "another task took the message");
 }
 
-static const struct op_kind reader_kind = {"bus.subscribe", sizeof(struct reader), done,
-                                           stop_waiting, drop};
+static const struct op_kind reader_kind = {
+    "bus.subscribe", sizeof(struct reader), done, stop_waiting, drop, NULL};
 
 static struct subscription *check(lua_State *L) {
     return luaL_checkudata(L, 1, CLASS);
