@@ -1,18 +1,21 @@
 -- policies: which questions the platform asks of policies, and what a policy file answers. Pure.
 
 local code = require "gen.code"
+local questions = require "policies.known"
 local report = require "gen.report"
 local scope = require "gen.scope"
 
 local M = {}
 
---- The functions that a policy file may define, by its name.
----@type table<string, string[]>
-M.NAMES = {
-  user = { "password", "slug", "roles", "claims", "login" },
-  registry = { "register", "check", "choose" },
-  proxy = { "request", "response", "limit" },
-}
+-- The functions that the policy file of a service may define; nil when nobody asks that service.
+local function questions_to(service)
+  local rows, list = questions.rows[service], {}
+  for name in pairs(rows or {}) do
+    table.insert(list, name)
+  end
+  table.sort(list)
+  return rows and list
+end
 
 local function add(list, text, token, what)
   table.insert(list, {
@@ -46,11 +49,15 @@ end
 ---@param text string
 ---@return { line: integer, column: integer, text: string }[]
 function M.check(name, text)
-  local known, list = M.NAMES[name], {}
+  local known, list = questions_to(name), {}
   local found = scope.read(text)
   local start = { line = 1, from = 1 }
   if not known then
-    local names = { "proxy", "registry", "user" }
+    local names = {}
+    for service in pairs(questions.rows) do
+      table.insert(names, service)
+    end
+    table.sort(names)
     add(list, text, start, ("the platform asks no policy '%s'; %s"):format(name, meant(name, names)))
     return list
   elseif not found.keys and not found.final then

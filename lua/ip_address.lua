@@ -20,7 +20,7 @@ end
 --- An IPv4 address of one to four numbers, the last of which fills what is left, as an integer. nil when it is none.
 ---@param text string
 ---@return integer?
-function M.ipv4(text)
+local function ipv4(text)
   local value, count = 0, 0
   for part, dot in text:gmatch("([^.]*)(%.?)") do
     local n = number(part)
@@ -40,7 +40,7 @@ end
 local function groups(text)
   local list = {}
   for group in (text ~= "" and text .. ":" or ""):gmatch("([^:]*):") do
-    local dotted = group:find("^%d+%.%d+%.%d+%.%d+$") and M.ipv4(group)
+    local dotted = group:find("^%d+%.%d+%.%d+%.%d+$") and ipv4(group)
     if dotted then
       table.insert(list, dotted >> 16)
       table.insert(list, dotted & 0xffff)
@@ -56,7 +56,7 @@ end
 --- The eight groups of an IPv6 address; nil when it is none.
 ---@param text string without brackets
 ---@return integer[]?
-function M.ipv6(text)
+local function ipv6(text)
   local left, right = text:match("^(.-)::(.*)$")
   local list, behind = groups(left or text), groups(right or "")
   if not list or not behind or (left and #list + #behind > 7) then
@@ -105,9 +105,8 @@ end
 
 -- ---- kinds ----
 
----@alias AddressKind
----| "unspecified" | "loopback" | "private" | "shared" | "link-local" | "metadata" | "multicast" | "reserved" | "unreadable"
----| "public"
+---@alias Reachable "public"|"loopback"|"private"|"shared"
+---@alias AddressKind Reachable|"unspecified"|"link-local"|"metadata"|"multicast"|"reserved"|"unreadable"
 
 -- Networks by their first bits, of IPv4: RFC 6890.
 local NETWORKS = {
@@ -124,8 +123,8 @@ local NETWORKS = {
 
 -- Where clouds have their metadata outside of 169.254.0.0/16: whoever asks from a machine is given its credentials.
 local METADATA = {
-  [M.ipv4 "100.100.100.200"] = true,
-  [M.ipv4 "192.0.0.192"] = true,
+  [ipv4 "100.100.100.200"] = true,
+  [ipv4 "192.0.0.192"] = true,
   ["fd00:ec2:0:0:0:0:0:254"] = true,
   ["metadata.google.internal"] = true,
   ["metadata.goog"] = true,
@@ -177,10 +176,10 @@ end
 function M.kind(host)
   host = plain(host)
   if host:find(":", 1, true) then
-    local list = M.ipv6(host)
+    local list = ipv6(host)
     return list and kind6(list) or "unreadable"
   end
-  local value = M.ipv4(host)
+  local value = ipv4(host)
   if value then
     return kind4(value)
   elseif host == "localhost" or host:find("%.localhost$") then
@@ -195,8 +194,8 @@ end
 ---@return string
 function M.canonical(host)
   host = plain(host)
-  local list = host:find(":", 1, true) and M.ipv6(host)
-  local value = list and carried(list) or not list and M.ipv4(host)
+  local list = host:find(":", 1, true) and ipv6(host)
+  local value = list and carried(list) or not list and ipv4(host)
   if value then
     return ("%d.%d.%d.%d"):format(value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255)
   end

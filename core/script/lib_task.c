@@ -597,7 +597,7 @@ const struct lib_doc lib_task_docs[] = {
      "The results of f(...), or nil, \"timed out\", \"timeout\" when it took longer and was "
      "cancelled. What f raises is raised again."},
     {"bounded", l_bounded,
-     "fun(cpu: number, seconds: number, f: fun(...): any, ...: any): boolean, any ...",
+     "fun(cpu: number, seconds: number, f: (fun(...: any): any), ...: any): boolean, any ...",
      "pcall with limits: true and the results of f(...), which may use `cpu` seconds of processor "
      "time and take `seconds`; or false, message, traceback and \"error\", \"overrun\", "
      "\"timeout\", \"memory\" or \"canceled\". nil, message, \"limit\" when the service has too "

@@ -39,6 +39,16 @@ function cli.alive(pid) end
 ---@return string?
 function cli.ask_secret(prompt) end
 
+--- Waits so long for a key on the terminal; nil when none came. Nothing else runs meanwhile.
+---@param seconds number
+---@return string?
+function cli.key(seconds) end
+
+--- Rows and columns of the terminal; nothing when standard output is none.
+---@return integer?
+---@return integer?
+function cli.screen() end
+
 --- The text with whatever would act on a terminal made visible (\x1b), and the columns that it takes. With lines,
 --- line ends and tabs stay as they are.
 ---@param text string

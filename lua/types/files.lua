@@ -23,6 +23,16 @@ function files.trial() end
 ---@return boolean
 function files.embedded() end
 
+--- The folder of this service, below services/.
+---@return string
+function files.folder() end
+
+--- The file that a function is written in, services/user/policy.lua, and its first line.
+---@param f function
+---@return string
+---@return integer
+function files.where(f) end
+
 --- The paths of this service's files that begin so, in any order.
 ---@param prefix? string
 ---@return string[]

@@ -9,6 +9,10 @@ local host = {}
 ---@return any
 function host.setting(name) end
 
+--- The ports of the front door and of the admin address, and the machine's addresses.
+---@return { ports: integer[], addresses: string[] }
+function host.self() end
+
 --- A small file of the home folder.
 ---@param name string
 ---@return string?

@@ -4,6 +4,14 @@
 
 local net = {}
 
+--- The addresses of a name, at most eight; "not_found" when there is no such name.
+---@param host string
+---@param timeout number
+---@return string[]?
+---@return string?
+---@return string?
+function net.resolve(host, timeout) end
+
 --- Connects by TCP and hangs up; how many seconds connecting took.
 ---@param host string
 ---@param port integer

@@ -31,6 +31,10 @@ function request.current() end
 ---@return table?
 function request.account() end
 
+--- The address of the client behind the running task's request, as trusted proxies say; nil when there is none.
+---@return string?
+function request.client() end
+
 --- The bearer token of the running task's request, after a refresh the new one.
 ---@return string?
 function request.token() end
@@ -59,6 +63,11 @@ function request.handling(handler, port, method) end
 ---@param seconds number
 ---@param failed boolean
 function request.callback(name, seconds, failed) end
+
+--- For the runtime: a policy did not answer: error, overrun, timeout, memory, canceled, answer.
+---@param policy string
+---@param code string
+function request.policy_failed(policy, code) end
 
 --- Seconds until the running task's deadline; nil when it has none.
 ---@return number?

@@ -6,6 +6,7 @@
 ---@field account { id: string, app: string, slug: string, device: string, roles: string[] }? the verified caller
 ---@field roles string[]? of the caller
 ---@field token string? the caller's bearer token
+---@field client string? the address of the client whose request led to the call, as trusted proxies say
 ---@field request Request? when it came over HTTP
 ---@field id string? request id
 ---@field from { host: string, platform: boolean }? the service that calls, vouched for by the host; nil for requests from outside

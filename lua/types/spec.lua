@@ -35,6 +35,12 @@ spec.mock = nil
 ---@type fun(folder: string): table
 spec.start = nil
 
+--- The policies in force for a platform service, by name: those of policies/<service>.lua, and the shipped ones for the rest.
+--- They are called as they are: `spec.policy("user").slug("admin")`. A file that the host would refuse is an error here, too.
+---@param folder string the service: "user"
+---@return table<string, function>
+function spec.policy(folder) end
+
 --- The context of a caller: `context { languages = { "it" }, account = { id = "usr-1", roles = { "admin" } } }`. Also
 --- `baggage`, `clock_shift` in seconds, `token`, `id`, `from`.
 ---@type fun(fields: table): Context

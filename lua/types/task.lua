@@ -42,6 +42,17 @@ function task.race(functions) end
 ---@return any ...
 function task.timeout(seconds, f, ...) end
 
+--- pcall with limits: true and the results of f(...), which may use `cpu` seconds of processor time and take
+--- `seconds`; or false, message, traceback and "error", "overrun", "timeout", "memory" or "canceled". nil, message,
+--- "limit" when the service has too many tasks.
+---@param cpu number
+---@param seconds number
+---@param f (fun(...: any): any)
+---@param ... any
+---@return boolean
+---@return any ...
+function task.bounded(cpu, seconds, f, ...) end
+
 --- Runs f(...) by itself until this generation of the service goes out of service; then it is cancelled at once.
 --- Tickers run like that.
 ---@param f fun(...: any)

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "0ef179d849513340f6170941fc6278d6db4761b4308ecde7153df1a99252e8ce",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "2326234fb9421e7c24fd182f861b405ff432dedb49c6b9f64b65e16458d294c9",
+  time = "2026-11-28T19:23:08.841958405Z",
 }

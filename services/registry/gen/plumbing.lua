@@ -28,7 +28,7 @@
 ---@field Heartbeat fun(ctx: Context)
 
 return {
-  source = "9e8bab78e516740a1c280c5544b6da138fdfbaa150676c83659fbf523effa6a6",
+  source = "52adb225250625af52fffa4da51a239e04f103cfb3e13fc38b6287d48d9ef57e",
   host = "registry-svc",
   description = "Instances, definitions and nodes, with their health.",
   openApi = true,

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 4,
-  sha256 = "e78b46e78511cead456a2cde81795c11cb8d3769f0770037d980294e53b5e192",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 5,
+  sha256 = "6c4dfb7838274e5ef9d30e3942d10f0a10195f6c34c4de225263309c97a1122c",
+  time = "2026-11-28T19:23:08.841958405Z",
 }

@@ -201,7 +201,7 @@ describe("a policy file", function()
 
   it("is told what nobody asks, with the name that was meant", function()
     assert.same({ "1:10: nobody asks user.logn; did you mean 'login'?" }, problems("user", "return { logn = 1 }"))
-    assert.same({ "2:12: nobody asks proxy.route; there are: request, response, limit" },
+    assert.same({ "2:12: nobody asks proxy.route; there are: limit, request, response" },
       problems("proxy", "local M = {}\nfunction M.route() end\nreturn M"))
     assert.same({ "1:1: the platform asks no policy 'users'; did you mean 'user'?" }, problems("users", "return {}"))
   end)

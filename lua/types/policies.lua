@@ -1,0 +1,7 @@
+---@meta policies
+--
+-- Generated from lua/policies.lua by ./dev fmt; do not edit.
+
+local policies = {}
+
+return policies
