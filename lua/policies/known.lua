@@ -157,7 +157,7 @@ M.rows = {
     },
     choose = {
       kind = "tune", optional = true, about = "which instance answers a request", inputs = "instances, request",
-      answers = "one of the instances", wrong = anything,
+      answers = "one of the instances, or a built-in chooser's name", wrong = anything,
     },
   },
   proxy = {
@@ -171,7 +171,7 @@ M.rows = {
     },
     limit = {
       kind = "decide", optional = true, about = "how many requests are let through", inputs = "req",
-      answers = "key, rate, burst", wrong = anything,
+      answers = "nothing, or key, rate, burst and perhaps cost", wrong = anything,
     },
   },
 }
