@@ -106,6 +106,7 @@ struct survey *survey_begin(const struct survey_question *q, int worker, struct 
 void survey_drop(struct survey *s) {
     s->over = true;
     timer_disarm(service_control, &s->timer);
+    if (s->waiting == 0) release(s);
 }
 
 void survey_residents_of(struct survey_part *part, struct service *s,

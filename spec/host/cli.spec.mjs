@@ -87,6 +87,10 @@ it("without a command it says what it can do", async () => {
       "instance",
       "call",
       "reload",
+      "top",
+      "tasks",
+      "trace",
+      "profile",
       "logs",
       "config",
       "version",
@@ -451,7 +455,7 @@ it("--json is JSON everywhere", async (t) => {
     flags.filter(({ short }) => short).map(({ short }) => short),
     ["X", "d", "e", "h"],
   );
-  assert.equal((await json(home, "help", "logs")).usage, "logs [-f] [-n N]");
+  assert.equal((await json(home, "help", "logs")).usage, "logs [-f] [-n N] [filters]");
   assert.equal(await json(home, "call", "lab.example/page"), "method GET, name nobody");
   assert.equal(typeof (await json(home, "call", "nobody-svc/x")), "string");
   assert.deepEqual((await json(home, "whoami")).roles.includes("user-svc:admin"), true);
