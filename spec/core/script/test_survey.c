@@ -152,8 +152,8 @@ static void deliver_block(struct message *m) {
 
 /* The others' answers come all the same; those of the stuck one are awaited before it is over. */
 static void a_stuck_worker_holds_nobody_up(void **state) {
-    sem_t until;
-    struct blocker b = {.msg.deliver = deliver_block, .until = &until};
+    static sem_t until; /* these two are the worker's, too */
+    static struct blocker b = {.msg.deliver = deliver_block, .until = &until};
     sem_init(&until, 0, 0);
     worker_post(workers[1], &b.msg);
     begin_survey(&tasks_question, 10);
@@ -182,14 +182,15 @@ static void ignored(void *arg) {
 
 /* More questions than a stuck worker may owe answers to: it is left out, and nothing piles up. */
 static void questions_to_a_stuck_worker_are_bounded(void **state) {
-    sem_t until;
-    struct blocker b = {.msg.deliver = deliver_block, .until = &until};
+    static sem_t until; /* these two are the worker's, too */
+    static struct blocker b = {.msg.deliver = deliver_block, .until = &until};
     static const struct survey_question question = {tasks_look, keep, ignored};
+    static struct tasks_list few = {10};
     n_ignored = 0;
     sem_init(&until, 0, 0);
     worker_post(workers[1], &b.msg);
     for (int i = 0; i < 40; i++)
-        survey_drop(survey_begin(&question, 1, NULL, &seen));
+        survey_drop(survey_begin(&question, 1, NULL, &few));
     assert_int_equal(n_ignored, 40 - 16);
     look(&tasks_question, 10); /* it does not wait for the stuck one: that was not asked */
     assert_int_equal(seen.answered, 1);
