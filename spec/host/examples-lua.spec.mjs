@@ -32,7 +32,7 @@ const MODULES =
 const handlers = blocks("service");
 const examples = blocks("run");
 const webs = handlers.flatMap(({ code }) =>
-  [...code.matchAll(/^function svc\.(\w+)/gm)].map((match) => match[1]),
+  [...code.matchAll(/^function svc\.([A-Z]\w*)/gm)].map((match) => match[1]),
 );
 
 const yaml = `general:
