@@ -244,19 +244,14 @@ function M.text(folder, declaration, plumbing, made_of)
   for key, value in pairs(plumbing) do
     data[key] = value
   end
-  local fields = {
-    field("host", "string"),
-    field("config", name .. ".config"),
-    field("metrics", name .. ".metrics"),
-    field("resources", "table<string, string>"),
-  }
+  local fields = { field("config", name .. ".config"), field("metrics", name .. ".metrics") }
   local more = handler_fields(declaration)
   table.move(more, 1, #more, #fields + 1, fields)
   return table.concat({
     ("-- What the host knows of %s, and what editors should know of its `svc`.\n"):format(declaration.host),
     class(name .. ".config", config_fields(declaration)):gsub("\n$", "") .. "\n",
     class(name .. ".metrics", metric_fields(declaration)):gsub("\n$", "") .. "\n",
-    class(name, fields) .. "\n",
+    class(name .. ": Service", fields) .. "\n", -- what every service has: lua/types/service.lua
     "return " .. literal.write(data, M.ORDER, 0, #"return ") .. "\n",
   }, "\n")
 end

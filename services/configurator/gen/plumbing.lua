@@ -8,11 +8,9 @@
 
 ---@class services.configurator.metrics
 
----@class services.configurator
----@field host string
+---@class services.configurator: Service
 ---@field config services.configurator.config
 ---@field metrics services.configurator.metrics
----@field resources table<string, string>
 ---@field Values fun(ctx: Context, names: string[]): table<string, string>
 ---@field Refresh fun(ctx: Context)
 ---@field Sync fun(ctx: Context, timestamp: number, values: table<string, table<string, string>>)

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 4,
-  sha256 = "735d2e381c6db73a2dad89d8a5005835fd99eac18c588d2026e858eaa7b728fe",
-  time = "2026-11-28T17:48:40.273282341Z",
+  version = 5,
+  sha256 = "59538359282b38b3a6b5d9777e16c0a0898b34b5307b10f9093f2fb47136418e",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

@@ -6,11 +6,9 @@
 
 ---@class services.control.metrics
 
----@class services.control
----@field host string
+---@class services.control: Service
 ---@field config services.control.config
 ---@field metrics services.control.metrics
----@field resources table<string, string>
 ---@field Ping fun(ctx: Context): integer
 ---@field ConfigRefresh fun(ctx: Context)
 ---@field Trace fun(ctx: Context, id: string)

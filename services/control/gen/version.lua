@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "2f5688f76976e00ce2dc040e82adca39d5decc9a7d81e8994ff080d7c2c3cf8c",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "df9519751ec7850ff4b7e128c88fdbbb22f5988b95220e6da55b296d11c2db71",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

@@ -9,11 +9,9 @@
 
 ---@class services.egress.metrics
 
----@class services.egress
----@field host string
+---@class services.egress: Service
 ---@field config services.egress.config
 ---@field metrics services.egress.metrics
----@field resources table<string, string>
 ---@field MakeRequest fun(ctx: Context, req: Request, res: Response): ...
 
 return {

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 4,
-  sha256 = "2326234fb9421e7c24fd182f861b405ff432dedb49c6b9f64b65e16458d294c9",
-  time = "2026-11-28T19:23:08.841958405Z",
+  version = 5,
+  sha256 = "85340a944ee504ff42c5331cb7a3937c37f316cc8a762b2501d921f656845344",
+  time = "2026-11-28T19:25:44.137275099Z",
 }

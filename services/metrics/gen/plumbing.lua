@@ -7,11 +7,9 @@
 
 ---@class services.metrics.metrics
 
----@class services.metrics
----@field host string
+---@class services.metrics: Service
 ---@field config services.metrics.config
 ---@field metrics services.metrics.metrics
----@field resources table<string, string>
 ---@field Collect fun(ctx: Context, req: Request, res: Response): ...
 
 return {

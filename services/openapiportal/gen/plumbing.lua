@@ -6,11 +6,9 @@
 
 ---@class services.openapiportal.metrics
 
----@class services.openapiportal
----@field host string
+---@class services.openapiportal: Service
 ---@field config services.openapiportal.config
 ---@field metrics services.openapiportal.metrics
----@field resources table<string, string>
 ---@field List fun(ctx: Context, req: Request, res: Response): ...
 
 return {

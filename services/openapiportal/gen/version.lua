@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "f1e449bdb775ffcd200d0c11dc686f915cda8af144024bc6663b50d7e4654170",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "a950806fbe3bf17769b1712724443f803974bcf84619ec634bcd1b237121222f",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

@@ -8,11 +8,9 @@
 
 ---@class services.proxy.metrics
 
----@class services.proxy
----@field host string
+---@class services.proxy: Service
 ---@field config services.proxy.config
 ---@field metrics services.proxy.metrics
----@field resources table<string, string>
 
 return {
   source = "8f4bc1be2ded9018522bf11209585be0ad53420ff05508b80c02597d2b53b834",

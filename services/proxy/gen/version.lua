@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 1,
-  sha256 = "1ce9eab1f67dda5e1c72fcc6ccc7f0afdbb174f9bec267bcfa9fc4ec0225a354",
-  time = "2026-11-28T18:40:29.391744866Z",
+  version = 2,
+  sha256 = "78e2facd20c9d9f20bdeef47c005b0c1103a792f4ecb3b6dee794a37bf886eaa",
+  time = "2026-11-28T19:25:44.137275099Z",
 }

@@ -8,11 +8,9 @@
 
 ---@class services.registry.metrics
 
----@class services.registry
----@field host string
+---@class services.registry: Service
 ---@field config services.registry.config
 ---@field metrics services.registry.metrics
----@field resources table<string, string>
 ---@field RegisterInstance fun(ctx: Context, httpRequestBody: RegisterInstanceRequest?): Empty?, integer
 ---@field ListInstances fun(ctx: Context, host: string, ip: string, deploymentId: string, path: string, slug: string, id: string, scheme: string): ListInstancesResponse?
 ---@field RemoveInstance fun(ctx: Context, id: string): integer

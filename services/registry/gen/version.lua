@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 5,
-  sha256 = "6c4dfb7838274e5ef9d30e3942d10f0a10195f6c34c4de225263309c97a1122c",
-  time = "2026-11-28T19:23:08.841958405Z",
+  version = 6,
+  sha256 = "7952d6abe4a5a3cbe0dd349862147222c8862b6a1e4d1fe29d15bb40fe047b20",
+  time = "2026-11-28T19:25:44.137275099Z",
 }

@@ -8,11 +8,9 @@
 
 ---@class services.user.metrics
 
----@class services.user
----@field host string
+---@class services.user: Service
 ---@field config services.user.config
 ---@field metrics services.user.metrics
----@field resources table<string, string>
 ---@field Register fun(ctx: Context, httpRequestBody: RegisterRequest?): TokenResponse?
 ---@field Login fun(ctx: Context, httpRequestBody: LoginRequest?): TokenResponse?
 ---@field ReadSelf fun(ctx: Context, httpRequestBody: ReadSelfRequest?): ReadSelfResponse?

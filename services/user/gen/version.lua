@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 9,
-  sha256 = "029dbb4f0804aacace90129462c144815108fdf35b15ec9286928acb07ed4935",
-  time = "2026-11-28T19:06:38.563644641Z",
+  version = 8,
+  sha256 = "c75e744bab75cc073f248aab8e294e4a458ab9a5a6ac4dfd4f63001a712900b4",
+  time = "2026-11-28T19:25:44.137275099Z",
 }

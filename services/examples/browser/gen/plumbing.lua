@@ -6,11 +6,9 @@
 
 ---@class services.examples.browser.metrics
 
----@class services.examples.browser
----@field host string
+---@class services.examples.browser: Service
 ---@field config services.examples.browser.config
 ---@field metrics services.examples.browser.metrics
----@field resources table<string, string>
 ---@field Browse fun(ctx: Context, req: Request, res: Response): ...
 
 return {

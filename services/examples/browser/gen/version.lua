@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "05d28922046d6abfffbc83bdcce59bd851b111df3b8cad9b0fb8a713fd62fce4",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "8b2b97e4187563a3584d8367a1690277a9a83605c7d3f8e57a73e1b7208d1b9b",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

@@ -7,11 +7,9 @@
 ---@class services.examples.calculator.metrics
 ---@field OpCount fun(num: integer, op: string) OpCount counts what was computed, by operator.
 
----@class services.examples.calculator
----@field host string
+---@class services.examples.calculator: Service
 ---@field config services.examples.calculator.config
 ---@field metrics services.examples.calculator.metrics
----@field resources table<string, string>
 ---@field Arithmetic fun(ctx: Context, x: integer, op: string, y: integer): integer, string, integer, integer
 ---@field Square fun(ctx: Context, x: integer): integer, integer
 ---@field Distance fun(ctx: Context, p1: Point, p2: Point): number

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "0dfb04bb54465a611e98fec50091aba1bb76046aef72ef6850fe0f90f99cc196",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "bcf9437bd37e0bc6602e1bced308cce7ad496e6804e7b186627e7f9ac57b7c76",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

@@ -7,11 +7,9 @@
 
 ---@class services.examples.directory.metrics
 
----@class services.examples.directory
----@field host string
+---@class services.examples.directory: Service
 ---@field config services.examples.directory.config
 ---@field metrics services.examples.directory.metrics
----@field resources table<string, string>
 ---@field Create fun(ctx: Context, httpRequestBody: Person?): PersonKey
 ---@field Load fun(ctx: Context, key: PersonKey): Person?
 ---@field Delete fun(ctx: Context, key: PersonKey)

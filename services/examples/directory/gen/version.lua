@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "fc2247c7032ba4cce2b5a893e9db6d66b1c2ee41bf8a7be5303728b3ff1d0fe6",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "c3050bc656262c06e762365f9b1c626df7a0475d7fa47ce0a1f7a525b1378062",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

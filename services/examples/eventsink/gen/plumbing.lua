@@ -6,11 +6,9 @@
 
 ---@class services.examples.eventsink.metrics
 
----@class services.examples.eventsink
----@field host string
+---@class services.examples.eventsink: Service
 ---@field config services.examples.eventsink.config
 ---@field metrics services.examples.eventsink.metrics
----@field resources table<string, string>
 ---@field Registered fun(ctx: Context): string[]
 ---@field OnAllowRegister fun(ctx: Context, email: string): boolean
 ---@field OnRegistered fun(ctx: Context, email: string)

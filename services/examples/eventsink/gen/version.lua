@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "8b1f661eb8087f774a1819675d90f062f5507d74af4f0eea15162c956fbe9f59",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "4d4b35b86fcc5c6c4969ea6e23188b9ad942f6263b4e0bc939743759466b8b67",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

@@ -6,11 +6,9 @@
 
 ---@class services.examples.eventsource.metrics
 
----@class services.examples.eventsource
----@field host string
+---@class services.examples.eventsource: Service
 ---@field config services.examples.eventsource.config
 ---@field metrics services.examples.eventsource.metrics
----@field resources table<string, string>
 ---@field Register fun(ctx: Context, email: string): boolean
 
 return {

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "6fd5c418b1121a111a0349581a74a56ccd4753db12e38e9ac9d5747f429f4695",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "89e3ddc562bcad24724b63814357ae7317f6d30e8beac9d46280270ac0ec6af2",
+  time = "2026-11-28T19:20:43.036066807Z",
 }

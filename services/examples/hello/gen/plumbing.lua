@@ -8,11 +8,9 @@
 
 ---@class services.examples.hello.metrics
 
----@class services.examples.hello
----@field host string
+---@class services.examples.hello: Service
 ---@field config services.examples.hello.config
 ---@field metrics services.examples.hello.metrics
----@field resources table<string, string>
 ---@field Hello fun(ctx: Context, req: Request, res: Response): ...
 ---@field Echo fun(ctx: Context, req: Request, res: Response): ...
 ---@field Ping fun(ctx: Context, req: Request, res: Response): ...

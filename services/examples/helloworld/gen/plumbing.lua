@@ -6,11 +6,9 @@
 
 ---@class services.examples.helloworld.metrics
 
----@class services.examples.helloworld
----@field host string
+---@class services.examples.helloworld: Service
 ---@field config services.examples.helloworld.config
 ---@field metrics services.examples.helloworld.metrics
----@field resources table<string, string>
 ---@field HelloWorld fun(ctx: Context, req: Request, res: Response): ...
 
 return {

@@ -6,11 +6,9 @@
 
 ---@class services.examples.messaging.metrics
 
----@class services.examples.messaging
----@field host string
+---@class services.examples.messaging: Service
 ---@field config services.examples.messaging.config
 ---@field metrics services.examples.messaging.metrics
----@field resources table<string, string>
 ---@field Home fun(ctx: Context, req: Request, res: Response): ...
 ---@field NoQueue fun(ctx: Context, req: Request, res: Response): ...
 ---@field DefaultQueue fun(ctx: Context, req: Request, res: Response): ...

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 3,
-  sha256 = "1f3e8a64cced2d618ea4750cf91226c6b51ea8c09c4d341fb306cfb7160c879d",
-  time = "2026-11-28T15:48:57.196440742Z",
+  version = 4,
+  sha256 = "48ea5a0bd583e2703cad44791b628f7bab837e25f0fc67621514e8a47e6ab141",
+  time = "2026-11-28T19:20:43.036066807Z",
 }
