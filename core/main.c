@@ -446,9 +446,9 @@ static enum log_level log_level(void) {
 }
 
 static enum log_format log_format(void) {
-    return strcmp(conf.log_format, "json") == 0   ? LOG_JSON
-           : strcmp(conf.log_format, "text") == 0 ? LOG_TEXT
-                                                  : LOG_AUTO;
+    if (strcmp(conf.log_format, "json") == 0) return LOG_JSON;
+    if (conf.dev) return LOG_DEV; /* a person reads along, wherever it goes */
+    return strcmp(conf.log_format, "text") == 0 ? LOG_TEXT : LOG_AUTO;
 }
 
 /* After the control loop ended: everything is closed but threads and files. */
