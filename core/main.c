@@ -22,6 +22,7 @@
 #include "core/script/admin.h"
 #include "core/script/cli.h"
 #include "core/script/compiled.h"
+#include "core/script/dev.h"
 #include "core/script/home.h"
 #include "core/script/host.h"
 #include "core/script/refresh.h"
@@ -216,9 +217,16 @@ static void on_signal(uv_signal_t *handle, int number) {
         stop();
 }
 
+static void reload_changed(void) {
+    service_reload(&(struct reload_request){.who = "watch"}, reloaded, NULL);
+}
+
 static void on_change(struct watch *w, void *arg) {
     (void)w, (void)arg;
-    service_reload(&(struct reload_request){.who = "watch"}, reloaded, NULL);
+    if (conf.dev)
+        dev_changed();
+    else
+        reload_changed();
 }
 
 /* ---- starting ---- */
@@ -435,6 +443,7 @@ static int start(struct err *e) {
     if ((rc = open_workers(e)) < 0) return rc;
     refresh_open();
     routes_open(&run.control);
+    if (conf.dev && conf.watch && (rc = dev_open(&run.control, reload_changed, e)) < 0) return rc;
     return service_open_all(&run.control, conf.services, e);
 }
 
@@ -479,14 +488,20 @@ static void close_control(void) {
     for (int i = 0; i < run.n_signals; i++)
         uv_close((uv_handle_t *)&run.signals[i], NULL);
     if (run.watch) watch_stop(run.watch);
+    dev_close();
     task_close(&run.control);
     worker_free(&run.control);
+    dev_free();
 }
 
 static int run_host(struct err *e) {
     run.began = uv_hrtime();
     if (log_start(log_level(), log_format(), STDERR_FILENO) < 0)
         return err_set(e, -ENOMEM, "cannot start the log");
+    if (conf.dev)
+        log_warn(conf.watch ? "development, not for production: services are generated and "
+                              "reloaded when you save, callers see errors in full"
+                            : "development, not for production: callers see errors in full");
     int rc = start(e);
     if (rc < 0) {
         /* Nothing serves yet: what the kernel gives back on exit needs no care, a temporary folder

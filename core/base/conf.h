@@ -37,7 +37,9 @@
       "effect " \
       "by themselves.") \
     X(INT, workers, NULL, "0", 0, 256, "Threads that serve requests; 0 = one per core.") \
-    X(BOOL, dev, NULL, "false", 0, 0, "Development: errors are shown to callers in full.") \
+    X(BOOL, dev, NULL, "false", 0, 0, \
+      "Development, not for production: services are generated and reloaded when their files are " \
+      "saved, the log is for people, errors are shown to callers in full.") \
     X(BOOL, test, "OB_TEST", "false", 0, 0, \
       "Test mode: temporary home folder, well-known admin password, cheap password hashes.") \
     X(STR, trusted_proxies, NULL, "", 0, 0, \

@@ -667,6 +667,7 @@ void service_free_all(void) {
         mem_free(s->locals);
         mem_free(s);
     }
+    reload_close();
     mem_free(sweeps);
     sweeps = NULL;
     n_services = 0;
