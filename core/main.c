@@ -26,6 +26,7 @@
 #include "core/script/home.h"
 #include "core/script/host.h"
 #include "core/script/refresh.h"
+#include "core/script/repl.h"
 #include "core/script/routes.h"
 #include "core/script/service.h"
 #include "core/script/values.h"
@@ -138,8 +139,12 @@ static void services_closed(void *arg) {
     ask_all(ask_close, workers_stopped);
 }
 
-static void all_drained(void) {
+static void prompts_closed(void) {
     service_close_all(services_closed, NULL);
+}
+
+static void all_drained(void) {
+    repl_close(prompts_closed);
 }
 
 static void door_drained(struct server *s, void *arg) {

@@ -40,6 +40,9 @@
     X(BOOL, dev, NULL, "false", 0, 0, \
       "Development, not for production: services are generated and reloaded when their files are " \
       "saved, the log is for people, errors are shown to callers in full.") \
+    X(BOOL, repl, NULL, "true", 0, 0, \
+      "moonbus repl may run code in services; only from this machine, and only for who can read " \
+      "the home folder.") \
     X(BOOL, test, "OB_TEST", "false", 0, 0, \
       "Test mode: temporary home folder, well-known admin password, cheap password hashes.") \
     X(STR, trusted_proxies, NULL, "", 0, 0, \

@@ -1,7 +1,7 @@
 /*
  * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
- * /metrics. With the bearer secret of the home folder: /services, /generations, /logs, POST /reload
- * and POST /rollback. Called by the server of the control thread.
+ * /metrics. With the bearer secret of the home folder: /services, /generations, /logs, POST
+ * /reload, POST /rollback and /repl. Called by the server of the control thread.
  */
 #include "core/script/admin.h"
 
@@ -12,6 +12,7 @@
 #include "core/script/host.h"
 #include "core/script/lib_shared.h"
 #include "core/script/lib_url.h"
+#include "core/script/repl.h"
 #include "core/script/service.h"
 #include "core/secure/seal.h"
 
@@ -181,11 +182,32 @@ static void reload(struct exchange *x) {
         reload_by(x, &q);
 }
 
+static void repl(struct exchange *x) {
+    char name[256];
+    struct str service;
+    if (service_name(x, name, &service)) repl_open_page(x, service);
+}
+
+static void repl_wait(struct exchange *x) {
+    repl_wait_page(x, argument(x, STR("session")));
+}
+
+static void repl_line(struct exchange *x) {
+    repl_line_page(x, argument(x, STR("session")));
+}
+
 static const struct page pages[] = {
-    {"GET", "/healthz", false, healthz}, {"GET", "/readyz", false, readyz},
-    {"GET", "/metrics", false, metrics}, {"GET", "/services", true, services},
-    {"GET", "/logs", true, logs},        {"GET", "/generations", true, generations},
-    {"POST", "/reload", true, reload},   {"POST", "/rollback", true, rollback},
+    {"GET", "/healthz", false, healthz},
+    {"GET", "/readyz", false, readyz},
+    {"GET", "/metrics", false, metrics},
+    {"GET", "/services", true, services},
+    {"GET", "/logs", true, logs},
+    {"GET", "/generations", true, generations},
+    {"POST", "/reload", true, reload},
+    {"POST", "/rollback", true, rollback},
+    {"POST", "/repl", true, repl},
+    {"GET", "/repl/wait", true, repl_wait},
+    {"POST", "/repl/line", true, repl_line},
 };
 
 static bool has_secret(const struct exchange *x) {

@@ -36,6 +36,7 @@
     X("spec.core", spec, LIB_TRUSTED) \
     X("store.core", store, LIB_ALL) \
     X("task", task, LIB_ALL) \
+    X("terminal", terminal, LIB_TRUSTED) \
     X("time", time, LIB_ALL) \
     X("token", token, LIB_ALL) \
     X("url", url, LIB_ALL) \

@@ -237,13 +237,14 @@ end
 ---@param path string
 ---@param body string?
 ---@param headers table<string, string>?
-function M.request(server, method, path, body, headers)
+---@param timeout number? seconds; 60
+function M.request(server, method, path, body, headers, timeout)
   local answer, why, code = http.request {
     url = server .. path,
     method = method,
     body = body,
     headers = headers or {},
-    timeout = 60,
+    timeout = timeout or 60,
   }
   if not answer then
     errors.raise(503, explain(server, why, code))
@@ -314,12 +315,14 @@ end
 --- A request to the admin address of the host on this machine.
 ---@param method string
 ---@param path string
-function M.admin(method, path)
+---@param body string?
+---@param timeout number? seconds; 60
+function M.admin(method, path, body, timeout)
   local here = announced()
   if not here then
     errors.raise(503, ("no host runs with the home folder %s; start one with: moonbus run"):format(cli.home()))
   end
-  return M.request(here.admin, method, path, nil, { authorization = "Bearer " .. here.secret })
+  return M.request(here.admin, method, path, body, { authorization = "Bearer " .. here.secret }, timeout)
 end
 
 return M

@@ -12,7 +12,7 @@ local M = {}
 -- In the order in which help shows them.
 local COMMANDS = {
   "run", "new", "gen", "check", "test",
-  "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback", "logs", "config",
+  "login", "whoami", "instance", "user", "value", "call", "repl", "reload", "generations", "rollback", "logs", "config",
   "version", "help",
 }
 
