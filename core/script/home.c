@@ -18,7 +18,8 @@
 #include "core/script/host.h"
 
 static int lock = -1;
-static bool temporary;
+static char
+    *temporary; /* the folder that goes at the end, or NULL; settings may be read anew meanwhile */
 
 int home_path(char *out, size_t cap, const char *name) {
     int n = snprintf(out, cap, "%s/%s", conf.home, name);
@@ -33,10 +34,14 @@ static int make_temporary(struct err *e) {
         return err_set(e, -errno, "cannot make a temporary home folder %s: %s", path,
                        strerror(errno));
     char *copy = mem_dup(str_of(path));
-    if (!copy) return err_set(e, -ENOMEM, "out of memory");
+    temporary = copy ? mem_dup(str_of(path)) : NULL;
+    if (!temporary) {
+        mem_free(copy);
+        rmdir(path);
+        return err_set(e, -ENOMEM, "out of memory");
+    }
     mem_free(conf.home);
     conf.home = copy;
-    temporary = true;
     return 0;
 }
 
@@ -91,8 +96,9 @@ void home_close(void) {
     if (home_path(path, sizeof path, "host.json") == 0) unlink(path);
     close(lock);
     lock = -1;
-    if (temporary) nftw(conf.home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    temporary = false;
+    if (temporary) nftw(temporary, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    mem_free(temporary);
+    temporary = NULL;
 }
 
 int home_announce(const char *url, const char *admin, struct err *e) {
