@@ -1,6 +1,10 @@
 /*
  * main: the order in which the parts of a host start, and the reverse in which they stop, nothing
  * else. `moonbus run` is the host; every other word is a command of the CLI, which is Lua.
+ *
+ *     prepare()     home folder, addresses, sockets: what outlives a host
+ *     supervise()   forks; begins again when the host breaks
+ *     run_host()    threads, database, services: what dies with it
  */
 #include <limits.h>
 #include <stdio.h>
@@ -12,14 +16,17 @@
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/stat.h"
 #include "core/http/door.h"
 #include "core/http/pool.h"
 #include "core/http/proxy.h"
 #include "core/http/trust.h"
 #include "core/loop/dns.h"
 #include "core/loop/io.h"
+#include "core/loop/supervise.h"
 #include "core/loop/watch.h"
 #include "core/script/admin.h"
+#include "core/script/asker.h"
 #include "core/script/cli.h"
 #include "core/script/compiled.h"
 #include "core/script/dev.h"
@@ -36,19 +43,25 @@
 #include "core/secure/token.h"
 
 #define CUT_MS 5000 /* from cutting what is open to the end of the process */
+/* A service manager may signal every process of a group, and the supervisor passes its own on: what
+ * comes again within this time is the same request. */
+#define SAME_SIGNAL_NS 200000000
 
 /* The running host, as the control thread sees it. */
 static struct {
     struct worker control;
     struct server **doors; /* front door of each worker; that worker's */
     struct server *admin;
-    struct watch *watch;
+    struct watch *watches[2]; /* services, policies */
     uv_signal_t signals[3];
     int n_signals;
     struct timer drain_timer;
     struct timer cut_timer; /* runs from the cut to the end */
     int port;               /* of the front door */
-    int reserved;           /* descriptor that keeps it until all workers listen; -1 = none */
+    int reserved[2];        /* keep front door and admin address until all listen; -1 = none */
+    int *sockets;           /* of the front door, one per worker */
+    int admin_socket;
+    uint64_t stop_asked; /* uv_hrtime() of the first signal to stop */
     char url[256], admin_url[64];
     bool fresh;       /* this start made the database */
     bool opening;     /* the workers have been asked to listen */
@@ -58,7 +71,7 @@ static struct {
     void (*next)(void); /* once all have */
     struct err err;     /* what made it fail */
     uint64_t began;
-} run = {.reserved = -1};
+} run = {.reserved = {-1, -1}, .admin_socket = -1};
 
 /* ---- asking every worker ---- */
 
@@ -212,8 +225,15 @@ static void reloaded(void *arg, int result, struct str report) {
 
 static void on_signal(uv_signal_t *handle, int number) {
     (void)handle;
-    if (number == SIGHUP)
+    uint64_t now = uv_hrtime();
+    bool same = run.stop_asked && now - run.stop_asked < SAME_SIGNAL_NS;
+    if (number == SIGHUP) {
         service_reload(&(struct reload_request){.who = "signal"}, reloaded, NULL);
+        return;
+    }
+    if (!run.stop_asked) run.stop_asked = now;
+    if (same)
+        return;
     else if (run.stopping)
         cut();
     else if (run.opening)
@@ -226,12 +246,87 @@ static void reload_changed(void) {
     service_reload(&(struct reload_request){.who = "watch"}, reloaded, NULL);
 }
 
+/* Nothing is closed in order: the thread that does not turn may hold what that would wait for. What
+ * was acknowledged is in the database. */
+static void leave_stuck(const char *why) {
+    supervise_last_words(why);
+    log_stop();
+    home_close();
+    _exit(SUPERVISE_STUCK);
+}
+
 static void on_change(struct watch *w, void *arg) {
     (void)w, (void)arg;
     if (conf.dev)
         dev_changed();
     else
         reload_changed();
+}
+
+/* ---- what outlives a host ---- */
+
+static int cores(void) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (int)n;
+}
+
+/* An address with the port that was reserved for it. */
+static const char *with_port(const char *address, int port, char out[300]) {
+    const char *colon = strrchr(address, ':');
+    int n = colon ? (int)(colon - address) : 0;
+    snprintf(out, 300, "%.*s%s%d", n, address, n ? ":" : "", port);
+    return out;
+}
+
+/* Before anybody needs the own URL. */
+static int take_front_door(struct err *e) {
+    char address[300];
+    run.reserved[0] = listener_reserve(conf.listen, &run.port, e);
+    if (run.reserved[0] < 0) return err_wrap(e, "--listen");
+    host.port = run.port;
+    if (conf_listening((unsigned)run.port) < 0) return err_set(e, -ENOMEM, "out of memory");
+    snprintf(run.url, sizeof run.url, "%s", conf.self_url);
+    worker_count = conf.workers ? (int)conf.workers : cores();
+    run.sockets = mem_zalloc((size_t)worker_count * sizeof *run.sockets);
+    if (!run.sockets) return err_set(e, -ENOMEM, "out of memory");
+    with_port(conf.listen, run.port, address);
+    for (int i = 0; i < worker_count; i++)
+        if ((run.sockets[i] = listener_bind(address, e)) < 0) return err_wrap(e, "--listen");
+    return 0;
+}
+
+/* When none is set: the port after the front door's, or any. */
+static int reserve_admin(int *port, struct err *e) {
+    char address[64];
+    int reserved = -1;
+    if (*conf.admin) return listener_reserve(conf.admin, port, e);
+    snprintf(address, sizeof address, "127.0.0.1:%d", run.port + 1);
+    if (run.port < 65535) reserved = listener_reserve(address, port, NULL);
+    return reserved < 0 ? listener_reserve("127.0.0.1:0", port, e) : reserved;
+}
+
+static int take_admin(struct err *e) {
+    char address[300];
+    int port;
+    run.reserved[1] = reserve_admin(&port, e);
+    if (run.reserved[1] < 0) return err_wrap(e, "--admin");
+    with_port(*conf.admin ? conf.admin : "127.0.0.1:0", port, address);
+    if ((run.admin_socket = listener_bind(address, e)) < 0) return err_wrap(e, "--admin");
+    host.admin_port = port;
+    snprintf(run.admin_url, sizeof run.admin_url, "http://127.0.0.1:%d", port);
+    return 0;
+}
+
+/* Before the first thread. No memory is touched here that a host alone needs. */
+static int prepare(struct err *e) {
+    unsigned char secret[16];
+    int rc = trust_set(conf.trusted_proxies, e);
+    if (rc < 0) return err_wrap(e, "--trusted-proxies");
+    if ((rc = door_open(e)) < 0 || (rc = seal_start(e)) < 0 || (rc = home_open(e)) < 0) return rc;
+    seal_random(secret, sizeof secret);
+    seal_hex(secret, sizeof secret, host.secret);
+    if ((rc = take_front_door(e)) < 0 || (rc = take_admin(e)) < 0) return rc;
+    return 0;
 }
 
 /* ---- starting ---- */
@@ -260,9 +355,19 @@ static void banner(void) {
     fflush(stdout);
 }
 
+static void watch_folder(int i, const char *folder) {
+    struct err e = {0};
+    run.watches[i] = watch_start(&run.control, folder, 0, on_change, NULL, &e);
+    if (!run.watches[i])
+        log_warn("changed files will not be reloaded by themselves", LOGZ("folder", folder),
+                 LOGZ("error", e.text));
+}
+
 static void serving(void) {
-    close(run.reserved);
-    run.reserved = -1;
+    for (int i = 0; i < 2; i++) {
+        listener_release(run.reserved[i]);
+        run.reserved[i] = -1;
+    }
     run.opening = false;
     if (run.err.code || run.stop_wanted) {
         stop();
@@ -272,53 +377,21 @@ static void serving(void) {
     if (home_announce(run.url, run.admin_url, &e) < 0)
         log_warn("the CLI will not find this host", LOGZ("error", e.text));
     if (conf.watch) {
-        run.watch = watch_start(&run.control, conf.services, 0, on_change, NULL, &e);
-        if (!run.watch)
-            log_warn("changed services will not be reloaded by themselves", LOGZ("error", e.text));
+        watch_folder(0, conf.services);
+        watch_folder(1, conf.policies);
     }
     host.ready = true;
+    supervise_served();
     banner(); /* before the line that other programs wait for */
     log_info("Server started", LOGZ("address", run.url), LOGZ("admin", run.admin_url),
-             LOGI("workers", worker_count), LOGZ("version", MOONBUS_VERSION),
+             LOGI("workers", worker_count), LOGI("pid", getpid()), LOGZ("version", MOONBUS_VERSION),
              LOGF("ms", (double)(uv_hrtime() - run.began) / 1e6));
 }
 
-/* An address with the port that was reserved for it. */
-static const char *with_port(const char *address, int port, char out[300]) {
-    const char *colon = strrchr(address, ':');
-    int n = colon ? (int)(colon - address) : 0;
-    snprintf(out, 300, "%.*s%s%d", n, address, n ? ":" : "", port);
-    return out;
-}
-
 static void ask_open(struct question *q) {
-    char address[300];
-    with_port(conf.listen, run.port, address);
-    run.doors[q->worker->index] = server_open(q->worker, address, NULL, &q->err);
+    int i = q->worker->index;
+    run.doors[i] = server_open_on(q->worker, run.sockets[i], NULL, &q->err);
     answer(q);
-}
-
-/* The admin address when none is set: the port after the front door's, or any. */
-static int reserve_admin(int *port, struct err *e) {
-    char address[64];
-    int reserved = -1;
-    snprintf(address, sizeof address, "127.0.0.1:%d", run.port + 1);
-    if (run.port < 65535) reserved = listener_reserve(address, port, NULL);
-    return reserved < 0 ? listener_reserve("127.0.0.1:0", port, e) : reserved;
-}
-
-static int open_admin(void) {
-    char address[300];
-    int port;
-    int reserved = *conf.admin ? listener_reserve(conf.admin, &port, &run.err)
-                               : reserve_admin(&port, &run.err);
-    if (reserved < 0) return err_wrap(&run.err, "--admin");
-    with_port(*conf.admin ? conf.admin : "127.0.0.1:0", port, address);
-    run.admin = server_open(&run.control, address, &admin_handler, &run.err);
-    close(reserved);
-    if (!run.admin) return run.err.code;
-    snprintf(run.admin_url, sizeof run.admin_url, "http://127.0.0.1:%d", port);
-    return 0;
 }
 
 static void services_started(void *arg, int result, const char *why) {
@@ -327,7 +400,10 @@ static void services_started(void *arg, int result, const char *why) {
     if (result < 0) {
         err_set(&run.err, result, "%s", why);
         stop();
-    } else if (open_admin() < 0) {
+        return;
+    }
+    run.admin = server_open_on(&run.control, run.admin_socket, &admin_handler, &run.err);
+    if (!run.admin) {
         stop();
     } else {
         run.opening = true;
@@ -338,16 +414,6 @@ static void services_started(void *arg, int result, const char *why) {
 static int on_worker(struct worker *w, struct err *e) {
     int rc = task_open(w);
     if (rc == 0) rc = pool_open(w);
-    return rc < 0 ? err_set(e, rc, "out of memory") : 0;
-}
-
-/* Takes the port of the front door, before anybody needs the own URL and long before the workers
- * listen there. */
-static int choose_port(struct err *e) {
-    run.reserved = listener_reserve(conf.listen, &run.port, e);
-    if (run.reserved < 0) return err_wrap(e, "--listen");
-    int rc = conf_listening((unsigned)run.port);
-    snprintf(run.url, sizeof run.url, "%s", conf.self_url);
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
@@ -368,13 +434,7 @@ static int open_store(struct err *e) {
     return host.store ? 0 : e->code;
 }
 
-static int cores(void) {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : (int)n;
-}
-
 static int open_workers(struct err *e) {
-    worker_count = conf.workers ? (int)conf.workers : cores();
     workers = mem_zalloc((size_t)worker_count * sizeof *workers);
     run.doors = mem_zalloc((size_t)worker_count * sizeof(struct server *));
     if (!workers || !run.doors) return err_set(e, -ENOMEM, "out of memory");
@@ -415,6 +475,7 @@ static int start_threads(struct err *e) {
     int rc = pass_start(threads, (int)conf.pass_queue, conf.test, e);
     if (rc == 0) rc = token_start(e);
     if (rc == 0 && (rc = dns_start()) < 0) err_set(e, rc, "cannot start the name resolver");
+    watchdog_on_stuck(leave_stuck);
     if (rc == 0) rc = watchdog_start(e);
     return rc;
 }
@@ -429,24 +490,17 @@ static int start(struct err *e) {
     host.started = (int64_t)time(NULL);
     raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
-    int rc = trust_set(conf.trusted_proxies, e);
-    if (rc < 0) return err_wrap(e, "--trusted-proxies");
-    rc = door_open(e);
-    if (rc == 0) rc = seal_start(e);
-    if (rc < 0 || (rc = home_open(e)) < 0) return rc;
-    unsigned char secret[16];
-    seal_random(secret, sizeof secret);
-    seal_hex(secret, sizeof secret, host.secret);
-    if ((rc = open_store(e)) < 0) return rc;
+    int rc = open_store(e);
+    if (rc < 0) return rc;
     host.shared = shared_new(conf.shared_size);
     if (!host.shared) return err_set(e, -ENOMEM, "out of memory");
     if ((rc = start_threads(e)) < 0) return rc;
     if ((rc = worker_init(&run.control, -1, e)) < 0) return rc;
     worker_adopt(&run.control);
     if ((rc = task_open(&run.control)) < 0) return err_set(e, rc, "out of memory");
-    if ((rc = choose_port(e)) < 0) return rc;
     if ((rc = open_workers(e)) < 0) return rc;
     refresh_open();
+    asker_open();
     routes_open(&run.control);
     if (conf.dev && conf.watch && (rc = dev_open(&run.control, reload_changed, e)) < 0) return rc;
     return service_open_all(&run.control, conf.services, e);
@@ -483,16 +537,17 @@ static void finish(void) {
     shared_free(host.shared);
     values_forget_all();
     if (host.store) store_close(host.store);
-    home_close();
     door_close();
     mem_free(workers);
     mem_free(run.doors);
+    mem_free(run.sockets);
 }
 
 static void close_control(void) {
     for (int i = 0; i < run.n_signals; i++)
         uv_close((uv_handle_t *)&run.signals[i], NULL);
-    if (run.watch) watch_stop(run.watch);
+    for (int i = 0; i < 2; i++)
+        if (run.watches[i]) watch_stop(run.watches[i]);
     dev_close();
     task_close(&run.control);
     worker_free(&run.control);
@@ -501,6 +556,7 @@ static void close_control(void) {
 
 static int run_host(struct err *e) {
     run.began = uv_hrtime();
+    stat_add(STAT_HOST_RESTARTS, supervise_restarts());
     if (log_start(log_level(), log_format(), STDERR_FILENO) < 0)
         return err_set(e, -ENOMEM, "cannot start the log");
     if (conf.dev)
@@ -509,10 +565,7 @@ static int run_host(struct err *e) {
                             : "development, not for production: callers see errors in full");
     int rc = start(e);
     if (rc < 0) {
-        /* Nothing serves yet: what the kernel gives back on exit needs no care, a temporary folder
-         * does. */
-        log_stop();
-        home_close();
+        log_stop(); /* nothing serves yet: what the kernel gives back on exit needs no care */
         return rc;
     }
     signal_on(SIGTERM);
@@ -541,6 +594,20 @@ static bool asks_for_help(char **words) {
     return false;
 }
 
+/* The whole life of a host: its exit code. */
+static int live(void) {
+    struct err e = {0};
+    int rc = run_host(&e);
+    if (rc < 0) fprintf(stderr, "moonbus: %s\n", e.text);
+    return rc < 0 ? 1 : 0;
+}
+
+static int fail(const struct err *e) {
+    fprintf(stderr, "moonbus: %s\n", e->text);
+    home_close();
+    return 1;
+}
+
 int main(int argc, char **argv) {
     const char *command = argc > 1 ? argv[1] : "help";
     const char *rest[2];
@@ -552,8 +619,15 @@ int main(int argc, char **argv) {
         err_set(&e, -EINVAL, "run takes no argument \"%s\"; see moonbus help run", rest[0]);
         return bad_usage(&e);
     }
-    int rc = run_host(&e);
-    if (rc < 0) fprintf(stderr, "moonbus: %s\n", e.text);
-    conf_free();
-    return rc < 0 ? 1 : 0;
+    if (prepare(&e) < 0) return fail(&e);
+    if (!conf.supervise) {
+        int code = live();
+        home_close();
+        return code;
+    }
+    log_direct(log_level(), log_format(), STDERR_FILENO);
+    int status = supervise(live, &e);
+    if (status < 0) return fail(&e);
+    home_close();
+    supervise_leave(status);
 }

@@ -33,6 +33,7 @@ function Failure.__tostring(f)
   return table.concat(parts, "\n")
 end
 
+--- Whether an error is one that an assertion raised.
 ---@param value any
 ---@return boolean
 function M.is_failure(value)
@@ -443,6 +444,7 @@ function Words.__call(_, value, ...)
 end
 
 --- What spec files get as the global `assert`.
+---@type table
 M.assert = words(false)
 
 return M

@@ -32,6 +32,7 @@ end
 --- The caller, who must hold the permission: else 401.
 ---@param ctx Context
 ---@param permission string
+---@return table account
 function M.need(ctx, permission)
   local authorized, _, account = M.check(ctx, permission)
   if not authorized then
@@ -41,6 +42,8 @@ function M.need(ctx, permission)
 end
 
 --- Whether an account is an admin of the platform.
+---@param account { roles: string[] }
+---@return boolean
 function M.is_admin(account)
   for _, role in ipairs(account.roles) do
     if role == "user-svc:admin" then

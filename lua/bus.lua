@@ -44,6 +44,8 @@ end
 ---@param ctx Context|table
 ---@param host string
 ---@param name string
+---@param ... any its arguments
+---@return any ... its results
 function M.call(ctx, host, name, ...)
   local frame, known, seconds = context.frame(ctx)
   return transport.call(host, known, seconds, frame, name, ...)
@@ -157,7 +159,8 @@ end
 
 --- Calls fn(host, ...) for several hosts at once and waits for all.
 ---@param hosts string[]
----@param fn fun(host: string, ...): any
+---@param fn fun(host: string, ...: any): any
+---@param ... any for fn
 ---@return Answer[] in the order of the hosts
 function M.gather(hosts, fn, ...)
   local answers, tasks = {}, {}

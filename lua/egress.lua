@@ -83,6 +83,7 @@ function M.request(ctx, request)
   })
 end
 
+--- Fetches what is at an address; the answer whatever its status.
 ---@param ctx Context
 ---@param address string absolute URL
 ---@return EgressResponse
@@ -90,6 +91,7 @@ function M.get(ctx, address)
   return M.request(ctx, { url = address })
 end
 
+--- Sends a body to an address; the answer whatever its status.
 ---@param ctx Context
 ---@param address string absolute URL
 ---@param content_type string? of the body

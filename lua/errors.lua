@@ -10,6 +10,7 @@ local M = {}
 ---@field message string what callers are told
 ---@field service string? the host of the called service that failed
 ---@field trace string? where it failed there, and behind it
+---@field retry_after integer? seconds after which the caller may try again, up to a day; over HTTP it goes out as Retry-After
 ---@field internal boolean? that service did not mean its message for strangers
 
 local Error = { __name = "error" }
@@ -22,12 +23,13 @@ end
 --- A new error value, not raised yet.
 ---@param status integer HTTP status, 400 to 599
 ---@param message string
+---@param retry_after integer? seconds after which the caller may try again: Retry-After
 ---@return Error
-function M.new(status, message)
+function M.new(status, message, retry_after)
   if math.type(status) ~= "integer" or status < 400 or status > 599 then
     error(("the status of an error is an integer from 400 to 599, not %s"):format(tostring(status)), 2)
   end
-  return setmetatable({ status = status, message = message }, Error)
+  return setmetatable({ status = status, message = message, retry_after = retry_after }, Error)
 end
 
 --- The error of a called service, as its caller sees it. For the runtime.
@@ -45,10 +47,12 @@ end
 --- Raises an error value.
 ---@param status integer
 ---@param message string
-function M.raise(status, message)
-  error(M.new(status, message), 0)
+---@param retry_after integer? seconds after which the caller may try again: Retry-After
+function M.raise(status, message, retry_after)
+  error(M.new(status, message, retry_after), 0)
 end
 
+--- Whether something is an error value, of this service or of a called one.
 ---@param value any
 ---@return boolean
 function M.is(value)

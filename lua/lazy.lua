@@ -3,6 +3,7 @@
 --
 --     local message = lazy "service.message"      -- as require, later
 
+---@overload fun(module: string): table
 local M = {}
 
 -- Remembers what was used, so that it costs a look into a table from then on.

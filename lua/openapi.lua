@@ -11,6 +11,8 @@ local signature = require "gen.signature"
 
 local M = {}
 
+--- Below which URL the paths are when nothing else is said.
+---@type string
 M.BASE = "https://localhost/"
 
 ---@class OpenApiOptions
@@ -115,7 +117,7 @@ end
 
 -- ---- paths ----
 
----@class Template the path of an endpoint
+---@class PathTemplate the path of an endpoint
 ---@field text string "/host:443/x/{y}"
 ---@field arguments { name: string, shown: string, greedy: boolean }[] `shown` is the name in the text
 

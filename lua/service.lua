@@ -15,6 +15,7 @@ local declared = require "service.declared"
 local endpoint = require "service.endpoint"
 local errors = require "errors"
 local files = require "files"
+local json = require "json"
 local lazy = require "lazy"
 local metrics = require "service.metrics"
 local request = require "request"
@@ -24,6 +25,18 @@ local time = require "time"
 local cache, control, message = lazy "service.cache", lazy "service.control", lazy "service.message"
 local openapi, resources, tickers = lazy "openapi", lazy "service.resources", lazy "service.tickers"
 
+---@class Service what require "service" (...) gives; what the declaration adds is in its gen/plumbing.lua
+---@field host string
+---@field id string the replica: ten characters, the same on all workers of a host
+---@field cache Cache
+---@field resources Resources
+---@field on_check? fun(ctx: Context) may raise: this generation does not come into service
+---@field on_start? fun(ctx: Context) this generation came into service; on one worker
+---@field on_stop? fun(ctx: Context) it went out of service
+---@field on_unload? fun(ctx: Context): table? what on_load of the next generation gets
+---@field on_load? fun(ctx: Context, state: table)
+
+---@overload fun(folder: string): table
 local M = {}
 
 local CONTROL = 888 -- the port of lua/service/control.lua
@@ -433,6 +446,13 @@ local function oddities(inner)
   return list
 end
 
+-- Which policies a platform service asks, as JSON. Reading them finds what is wrong with the user's, whoever asks them when.
+local function rules_of(platform)
+  if platform and files.read "policy.lua" then
+    return json.encode(require("policies").list())
+  end
+end
+
 --- The runtime's record of a service. For the runner of specs.
 ---@param svc table what require "service" (...) returned
 ---@return table? { host, plumbing, handlers, routes, … }
@@ -456,6 +476,7 @@ function M.entry(svc, platform)
   return {
     warnings = oddities(inner),
     topics = topics_of(inner),
+    rules = rules_of(platform),
     host = inner.host,
     version = inner.version(),
     api = platform,

@@ -419,13 +419,16 @@ client.hook(bus.mock, bus.on)
 
 --- Plays another service until the test ends, or all tests of the file when that is not in one: `mock("calculator.example",
 --- { Arithmetic = function(ctx, x, op, y) return 7 end })`. Functions and webs that are not given raise 500.
+---@type fun(who: string, handlers: table<string, function>)
 M.mock = bus.mock
 
 --- Puts the real other service on the bus of the spec, until the test or the file ends: `start("calculator")`.
+---@type fun(folder: string): table
 M.start = bus.start
 
 --- The context of a caller: `context { languages = { "it" }, account = { id = "usr-1", roles = { "admin" } } }`. Also
 --- `baggage`, `clock_shift` in seconds, `token`, `id`, `from`.
+---@type fun(fields: table): Context
 M.context = context.new
 
 return M

@@ -121,6 +121,9 @@ end
 
 --- Stores a document whether or not its id is known.
 ---@param doc table with an id
+---@return table? doc as stored
+---@return string? message
+---@return string? code
 function Collection:put(doc)
   local out = stamped(self, doc)
   local rev, message, code = write(self, { "put", self.name, id = out.id, doc = out })
@@ -162,6 +165,9 @@ end
 
 --- The first document that matches, or nil.
 ---@param query Query?
+---@return table?
+---@return string? message
+---@return string? code
 function Collection:one(query)
   local q = copy(query or {})
   q.limit = 1
@@ -174,6 +180,9 @@ end
 
 --- How many match.
 ---@param query Query?
+---@return integer?
+---@return string? message
+---@return string? code
 function Collection:count(query)
   local q = copy(query or {})
   q.limit, q.count, q.order_by = 1, true, nil
@@ -188,6 +197,9 @@ end
 --- document and changes it in place; it may run several times and must not wait. Returns nil alone when there is none.
 ---@param id string
 ---@param change fun(doc: table)
+---@return table? doc as stored
+---@return string? message
+---@return string? code
 function Collection:update(id, change)
   for _ = 1, RETRIES do
     local doc, rev, code = self:get(id)
@@ -216,6 +228,9 @@ end
 
 --- Deletes one document. true when it was there.
 ---@param id string
+---@return boolean?
+---@return string? message
+---@return string? code
 function Collection:delete(id)
   local n, message, code = write(self, { "delete", self.name, id = id })
   if not n then
@@ -226,6 +241,9 @@ end
 
 --- Deletes all documents that match; returns how many.
 ---@param query Query
+---@return integer?
+---@return string? message
+---@return string? code
 function Collection:delete_where(query)
   return write(self, { "delete_where", self.name, query = query })
 end
@@ -235,10 +253,13 @@ end
 -- Optimistic: reads are remembered with what they saw, writes are collected; at the end one job checks that all reads
 -- still hold and applies the writes, or nothing happens and the function runs again.
 
+---@class Transaction
+---@overload fun(collection: Collection): CollectionView
 local Tx = {}
 Tx.__index = Tx
 
-local View = {} -- a collection inside a transaction
+---@class CollectionView a collection inside a transaction: what fails raises, and undoes all of it
+local View = {}
 View.__index = View
 
 function Tx:__call(collection)
@@ -260,6 +281,9 @@ local function add(view, id, doc, step)
   table.insert(view.tx.steps, step)
 end
 
+--- The document of that id as the transaction sees it, or nil.
+---@param id string
+---@return table?
 function View:get(id)
   local own = pending(self, id)
   if own then
@@ -273,7 +297,11 @@ function View:get(id)
   return doc
 end
 
---- Matches what is stored; writes of the same transaction are not seen by find.
+--- The documents that match, in order, and their count when asked for. Matches what is stored: writes of the same
+--- transaction are not seen by find.
+---@param query Query?
+---@return table[]
+---@return integer?
 function View:find(query)
   errors.check(ensure(self.collection))
   local rows, revisions, count, digest = core.find(self.collection.name, query or {})
@@ -284,24 +312,37 @@ function View:find(query)
   return rows, count
 end
 
+--- The first document that matches what is stored, or nil.
+---@param query Query?
+---@return table?
 function View:one(query)
   local q = copy(query or {})
   q.limit = 1
   return self:find(q)[1]
 end
 
+--- A new document, stored when the transaction ends: that fails with "exists" when its id or a unique field is taken.
+---@param doc table
+---@return table doc
 function View:create(doc)
   local out = stamped(self.collection, doc)
   add(self, out.id, out, { "create", self.collection.name, id = out.id })
   return out
 end
 
+--- Stores a document whether or not its id is known.
+---@param doc table with an id
+---@return table doc
 function View:put(doc)
   local out = stamped(self.collection, doc)
   add(self, out.id, out, { "put", self.collection.name, id = out.id })
   return out
 end
 
+--- Reads, changes and stores one document; nil when there is none.
+---@param id string
+---@param change fun(doc: table)
+---@return table? doc
 function View:update(id, change)
   local doc = self:get(id)
   if not doc then
@@ -313,6 +354,8 @@ function View:update(id, change)
   return doc
 end
 
+--- Deletes one document, whether or not it is there.
+---@param id string
 function View:delete(id)
   add(self, id, nil, { "delete", self.collection.name, id = id })
 end
@@ -335,7 +378,8 @@ end
 --- Runs fn(tx); tx(collection) gives get, find, one, create, put, update and delete on it. All writes happen or none, as
 --- if nobody else had been there. fn may run several times: nothing but tx may be waited for inside, and it must have no
 --- other effects. Returns what fn returned, or nil, message, code.
----@param fn fun(tx: fun(c: Collection): table): any
+---@param fn fun(tx: Transaction): any
+---@return any ... what fn returned; or nil, message, code
 function M.transaction(fn)
   for _ = 1, RETRIES do
     local ok, results, code = attempt(fn)

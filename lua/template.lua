@@ -20,7 +20,7 @@ local BLOCKS = 100 -- tags inside each other
 local INCLUDES = 20 -- includes inside each other
 local OUTPUT = 8 << 20 -- bytes that a rendering may make, unless it is told otherwise
 
----@class Template
+---@class Template what template.compile gives
 local Template = {}
 Template.__index = Template
 

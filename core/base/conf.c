@@ -13,7 +13,7 @@
 #include "core/base/conf_table.h"
 #include "core/base/mem.h"
 
-#define NAME_MAX_N 48 /* no name is longer; longer words are near to none */
+#define NAME_MAX_N STR_DISTANCE_MAX /* no name is longer; longer words are near to none */
 #define FILE_NAME  "moonbus.yaml"
 
 struct conf conf;
@@ -47,35 +47,13 @@ const struct conf_row *conf_find(struct str name) {
     return NULL;
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-/* Number of insertions, deletions, replacements and swaps of neighbours between two words. */
-static size_t distance(struct str a, struct str b) {
-    size_t d[NAME_MAX_N + 1][NAME_MAX_N + 1];
-    for (size_t i = 0; i <= a.n; i++)
-        d[i][0] = i;
-    for (size_t j = 0; j <= b.n; j++)
-        d[0][j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t same = a.p[i - 1] == b.p[j - 1] ? 0 : 1;
-            d[i][j] = least(d[i - 1][j - 1] + same, least(d[i - 1][j], d[i][j - 1]) + 1);
-            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
-                d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
-        }
-    }
-    return d[a.n][b.n];
-}
-
 const struct conf_row *conf_nearest(struct str name) {
     const struct conf_row *best = NULL;
     size_t best_distance = name.n < 4 ? 2 : name.n < 9 ? 3 : name.n / 3 + 1; /* and no farther */
     if (!name.n || name.n > NAME_MAX_N) return NULL;
     for (const struct conf_row *row = conf_rows; row < conf_rows + CONF_ROWS; row++) {
         if (is_heading(row)) continue;
-        size_t d = distance(name, str_of(row->name));
+        size_t d = str_distance(name, str_of(row->name));
         if (d >= best_distance) continue;
         best = row;
         best_distance = d;
@@ -143,7 +121,7 @@ static bool table_name(struct str flag, char name[NAME_MAX_N + 1]) {
 }
 
 static void flag_name(const struct conf_row *row, char flag[NAME_MAX_N + 1]) {
-    size_t n = least(strlen(row->name), NAME_MAX_N);
+    size_t n = strnlen(row->name, NAME_MAX_N);
     for (size_t i = 0; i < n; i++)
         flag[i] = row->name[i] == '_' ? '-' : row->name[i];
     flag[n] = 0;
@@ -267,7 +245,7 @@ static int read_flags(struct flags *f, struct err *e) {
 /* MOONBUS_NAME of a row; false when it does not fit, which no name of the table does. */
 static void env_name(const struct conf_row *row, char name[NAME_MAX_N + 9]) {
     char *p = mempcpy(name, "MOONBUS_", 8);
-    size_t n = least(strlen(row->name), NAME_MAX_N);
+    size_t n = strnlen(row->name, NAME_MAX_N);
     for (size_t i = 0; i < n; i++)
         *p++ = (char)toupper((unsigned char)row->name[i]);
     *p = 0;

@@ -32,11 +32,19 @@
       "Folder of database, keys and credentials; made when missing, readable by its owner only.") \
     X(STR, services, NULL, "services", 0, 0, \
       "Folder of your services; they replace embedded ones of the same name.") \
+    X(STR, policies, NULL, "policies", 0, 0, \
+      "Folder of your policies: policies/user.lua says how the service user decides.") \
     X(STR, values, NULL, "config.yaml", 0, 0, \
       "File that sets the configs of services; it need not be there, and changes to it take " \
       "effect " \
       "by themselves.") \
     X(INT, workers, NULL, "0", 0, 256, "Threads that serve requests; 0 = one per core.") \
+    X(BOOL, supervise, NULL, "true", 0, 0, \
+      "The host runs below a small process that starts it again when it breaks; off where " \
+      "something else does that, like systemd.") \
+    X(DUR, stuck_after, NULL, "5s", 0, 0, \
+      "A thread whose loop does not turn for so long ends the host, to be started again; a " \
+      "warning comes after a fifth of it; 0 = never.") \
     X(BOOL, dev, NULL, "false", 0, 0, \
       "Development, not for production: services are generated and reloaded when their files are " \
       "saved, the log is for people, errors are shown to callers in full.") \
@@ -108,6 +116,10 @@
       "Origins whose pages may call your Lua services, like https://app.example:8443: named ones " \
       "with credentials; * = all of them, without; pages of others get 403.") \
     GROUP("Proxying") \
+    X(BOOL, registry_strict, NULL, "false", 0, 0, \
+      "Instances must have public addresses: loopback and private ones are refused, too, and " \
+      "names " \
+      "that do not resolve.") \
     X(DUR, connect_timeout, NULL, "2s", 10, 0, "Time to connect to an instance.") \
     X(DUR, upstream_timeout, NULL, "60s", 100, 0, \
       "Time until an instance answers the head of a response.") \
@@ -116,6 +128,12 @@
     X(INT, upstream_idle, NULL, "128", 0, 100000, \
       "Idle connections kept per instance and worker.") \
     X(DUR, upstream_keepalive, NULL, "55s", 100, 0, "Life of an idle connection to an instance.") \
+    X(LIST, proxy_choose, NULL, "round_robin", 0, 0, \
+      "Which instance gets a request: round_robin, least_outstanding or hash; SLUG=NAME for one " \
+      "service, as in round_robin,chat-svc=hash.") \
+    X(LIST, proxy_hash, NULL, "address", 0, 0, \
+      "What hash keeps together: address (of the client), path, header:NAME or cookie:NAME; " \
+      "SLUG=… for one service. Requests without it go in turn.") \
     X(DUR, health_interval, NULL, "15s", 50, 0, "Time between health scans.") \
     X(DUR, health_timeout, NULL, "3s", 10, 0, "Time that an instance has to accept a probe.") \
     X(INT, health_concurrency, NULL, "32", 1, 1024, "Probes at once.") \
@@ -128,10 +146,16 @@
       "A task that runs longer without waiting gives way to others.") \
     X(DUR, lua_turn_hard, NULL, "500ms", 1, 0, \
       "A task that runs longer without being able to give way is stopped.") \
+    X(DUR, slow_turn, NULL, "50ms", 0, 0, \
+      "The log tells where a task computes longer without waiting; 0 = never.") \
     X(DUR, lua_cpu, NULL, "2s", 1, 0, "Processor time of one request.") \
     X(DUR, lua_deadline, NULL, "30s", 1, 0, \
       "Time from a request's start until its handler is cancelled; streams are exempt while they " \
       "write.") \
+    X(DUR, policy_cpu, NULL, "100ms", 1, 0, \
+      "Processor time of one answer of a policy of yours, at most half of lua_cpu.") \
+    X(DUR, policy_timeout, NULL, "2s", 1, 0, \
+      "Time until such an answer must be there, at most half of lua_deadline.") \
     X(DUR, reload_grace, NULL, "30s", 0, 0, \
       "Time that a replaced generation has to finish its requests.") \
     X(DUR, reload_check, NULL, "5s", 1, 0, \

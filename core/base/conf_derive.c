@@ -219,6 +219,49 @@ static int check_door(struct err *e) {
     return rc ? rc : check_origins(e);
 }
 
+/* == How requests are spread =================================================================== */
+
+static bool is_name(struct str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!plain && !strchr("-_.!#$&'*+^`|~%", c)) return false;
+    }
+    return s.n > 0;
+}
+
+static bool is_chooser(struct str s) {
+    return str_eq(s, STR("round_robin")) || str_eq(s, STR("least_outstanding")) ||
+           str_eq(s, STR("hash"));
+}
+
+static bool is_hashed(struct str s) {
+    bool named = str_starts(s, STR("header:")) || str_starts(s, STR("cookie:"));
+    return named ? is_name(str_from(s, 7)) : str_eq(s, STR("address")) || str_eq(s, STR("path"));
+}
+
+/* Members are VALUE, at most once, and SLUG=VALUE. */
+static int check_spread(const char *name, bool (*known)(struct str s), const char *should,
+                        struct err *e) {
+    struct str rest = str_of(*conf_text(row_of(name))), member, slug, value;
+    int general = 0;
+    while (str_list_next(&rest, &member)) {
+        bool one = str_cut(member, '=', &slug, &value);
+        if (!known(one ? str_trim(value) : member) || (one && !is_name(str_trim(slug))))
+            return bad_member(name, member, should, e);
+        if (!one && general++) return bad_member(name, member, "only one is for all services", e);
+    }
+    return 0;
+}
+
+static int check_proxy(struct err *e) {
+    int rc = check_spread("proxy_choose", is_chooser,
+                          "write round_robin, least_outstanding, hash or SLUG=hash", e);
+    if (rc) return rc;
+    return check_spread("proxy_hash", is_hashed,
+                        "write address, path, header:NAME, cookie:NAME or SLUG=path", e);
+}
+
 /* == The others ================================================================================ */
 
 static int check_words(const char *name, const char *const *words, const char *allowed,
@@ -278,6 +321,7 @@ static int expand_home(struct err *e) {
 static int check_folders(struct err *e) {
     if (!*conf.home) return conf_refuse(row_of("home"), e, "is empty: name a folder");
     if (!*conf.services) return conf_refuse(row_of("services"), e, "is empty: name a folder");
+    if (!*conf.policies) return conf_refuse(row_of("policies"), e, "is empty: name a folder");
     return expand_home(e);
 }
 
@@ -287,6 +331,7 @@ int conf_derive(struct err *e) {
     int rc = check_choices(e);
     if (!rc) rc = check_key(e);
     if (!rc) rc = check_door(e);
+    if (!rc) rc = check_proxy(e);
     if (!rc) rc = check_folders(e);
     if (!rc) rc = derive_addresses(e);
     return rc;

@@ -533,6 +533,10 @@ static void emit_marked(int fd, struct buf *line) {
     buf_free(line);
 }
 
+void log_direct(enum log_level level, enum log_format format, int fd) {
+    configure(level, format, fd);
+}
+
 /* Without a writer: to the descriptor at once. */
 static void emit_now(enum log_level level, uint64_t now, const char *message,
                      const struct log_field *fields) {

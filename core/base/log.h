@@ -52,6 +52,8 @@ struct log_field {
 bool log_enabled(enum log_level level);
 void log_emit(enum log_level level, const char *message, const struct log_field *fields);
 
+/* Without a thread: lines go straight to `fd` until log_start. For processes that only watch. */
+void log_direct(enum log_level level, enum log_format format, int fd);
 /* Before log_start lines go straight to standard error, after log_stop straight to `fd`. Returns 0,
  * -EALREADY, -EBADF, -ENOMEM or what the system said; nothing has changed but level, format and fd
  * then. */

@@ -177,7 +177,7 @@ static void put_block(struct buf *out, struct str s) {
         struct str word = str_trim(line);
         if (str_starts(word, STR("stack traceback")) || str_starts(word, STR("waiting for ")))
             head = false;
-        bool again = str_starts(line, STR("services/")) || str_starts(word, STR("because of:"));
+        bool again = str_starts(line, STR("services/")) || str_starts(word, STR("because of "));
         buf_str(out, STR("\n    "));
         put(out, block_mark(line, head || again), line);
     }

@@ -114,12 +114,47 @@ void metric_callback(struct metric_owner *o, struct str handler, double seconds,
     update(o, METRIC_STD_CALLBACK_SECONDS, METRIC_OBSERVE, &k, seconds);
 }
 
+void metric_policy(struct metric_owner *o, struct str policy, struct str code) {
+    if (!o) return;
+    struct str values[] = {policy, code};
+    struct metric_key k;
+    metric_key(&k, values, sizeof values / sizeof values[0]);
+    update(o, METRIC_STD_POLICY_FAILURES, METRIC_ADD, &k, 1);
+}
+
 void metric_log(struct metric_owner *o, struct str message, struct str severity) {
     if (!o) return;
     struct str values[] = {message, severity};
     struct metric_key k;
     metric_key(&k, values, sizeof values / sizeof values[0]);
     update(o, METRIC_STD_LOG_MESSAGES, METRIC_ADD, &k, 1);
+}
+
+/* [lock of the chain] */
+static void add_answers(const struct metric *m, const struct metric_series *s,
+                        struct metric_answers *a) {
+    struct str rest = metric_series_key(m, s), value = STR_NONE;
+    uint64_t n = 0, code = 0;
+    for (int i = 0; i < 4; i++) /* handler, port, method, code */
+        str_cut(rest, '\xFF', &value, &rest);
+    for (size_t i = 0; i < metric_counts(m); i++)
+        n += s->counts[i];
+    a->count += n;
+    a->seconds += s->value;
+    if (str_u64(value, &code) == 0 && code >= 500) a->errors += n;
+}
+
+void metric_answers(struct metric_owner *o, struct metric_answers *a) {
+    struct metric *m =
+        o ? atomic_load_explicit(&o->standard[METRIC_STD_RESPONSE_SECONDS], memory_order_acquire)
+          : NULL;
+    *a = (struct metric_answers){0};
+    for (size_t i = 0; m && i < METRIC_CHAINS; i++) {
+        pthread_mutex_lock(metric_mutex(m, i));
+        for (const struct metric_series *s = m->chains[i]; s; s = s->next)
+            add_answers(m, s, a);
+        pthread_mutex_unlock(metric_mutex(m, i));
+    }
 }
 
 void metric_std_uptime(struct metric_owner *o) {

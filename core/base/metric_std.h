@@ -17,6 +17,8 @@
       "handler,port,method,code,error", SIZES, "Size of the bodies of responses, in bytes.") \
     X(REQUESTS, "microbus_request_count_total", METRIC_COUNTER, "method,host,port,code,error", \
       NONE, "Requests sent to other services.") \
+    X(POLICY_FAILURES, "moonbus_policy_failures_total", METRIC_COUNTER, "policy,code", NONE, \
+      "Answers of policies that raised, overran or answered nonsense.") \
     X(LOG_MESSAGES, "microbus_log_messages_total", METRIC_COUNTER, "message,severity", NONE, \
       "Messages logged.") \
     X(UPTIME, "microbus_uptime_duration_seconds_total", METRIC_GAUGE, "", NONE, \
@@ -41,8 +43,17 @@ void metric_request(struct metric_owner *o, struct str method, struct str host, 
                     uint32_t code);
 /* `handler`: startup, shutdown or the name of a ticker, in any case. */
 void metric_callback(struct metric_owner *o, struct str handler, double seconds, bool failed);
+/* `policy`: "user.password"; `code`: error, overrun, timeout, memory, canceled or answer. */
+void metric_policy(struct metric_owner *o, struct str policy, struct str code);
 /* `message` is the constant part of the line; `severity` DEBUG, INFO, WARN or ERROR. */
 void metric_log(struct metric_owner *o, struct str message, struct str severity);
+/* The answers that the owner gave, all together. */
+struct metric_answers {
+    uint64_t count;
+    uint64_t errors; /* of them, those with a code of 500 and more */
+    double seconds;
+};
+void metric_answers(struct metric_owner *o, struct metric_answers *a); /* NULL: none */
 /* The owner's uptime, now; metric_render sees to it. */
 void metric_std_uptime(struct metric_owner *o);
 /* The owner's cache as it is now. */

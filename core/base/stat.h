@@ -12,6 +12,8 @@
 /* X(enumerator, exported name, kind, help). Counters end in _total. Gauges are sums of adds and
  * subtractions. */
 #define STAT_LIST(X) \
+    X(HOST_RESTARTS, "host_restarts_total", "counter", \
+      "Times that the supervisor had to start the host again.") \
     X(CONNECTIONS_ACCEPTED, "connections_accepted_total", "counter", \
       "Client connections accepted.") \
     X(CONNECTIONS_OPEN, "connections_open", "gauge", "Client connections open now.") \
@@ -47,12 +49,16 @@
     X(TASKS_REFUSED, "tasks_refused_total", "counter", \
       "Lua tasks not started because of a limit.") \
     X(TASK_YIELDS, "task_forced_yields_total", "counter", "Turns ended early by the watchdog.") \
+    X(SLOW_TURNS, "slow_turns_total", "counter", \
+      "Times that a task computed for longer than slow_turn without waiting.") \
     X(OPS_OPEN, "ops_open", "gauge", "Waits in progress.") \
     X(REFS_OPEN, "refs_open", "gauge", "References held into Lua states.") \
     X(STATES_OPEN, "states_open", "gauge", "Lua states alive now.") \
     X(STATE_BYTES, "states_bytes", "gauge", "Bytes held by Lua states.") \
     X(STATE_OUT_OF_MEMORY, "states_out_of_memory_total", "counter", \
       "Allocations refused by a state's cap.") \
+    X(STATES_REBUILT, "states_rebuilt_total", "counter", \
+      "Lua states built anew because their service ran out of memory.") \
     X(RELOADS, "reloads_total", "counter", "Generations that went into service.") \
     X(RELOADS_FAILED, "reloads_failed_total", "counter", "Generations refused.") \
     X(RELOAD_MICROSECONDS, "reload_microseconds_total", "counter", \
@@ -75,7 +81,8 @@
     X(MESSAGES, "mailbox_messages_total", "counter", "Messages delivered between threads.") \
     X(METRIC_DROPPED, "metric_updates_dropped_total", "counter", \
       "Updates of metrics dropped because of a limit.") \
-    X(LOG_DROPPED, "log_dropped_total", "counter", "Log lines dropped because a ring was full.")
+    X(LOG_DROPPED, "log_dropped_total", "counter", \
+      "Log lines dropped because a ring was full or a service wrote too much.")
 
 #define STAT_ENUM(name, text, kind, help) STAT_##name,
 enum stat_id { STAT_LIST(STAT_ENUM) STAT_COUNT };

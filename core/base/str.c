@@ -72,6 +72,29 @@ ptrdiff_t str_find(struct str s, struct str needle) {
     return at ? at - s.p : -1;
 }
 
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+size_t str_distance(struct str a, struct str b) {
+    size_t d[STR_DISTANCE_MAX + 1][STR_DISTANCE_MAX + 1];
+    a = str_first(a, STR_DISTANCE_MAX);
+    b = str_first(b, STR_DISTANCE_MAX);
+    for (size_t i = 0; i <= a.n; i++)
+        d[i][0] = i;
+    for (size_t j = 0; j <= b.n; j++)
+        d[0][j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t same = a.p[i - 1] == b.p[j - 1] ? 0 : 1;
+            d[i][j] = least(d[i - 1][j - 1] + same, least(d[i - 1][j], d[i][j - 1]) + 1);
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
+                d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    }
+    return d[a.n][b.n];
+}
+
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail) {
     ptrdiff_t at = str_index(s, sep);
     *head = at < 0 ? s : str_first(s, (size_t)at);

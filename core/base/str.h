@@ -43,6 +43,11 @@ struct str str_first(struct str s, size_t n); /* at most the first n bytes */
 ptrdiff_t str_index(struct str s, char c);    /* position of the first c, or -1 */
 ptrdiff_t str_find(struct str s, struct str needle); /* position of the first needle, or -1 */
 
+#define STR_DISTANCE_MAX 48
+/* Number of insertions, deletions, replacements and swaps of neighbours between two words; at most
+ * STR_DISTANCE_MAX bytes of each count. For hints: what did they mean? */
+size_t str_distance(struct str a, struct str b);
+
 /* Splits at the first `sep`: before goes to *head, after to *tail. Without one: all to *head, *tail
  * is empty, false. */
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail);

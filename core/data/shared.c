@@ -8,6 +8,7 @@
  */
 #include "core/data/shared.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -297,6 +298,52 @@ int shared_incr(struct shared *m, struct str key, int64_t by, int64_t initial, u
         rc = put_number(&v, e, sum, expires);
     }
     if (rc == 0) *result = sum;
+    return leave(&v, rc);
+}
+
+/* ---- token buckets ------------------------------------------------------------------------ */
+
+/*
+ * One number tells all of a bucket: the moment when it will be full (the "theoretical arrival time"
+ * of the generic cell rate algorithm, ITU-T I.371 annex A). Taking moves it into the future, time
+ * catches up with it, and it may be at most a whole bucket away. So there is nothing to refill, and
+ * two who take at once need no more than the lock. Roundings favour nobody: tokens are never made.
+ */
+#define NS 1000000000
+
+static bool bad_bucket(const struct shared_bucket *b, double cost) {
+    bool fine = b->rate > 0 && b->rate <= SHARED_RATE_MAX && b->burst >= 1 &&
+                b->burst / b->rate <= SHARED_FILL_MAX && cost >= 0 && cost <= b->burst;
+    return !fine; /* so that no NaN passes */
+}
+
+/* Stores when it is full again: `moment`, which is `wait` ns away. */
+static int put_moment(struct view *v, struct entry *e, int64_t moment, int64_t wait) {
+    uint64_t expires = deadline(v->now, (uint64_t)wait / 1000000 + 1);
+    if (!e || !e->number) return put_number(v, e, moment, expires);
+    e->integer = moment;
+    e->expires = expires;
+    touch(v->s, e);
+    return 0;
+}
+
+int shared_take(struct shared *m, struct str key, const struct shared_bucket *b, double cost,
+                uint64_t now, struct shared_left *left) {
+    if (bad_bucket(b, cost)) return -EINVAL;
+    double token = ceil(NS / b->rate); /* ns that one takes to come */
+    int64_t whole = (int64_t)(token * b->burst), price = (int64_t)ceil(token * cost);
+    int64_t full = (int64_t)now, at = (int64_t)now;
+    struct view v = look(m, key);
+    struct entry *e = find(&v);
+    if (e && number_of(e, &full) < 0) return leave(&v, -EINVAL);
+    if (full < at) full = at;
+    int64_t wait = full - at, after = wait + price;
+    left->taken = after <= whole; /* it may lack more than a whole bucket: that was larger before */
+    int rc = left->taken && price > 0 ? put_moment(&v, e, at + after, after) : 0;
+    if (left->taken) wait = after;
+    left->tokens = wait < whole ? (double)(whole - wait) / token : 0;
+    left->full_ns = (uint64_t)wait;
+    left->enough_ns = left->taken ? 0 : (uint64_t)(after - whole);
     return leave(&v, rc);
 }
 

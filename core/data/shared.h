@@ -1,6 +1,6 @@
 /*
- * shared: a map of bytes and integers that all workers share, with expiry, counters and
- * compare-and-swap.
+ * shared: a map of bytes and integers that all workers share, with expiry, counters, token buckets
+ * and compare-and-swap.
  *
  * Sharded, a mutex per shard, bounded in bytes: the least recently used entries of the shard go
  * first (reported to the caller who caused it). Values survive reloads, not restarts. Any thread.
@@ -37,6 +37,27 @@ int shared_incr(struct shared *m, struct str key, int64_t by, int64_t initial, u
 /* Replaces the value if it is `expected`: 0, 1, ERR_CONFLICT, -ENOENT, ERR_LIMIT, -ENOMEM. */
 int shared_cas(struct shared *m, struct str key, struct str expected, struct str value,
                uint64_t ttl);
+/* A token bucket: holds at most `burst` tokens, gets `rate` more a second and begins full. All who
+ * share it say the same; when they change their minds, what was taken stays taken. */
+struct shared_bucket {
+    double rate;  /* above 0, at most SHARED_RATE_MAX */
+    double burst; /* at least 1; full again within SHARED_FILL_MAX seconds */
+};
+#define SHARED_RATE_MAX 1e6
+#define SHARED_FILL_MAX 1e9
+/* What is left in it. */
+struct shared_left {
+    bool taken;
+    double tokens;      /* whole ones and a part */
+    uint64_t full_ns;   /* until it is full again */
+    uint64_t enough_ns; /* not taken: until there is enough, if nobody takes any; else 0 */
+};
+/* Takes `cost` tokens (at least 0, at most burst) or, when there are not as many, none. `now` is in
+ * ns on a monotonic clock that all who share the bucket read. 0, 1, -EINVAL (numbers out of bounds,
+ * or the key holds something else), ERR_LIMIT, -ENOMEM. A bucket that is full is forgotten: it
+ * takes no room. */
+int shared_take(struct shared *m, struct str key, const struct shared_bucket *b, double cost,
+                uint64_t now, struct shared_left *left);
 bool shared_del(struct shared *m, struct str key);
 int shared_del_prefix(struct shared *m, struct str prefix); /* entries gone */
 

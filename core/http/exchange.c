@@ -13,6 +13,7 @@
 #include "core/base/mem.h"
 #include "core/http/conn.h"
 #include "core/http/door.h"
+#include "core/http/policy.h"
 #include "core/secure/token.h"
 
 #define ARENA_FIRST 4000  /* a usual request fits */
@@ -98,6 +99,7 @@ void exchange_over(struct exchange *x) {
     bool told = x->routed || x->status > 0;
     if (told && conf.log_access && is_traffic(x)) log_it(x);
     if (x->on_free) x->on_free(x);
+    if (x->policy) policy_over(x);
     if (x->auth) token_claims_give(x->auth);
     if (x->view) route_view_give(x->view);
     x->conn->x = NULL;
@@ -297,10 +299,11 @@ static bool ours(uint8_t id) {
 
 static char *put_fields(char *q, const struct exchange *x, const struct field *fields, int n,
                         bool *dated) {
+    bool limited = x->policy && x->policy->limited; /* then it says so itself */
     for (int i = 0; i < n; i++) {
         const struct field *f = &fields[i];
         uint8_t id = f->id ? f->id : h1_field_id(f->name);
-        if (ours(id)) continue;
+        if (ours(id) || (limited && str_ieq(str_first(f->name, 10), STR("ratelimit-")))) continue;
         if (!h1_valid_name(f->name) || !h1_valid_value(f->value)) {
             log_warn("a response field was left out: its name or value is invalid",
                      LOGS("request_id", x->id), LOGS("path", str_first(x->h1.head.path, 256)),
@@ -311,6 +314,17 @@ static char *put_fields(char *q, const struct exchange *x, const struct field *f
         q = put(q, f->name);
         q = PUT(q, ": ");
         q = put(q, f->value);
+        q = PUT(q, "\r\n");
+    }
+    return q;
+}
+
+/* OWN_FIELDS has room for them. */
+static char *put_limit(char *q, const struct field rate[3]) {
+    for (int i = 0; i < 3; i++) {
+        q = put(q, rate[i].name);
+        q = PUT(q, ": ");
+        q = put(q, rate[i].value);
         q = PUT(q, "\r\n");
     }
     return q;
@@ -382,6 +396,7 @@ int exchange_begin(struct exchange *x, int status, const struct field *fields, i
     decide(x, status, length);
     q = put_status(q, status);
     q = put_fields(q, x, fields, n, &dated);
+    if (x->policy && x->policy->limited) q = put_limit(q, x->policy->rate);
     if (!dated) {
         q = PUT(q, "Date: ");
         q = put(q, str_of(x->worker->date));
@@ -563,19 +578,30 @@ void exchange_nowhere(struct exchange *x) {
         exchange_plain(x, 404, "no instances found");
 }
 
-/* A 401 must name a scheme (RFC 9110 section 15.5.2). */
+/* A 401 must name a scheme (RFC 9110 section 15.5.2); Retry-After: section 10.2.3. */
+void exchange_error_body(struct exchange *x, int status, struct str body, int retry_after) {
+    char seconds[16];
+    struct field fields[3] = {
+        {.name = STR("Content-Type"), .value = STR("application/json"), .id = H1_CONTENT_TYPE}};
+    int n = 1;
+    if (status == 401)
+        fields[n++] = (struct field){.name = STR("WWW-Authenticate"), .value = STR("Bearer")};
+    if (retry_after > 0) {
+        int length = snprintf(seconds, sizeof seconds, "%d", retry_after);
+        fields[n++] =
+            (struct field){STR("Retry-After"), str_make(seconds, (size_t)length), H1_RETRY_AFTER};
+    }
+    exchange_answer_fields(x, status, fields, n, body);
+}
+
 void exchange_error(struct exchange *x, int status, const char *text) {
-    const struct field fields[] = {
-        {.name = STR("Content-Type"), .value = STR("application/json"), .id = H1_CONTENT_TYPE},
-        {.name = STR("WWW-Authenticate"), .value = STR("Bearer")},
-    };
     struct buf body;
     buf_init(&body);
     buf_str(&body, STR("{\"error\": "));
     buf_json(&body, str_of(text));
     buf_char(&body, '}');
     struct str s = buf_ok(&body) ? buf_view(&body) : STR("{\"error\": \"out of memory\"}");
-    exchange_answer_fields(x, status, fields, status == 401 ? 2 : 1, s);
+    exchange_error_body(x, status, s, 0);
     buf_free(&body);
 }
 

@@ -1,6 +1,6 @@
 /*
- * plan: CORS, time budgets and bearer tokens. Runs on the worker of the exchange, before any
- * handler; never blocks and never enters Lua itself.
+ * plan: CORS, time budgets, bearer tokens and the questions of policy.h. Runs on the worker of the
+ * exchange, before any handler; never blocks and never enters Lua itself.
  *
  * A token that expired is replaced on the way: by what an earlier request got for it, or by asking
  * the refresher that the script layer installed. Per worker there is one memory of replacements
@@ -16,6 +16,7 @@
 #include "core/base/mem.h"
 #include "core/http/conn.h"
 #include "core/http/door.h"
+#include "core/http/policy.h"
 #include "core/secure/seal.h"
 #include "core/secure/token.h"
 
@@ -344,6 +345,7 @@ void plan_refreshed(struct exchange *x, struct str token, const char *why) {
 
 void plan_cancel(struct exchange *x) {
     struct refresh *r = x->refresh;
+    policy_cancel(x);
     if (!r) return;
     bool first = first_of(r) == x;
     struct plan_memory *m = memory_of(x);
@@ -470,11 +472,25 @@ static enum plan_result step_token(struct exchange *x) {
     return verify(x);
 }
 
+/* ---- policies ------------------------------------------------------------------------------- */
+
+static enum plan_result step_limit(struct exchange *x) {
+    return policy_ask(x, POLICY_LIMIT, exchange_resume);
+}
+
+static enum plan_result step_request(struct exchange *x) {
+    return policy_ask(x, POLICY_REQUEST, exchange_resume);
+}
+
+static enum plan_result step_choose(struct exchange *x) {
+    return policy_ask(x, POLICY_CHOOSE, exchange_resume);
+}
+
 /* ---- the door ------------------------------------------------------------------------------- */
 
 enum plan_result plan_run(struct exchange *x) {
-    static enum plan_result (*const steps[])(struct exchange *) = {step_cors, step_origin,
-                                                                   step_budget, step_token};
+    static enum plan_result (*const steps[])(struct exchange *) = {
+        step_cors, step_origin, step_budget, step_token, step_limit, step_request, step_choose};
     while (x->step < sizeof steps / sizeof *steps) {
         enum plan_result r = steps[x->step++](x);
         if (r != PLAN_NEXT) return r;

@@ -3,8 +3,9 @@
  *
  * Flags of the route choose the steps: CORS (answers OPTIONS), ORIGIN (refuses pages that may not
  * call, answers preflights), TOKEN (verifies the bearer token from a cache, refreshes an expired
- * one). All routes learn how long the client waits. A step that needs the control plane (refresh)
- * answers PLAN_LATER and calls exchange_resume.
+ * one), LIMIT, REQUEST and CHOOSE (ask policies). All routes learn how long the client waits. A
+ * step that needs the control plane (refresh, policies) answers PLAN_LATER and calls
+ * exchange_resume.
  */
 #ifndef PLAN_H
 #define PLAN_H

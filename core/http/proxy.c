@@ -16,6 +16,7 @@
 #include "core/http/proxy.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "core/base/conf.h"
@@ -26,6 +27,7 @@
 #include "core/http/conn.h"
 #include "core/http/forward.h"
 #include "core/http/pick.h"
+#include "core/http/policy.h"
 #include "core/http/trust.h"
 
 #define PUMPS_KEPT  512         /* idle pumps per worker */
@@ -57,6 +59,11 @@ struct pump {
     struct forward_from from;
     const struct upstreams *list; /* who may answer; alive as long as x */
     const struct upstream *to;    /* who is asked now */
+    struct load *load;            /* where it is counted; NULL = nowhere */
+    int64_t length;               /* of the response while a policy is asked about it */
+    bool event_stream;            /* that it is one */
+    enum choose_how how;          /* which chooser it is */
+    uint64_t key;                 /* of CHOOSE_HASH */
     int tries;                    /* attempts so far */
     int refused;                  /* of them, those that found nobody */
     int depth;                    /* callbacks on the stack */
@@ -148,6 +155,23 @@ static void pump_give(struct pump *p) {
     l->n_spare++;
 }
 
+/* It is with that instance now, NULL = with none any more. What counts lives as long as the
+ * exchange. */
+static void pump_count(struct pump *p, const struct upstream *u) {
+    if (p->load) atomic_fetch_sub_explicit(&p->load->open, 1, memory_order_relaxed);
+    p->load = u ? u->load : NULL;
+    if (p->load) atomic_fetch_add_explicit(&p->load->open, 1, memory_order_relaxed);
+}
+
+/* The exchange is over, or somebody else's from now on. */
+static struct exchange *pump_part(struct pump *p) {
+    struct exchange *x = p->x;
+    if (p->load) pump_count(p, NULL);
+    if (x->policy) policy_cancel(x);
+    p->x = NULL;
+    return x;
+}
+
 static void pump_enter(struct pump *p) {
     p->depth++;
 }
@@ -175,13 +199,6 @@ void proxy_close(struct worker *w) {
  * that calls itself root. */
 static bool elsewhere(const struct exchange *x) {
     return (x->port != 0 && x->port != 443) || str_eq(x->h1.head.path, STR("/"));
-}
-
-/* The instance knows nothing of ports: it gets the target without. NULL = no memory. */
-static struct str without_port(struct exchange *x) {
-    const struct head *h = &x->h1.head;
-    return arena_printf(&x->arena, "/%.*s%.*s%s%.*s", STR_FMT(x->segment), STR_FMT(x->rest),
-                        h->query.p ? "?" : "", STR_FMT(h->query));
 }
 
 /* Answers what must not be forwarded. True when it did. */
@@ -215,12 +232,22 @@ static int wait_no_longer(struct pump *p) {
     return timer_arm(x->worker, &p->budget, left);
 }
 
+/* Which chooser it is. What has no key to stick to goes in turn. */
+static void choose(struct pump *p) {
+    const struct chooser *c = &p->list->chooser;
+    const struct policy *said = p->x->policy && p->x->policy->chosen ? p->x->policy : NULL;
+    p->how = said ? said->how : c->how;
+    p->key = said ? said->key : 0;
+    if (p->how != CHOOSE_HASH || (said && said->keyed)) return;
+    if (!choose_key(c, p->x, &p->key)) p->how = CHOOSE_ROUND_ROBIN;
+}
+
 static void proxy_request(struct exchange *x) {
     const struct head *h = &x->h1.head;
     const struct upstreams *list = x->route ? x->route->data : NULL;
     int64_t max_forwards = forward_max(h);
     if (refused(x, list, max_forwards)) return;
-    struct str target = x->port ? without_port(x) : STR("");
+    struct str target = policy_target(x);
     struct pump *p = target.p ? pump_new(x->worker) : NULL;
     if (!p) {
         exchange_error(x, 503, "out of memory");
@@ -230,6 +257,8 @@ static void proxy_request(struct exchange *x) {
     p->x = x;
     p->list = list;
     p->to = NULL;
+    p->load = NULL;
+    choose(p);
     p->tries = p->refused = 0;
     p->same = p->begun = p->blocked = p->client_done = p->server_done = false;
     p->from = (struct forward_from){
@@ -238,7 +267,7 @@ static void proxy_request(struct exchange *x) {
         .scheme = STR("http"),
         .port = exchange_port(x),
         .id = x->id,
-        .auth = x->auth_text,
+        .auth = policy_head(x) == h ? x->auth_text : STR_NONE,
         .target = target,
         .websocket = forward_websocket(h),
         .max_forwards = max_forwards > 0 ? max_forwards - 1 : -1,
@@ -269,15 +298,23 @@ static bool uncork(struct worker_turn *turn) {
     return false;
 }
 
+/* The instance to ask now: the one that a policy named, later and else whom the chooser takes. */
+static const struct upstream *next(struct pump *p) {
+    const struct policy *said = p->x->policy;
+    if (said && said->to && p->tries == 0) return said->to;
+    return pick_next(&p->local->pick, p->list, p->how, p->key, p->x->worker->now_ms);
+}
+
 /* Sends the request to an instance; to the next one as long as that fails at once. */
 static void attempt(struct pump *p) {
     struct exchange *x = p->x;
-    const struct head *h = &x->h1.head;
+    const struct head *h = policy_head(x);
     struct call *c = &p->call;
     p->starting = true;
     do {
         p->again = false;
-        if (!p->same) p->to = pick_next(&p->local->pick, p->list, x->worker->now_ms);
+        if (!p->same) p->to = next(p);
+        if (p->load || p->to->load) pump_count(p, p->to);
         if (forward_request(&p->head, h, p->to, &p->from) < 0) {
             answer(p, 503, true, "out of memory");
             break;
@@ -325,7 +362,7 @@ static void proxy_drained(struct exchange *x) {
 static void proxy_gone(struct exchange *x, int code) {
     struct pump *p = x->data;
     pump_enter(p);
-    p->x = NULL;
+    pump_part(p);
     call_cancel(&p->call);
     pump_leave(p);
 }
@@ -362,6 +399,39 @@ static int64_t length_of(const struct pump *p, const struct head *h) {
     return h->length < 0 && !bodiless ? p->call.whole : h->length;
 }
 
+/* The final head goes to the client. */
+static void begin(struct pump *p, int status, const struct field *fields, int n) {
+    struct exchange *x = p->x;
+    if (p->event_stream) x->streaming = p->call.streaming = true;
+    exchange_begin(x, status, fields, n, p->length);
+}
+
+/* A policy has spoken, later than the instance. */
+static void policy_over_head(struct exchange *x) {
+    struct pump *p = x->data;
+    const struct policy *said = x->policy;
+    pump_enter(p);
+    begin(p, said->status, said->fields, said->n_fields);
+    if (p->x) call_resume(&p->call);
+    pump_leave(p);
+}
+
+/* A policy may look at it before, which may take its time. */
+static void ask_and_begin(struct pump *p, int status, const struct field *fields, int n) {
+    struct exchange *x = p->x;
+    switch (policy_ask_response(x, status, fields, n, policy_over_head)) {
+    case PLAN_NEXT:
+        begin(p, status, x->policy->fields, x->policy->n_fields);
+        break;
+    case PLAN_LATER:
+        call_pause(&p->call);
+        break;
+    case PLAN_ANSWERED: /* it was not asked: out of memory */
+        begin(p, status, fields, n);
+        break;
+    }
+}
+
 static void on_head(struct call *c, const struct head *h) {
     struct pump *p = c->data;
     struct exchange *x = p->x;
@@ -377,8 +447,12 @@ static void on_head(struct call *c, const struct head *h) {
     } else {
         p->begun = true;
         timer_disarm(x->worker, &p->budget);
-        if (event_stream(h)) x->streaming = c->streaming = true;
-        exchange_begin(x, h->status, fields, n, length_of(p, h));
+        p->length = length_of(p, h);
+        p->event_stream = event_stream(h);
+        if (x->route->flags & ROUTE_RESPONSE)
+            ask_and_begin(p, h->status, fields, n);
+        else
+            begin(p, h->status, fields, n);
     }
     pump_leave(p);
 }
@@ -412,9 +486,7 @@ static void on_drained(struct call *c) {
 
 /* The answer is complete. */
 static void finish(struct pump *p) {
-    struct exchange *x = p->x;
-    p->x = NULL;
-    exchange_end(x);
+    exchange_end(pump_part(p));
 }
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -464,8 +536,7 @@ static void on_failed(struct call *c, const struct err *e, bool clean) {
         else
             attempt(p);
     } else if (p->begun) {
-        p->x = NULL;
-        exchange_abort(x);
+        exchange_abort(pump_part(p));
     } else {
         tell(p, e->code);
     }
@@ -492,8 +563,7 @@ static void answer(struct pump *p, int status, bool retry, const char *text) {
     char line[256];
     char name[128];
     if (exchange_preflight(x)) {
-        p->x = NULL;
-        exchange_answer(x, 200, STR_NONE, STR_NONE);
+        exchange_answer(pump_part(p), 200, STR_NONE, STR_NONE);
         return;
     }
     snprintf(name, sizeof name, "%.*s", STR_FMT(x->segment));
@@ -507,8 +577,7 @@ static void answer(struct pump *p, int status, bool retry, const char *text) {
     buf_json(&body, str_of(line));
     buf_char(&body, '}');
     struct str s = buf_ok(&body) ? buf_view(&body) : STR("{\"error\": \"out of memory\"}");
-    p->x = NULL;
-    exchange_answer_fields(x, status, fields, retry ? 2 : 1, s);
+    exchange_answer_fields(pump_part(p), status, fields, retry ? 2 : 1, s);
     buf_free(&body);
 }
 

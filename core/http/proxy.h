@@ -4,13 +4,14 @@
  *
  * Raw path and query go on byte for byte; hop-by-hop fields go, X-Forwarded-*, Via and X-Request-Id
  * come; bodies stream both ways with back-pressure; upgrades become tunnels. Picks among healthy
- * instances (round robin per worker), all of them when none is healthy; retries on another instance
+ * instances (pick.h), all of them when none is healthy; retries on another instance
  * only when that is safe; refuses loops (own Via token: 508). An instance that dies inside its
  * response aborts the client's.
  */
 #ifndef PROXY_H
 #define PROXY_H
 
+#include "core/http/choose.h"
 #include "core/http/server.h"
 
 struct upstream {
@@ -22,12 +23,15 @@ struct upstream {
     struct str
         prefix; /* path of the registered URL without trailing slash; put before the request path */
     bool healthy;
+    uint64_t hash;     /* of its URL: choose_hash */
+    struct load *load; /* requests under way; NULL = nobody wants to know */
 };
 
 /* route.data of proxied routes. Immutable; lives in the route table's arena. */
 struct upstreams {
     struct upstream *list;
     int n;
+    struct chooser chooser; /* who gets a request, unless a policy says so */
 };
 
 extern const struct handler proxy_handler;

@@ -21,6 +21,11 @@ enum {
     ROUTE_CORS = 2,  /* an API route: CORS fields on every answer, OPTIONS answered here */
     ROUTE_ORIGIN = 4, /* a service for pages of the origins that are allowed (door.h): theirs get
                          CORS fields and an answer to their preflights, others 403 */
+    /* Questions of policy.h that somebody wants to answer, in the order of enum policy_row. */
+    ROUTE_LIMIT = 8,
+    ROUTE_REQUEST = 16,
+    ROUTE_CHOOSE = 32,
+    ROUTE_RESPONSE = 64,
 };
 
 #define ROUTE_MAX 100000 /* names in one table */

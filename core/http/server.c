@@ -97,8 +97,9 @@ static void listener_closed(struct listener *l) {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-struct server *server_open(struct worker *w, const char *address, const struct handler *fixed,
-                           struct err *e) {
+/* On `address` or, when that is NULL, on the socket `fd`. */
+static struct server *open_on(struct worker *w, const char *address, int fd,
+                              const struct handler *fixed, struct err *e) {
     assert(w == worker_self());
     struct server *s = mem_zalloc(sizeof *s);
     struct http *h = s ? http_take(w) : NULL;
@@ -111,13 +112,25 @@ struct server *server_open(struct worker *w, const char *address, const struct h
     s->fixed = fixed;
     s->listener.data = s;
     list_init(&s->conns);
-    if (listener_open(&s->listener, address, accepted, e) < 0) {
+    int rc = address ? listener_open(&s->listener, address, accepted, e)
+                     : listener_open_on(&s->listener, fd, accepted, e);
+    if (rc < 0) {
         http_give(h);
         mem_free(s);
         return NULL;
     }
     s->listening = true;
     return s;
+}
+
+struct server *server_open(struct worker *w, const char *address, const struct handler *fixed,
+                           struct err *e) {
+    return open_on(w, address, -1, fixed, e);
+}
+
+struct server *server_open_on(struct worker *w, int fd, const struct handler *fixed,
+                              struct err *e) {
+    return open_on(w, NULL, fd, fixed, e);
 }
 
 int server_port(const struct server *s) {

@@ -18,6 +18,7 @@
 
 struct conn;
 struct exchange;
+struct policy; /* policy.h */
 struct claims; /* secure/token.h */
 
 /* Who answers. Callbacks may answer, write, end or abort inside. */
@@ -61,6 +62,7 @@ struct exchange {
                              received */
     struct refresh *refresh;  /* plan: the refresh of a token that it waits for */
     struct list refresh_link; /* among those that wait for the same one */
+    struct policy *policy;    /* what policies said; NULL = none was asked */
     uint64_t started;         /* uv_hrtime() when the head was complete */
     uint64_t budget_ms;       /* how long the client waits, counted from `started`; 0 = it did not
                                  say */
@@ -125,6 +127,8 @@ void exchange_answer_fields(struct exchange *x, int status, const struct field *
                             struct str body);
 /* {"error": "text"} as application/json, or text/plain for `no instances found` and the like. */
 void exchange_error(struct exchange *x, int status, const char *text);
+/* The same with a body of its own, and Retry-After: seconds unless that is 0. */
+void exchange_error_body(struct exchange *x, int status, struct str body, int retry_after);
 void exchange_plain(struct exchange *x, int status, const char *text);
 /* What nobody has: 404 `no instances found`. */
 void exchange_nowhere(struct exchange *x);
@@ -149,6 +153,8 @@ void exchange_resume(struct exchange *x);
 struct server;
 struct server *server_open(struct worker *w, const char *address, const struct handler *fixed,
                            struct err *e);
+/* On a socket of listener_bind. */
+struct server *server_open_on(struct worker *w, int fd, const struct handler *fixed, struct err *e);
 int server_port(const struct server *s);
 /* Stop accepting, answer with Connection: close, close idle connections. drained() is called once
  * nothing is open. */

@@ -80,3 +80,30 @@ bool trust_peer(struct str address) {
         if (same_bits(bytes, trusted.list[i].address, trusted.list[i].bits)) return true;
     return false;
 }
+
+/* Takes the last member of a list without its comma. False when there is none. */
+static bool last_member(struct str *list, struct str *member) {
+    if (list->n == 0) return false;
+    const char *comma = memrchr(list->p, ',', list->n);
+    size_t at = comma ? (size_t)(comma - list->p) : 0;
+    *member = str_trim(comma ? str_from(*list, at + 1) : *list);
+    *list = str_first(*list, at);
+    return true;
+}
+
+struct str trust_client(struct str peer, const struct head *h) {
+    unsigned char bytes[16];
+    bool v4;
+    struct str client = peer;
+    if (!trust_peer(peer)) return peer;
+    for (int i = h->n_fields; i-- > 0;) {
+        struct str list = h->fields[i].value, member;
+        if (h->fields[i].id != H1_X_FORWARDED_FOR) continue;
+        while (last_member(&list, &member)) {
+            if (!parse_address(member, bytes, &v4)) return client;
+            client = member;
+            if (!trust_peer(client)) return client;
+        }
+    }
+    return client;
+}

@@ -110,6 +110,7 @@ struct listener {
     uv_file spare;     /* kept open so that a full descriptor table can still say no */
     int port;          /* the real one */
     bool open;
+    bool lent; /* `fd` is somebody else's: closing the listener leaves it to him, without a queue */
 };
 /* Opens with SO_REUSEPORT on the calling worker. `address`: "PORT", "HOST:PORT", "[V6]:PORT",
  * "*:PORT" (without a host or with "*": both families; with a name: the first address it has). Port
@@ -119,8 +120,19 @@ int listener_open(struct listener *l, const char *address, void (*accepted)(stru
                   struct err *e);
 /* Before the workers share a port: takes it for this process, so that nobody else gets it and a
  * port that somebody else has is found out; *port becomes the real one. Returns a descriptor that
- * listens to nothing, to be closed once the listeners are open, or -EADDRINUSE … */
+ * listens to nothing, to be given to listener_release once the listeners are open, or -EADDRINUSE …
+ */
 int listener_reserve(const char *address, int *port, struct err *e);
+/* Closes it. Where other processes hold it, too, it keeps nobody from the port any more. */
+void listener_release(int reserved);
+
+/* A listener on a socket that outlives it, and its process, too. listener_bind takes a socket like
+ * that of listener_open which does not listen yet: a descriptor or negative. listener_open_on
+ * begins to listen, or goes on: whoever connected since the process that listened before died
+ * waits in the socket's queue. listener_close ends the queue, for all who hold the socket. */
+int listener_bind(const char *address, struct err *e);
+int listener_open_on(struct listener *l, int fd, void (*accepted)(struct listener *l),
+                     struct err *e);
 /* Inside accepted() only: into a stream prepared by stream_init on the same worker. 0 or negative;
  * then close the stream. */
 int listener_accept(struct listener *l, struct stream *s);

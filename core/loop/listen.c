@@ -196,6 +196,19 @@ int listener_reserve(const char *address, int *port, struct err *e) {
     return cannot_listen(&place, r, e);
 }
 
+/* The others' descriptors stay, so that closing ours would not free the port: from now on anybody
+ * may bind to it that does not mind lingering connections, as long as no listener is there. */
+void listener_release(int reserved) {
+    switch_on(reserved, SOL_SOCKET, SO_REUSEADDR, 1);
+    close(reserved);
+}
+
+int listener_bind(const char *address, struct err *e) {
+    struct place place;
+    int r = parse_place(address, &place, e);
+    return r < 0 ? r : bind_place(&place, SHARED, e);
+}
+
 /* ---- accepting ------------------------------------------------------------------------------- */
 
 static void connections(uv_poll_t *poll, int status, int events);
@@ -313,31 +326,52 @@ int listener_accept(struct listener *l, struct stream *s) {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-int listener_open(struct listener *l, const char *address, void (*accepted)(struct listener *l),
-                  struct err *e) {
+static void prepare(struct listener *l, void (*accepted)(struct listener *l)) {
     struct worker *w = worker_self();
     assert(w);
-    struct place place;
     void *data = l->data;
     *l = (struct listener){
         .accepted = accepted, .data = data, .worker = w, .fd = -1, .waiting = -1, .spare = -1};
     timer_init(&l->rest, rested);
-    int r = parse_place(address, &place, e);
-    if (r < 0) return r;
-    l->fd = bind_place(&place, SHARED, e);
-    if (l->fd < 0) return l->fd;
-    r = open_spare(l);
+}
+
+/* Listens on l->fd. */
+static int start(struct listener *l) {
+    int r = open_spare(l);
     if (r == 0) r = l->port = port_of(l->fd);
     if (r >= 0 && listen(l->fd, BACKLOG) < 0) r = -errno;
-    if (r >= 0) r = uv_poll_init(&w->loop, &l->poll, l->fd);
+    if (r >= 0) r = uv_poll_init(&l->worker->loop, &l->poll, l->fd);
     if (r < 0) {
         if (l->spare >= 0) close(l->spare);
-        close(l->fd);
-        return cannot_listen(&place, r, e);
+        return r;
     }
     uv_poll_start(&l->poll, UV_READABLE, connections); /* cannot fail on a fresh handle */
     l->open = true;
     return 0;
+}
+
+int listener_open(struct listener *l, const char *address, void (*accepted)(struct listener *l),
+                  struct err *e) {
+    struct place place;
+    prepare(l, accepted);
+    int r = parse_place(address, &place, e);
+    if (r < 0) return r;
+    l->fd = bind_place(&place, SHARED, e);
+    if (l->fd < 0) return l->fd;
+    r = start(l);
+    if (r == 0) return 0;
+    close(l->fd);
+    return cannot_listen(&place, r, e);
+}
+
+int listener_open_on(struct listener *l, int fd, void (*accepted)(struct listener *l),
+                     struct err *e) {
+    prepare(l, accepted);
+    l->fd = fd;
+    l->lent = true;
+    int r = start(l);
+    if (r == 0) return 0;
+    return err_set(e, r, "cannot listen: %s", strerror(-r));
 }
 
 static void poll_closed(uv_handle_t *handle) {
@@ -354,6 +388,9 @@ void listener_close(struct listener *l, void (*closed)(struct listener *l)) {
     l->open = false;
     timer_remove(l->worker, &l->rest);
     uv_close((uv_handle_t *)&l->poll, poll_closed);
-    close(l->fd);
+    if (l->lent)
+        shutdown(l->fd, SHUT_RDWR); /* a listening socket: it stops to be one */
+    else
+        close(l->fd);
     if (l->spare >= 0) close(l->spare);
 }

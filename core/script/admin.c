@@ -1,19 +1,21 @@
 /*
  * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
- * /metrics. With the bearer secret of the home folder: /services, /generations, /logs, POST
- * /reload, POST /rollback and /repl. Called by the server of the control thread.
+ * /metrics. With the bearer secret of the home folder: /services, /policies, /generations, /logs,
+ * POST /reload, POST /rollback and /repl, and those of observe.c. Called by the server of the control
+ * thread.
  */
 #include "core/script/admin.h"
 
+#include <stdio.h>
+
 #include "core/base/log.h"
 #include "core/base/mem.h"
-#include "core/base/metric.h"
-#include "core/base/stat.h"
+#include "core/script/admin_page.h"
 #include "core/script/host.h"
-#include "core/script/lib_shared.h"
 #include "core/script/lib_url.h"
 #include "core/script/repl.h"
-#include "core/script/service.h"
+#include "core/script/service_list.h"
+#include "core/script/watchdog.h"
 #include "core/secure/seal.h"
 
 struct host host;
@@ -25,12 +27,7 @@ struct page {
     void (*answer)(struct exchange *x);
 };
 
-/* A reload that someone waits for; survives its exchange. */
-struct waiting {
-    struct exchange *x; /* NULL once the client left */
-};
-
-static struct str argument(const struct exchange *x, struct str name) {
+struct str admin_argument(const struct exchange *x, struct str name) {
     struct str rest = x->h1.head.query, pair;
     while (rest.n) {
         struct str key, value;
@@ -41,7 +38,7 @@ static struct str argument(const struct exchange *x, struct str name) {
     return STR_NONE;
 }
 
-static void answer_buf(struct exchange *x, int status, struct str type, struct buf *body) {
+void admin_answer(struct exchange *x, int status, struct str type, struct buf *body) {
     if (buf_ok(body))
         exchange_answer(x, status, type, buf_view(body));
     else
@@ -49,7 +46,56 @@ static void answer_buf(struct exchange *x, int status, struct str type, struct b
     buf_free(body);
 }
 
+/* The argument `service`, decoded; false: the answer was given. */
+static bool service_name(struct exchange *x, char name[256], struct str *out) {
+    struct str text = admin_argument(x, STR("service"));
+    ssize_t n = text.n < 256 ? url_decode(text, false, name) : -1; /* none has a longer name */
+    if (n >= 0 && !memchr(name, 0, (size_t)n)) {
+        *out = str_make(name, (size_t)n);
+        return true;
+    }
+    exchange_error(x, 400, "service must be the name of one");
+    return false;
+}
+
+bool admin_service(struct exchange *x, struct service **s) {
+    char name[256];
+    struct str wanted;
+    *s = NULL;
+    if (!service_name(x, name, &wanted)) return false;
+    if (!wanted.n || (*s = service_named(wanted))) return true;
+    exchange_error(x, 404, "no such service");
+    return false;
+}
+
+bool admin_number(struct exchange *x, const char *name, uint64_t min, uint64_t max,
+                  uint64_t *value) {
+    char why[120];
+    struct str text = admin_argument(x, str_of(name));
+    uint64_t n;
+    if (!text.n) return true;
+    if (str_u64(text, &n) == 0 && n >= min && n <= max) {
+        *value = n;
+        return true;
+    }
+    snprintf(why, sizeof why, "%s must be a number from %llu to %llu", name,
+             (unsigned long long)min, (unsigned long long)max);
+    exchange_error(x, 400, why);
+    return false;
+}
+
+/* Answered by the control thread: when that is the one that is stuck, there is no answer. */
 static void healthz(struct exchange *x) {
+    struct buf body;
+    buf_init(&body);
+    buf_str(&body, STR("{\"status\":\"stuck\",\"stuck\":["));
+    int n = watchdog_stuck(&body);
+    buf_str(&body, STR("]}"));
+    if (n > 0) {
+        admin_answer(x, 503, STR("application/json"), &body);
+        return;
+    }
+    buf_free(&body);
     exchange_answer(x, 200, STR("application/json"), STR("{\"status\":\"ok\"}"));
 }
 
@@ -60,25 +106,23 @@ static void readyz(struct exchange *x) {
         exchange_answer(x, 503, STR("application/json"), STR("{\"status\":\"not ready\"}"));
 }
 
-static void metrics(struct exchange *x) {
-    struct buf body;
-    buf_init(&body);
-    stat_render(&body);
-    cache_survey();
-    metric_render(&body, STR_NONE);
-    answer_buf(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), &body);
-}
-
 static void services(struct exchange *x) {
     struct buf body;
     buf_init(&body);
     service_report(&body);
-    answer_buf(x, 200, STR("application/json"), &body);
+    admin_answer(x, 200, STR("application/json"), &body);
+}
+
+static void policies(struct exchange *x) {
+    struct buf body;
+    buf_init(&body);
+    service_policies(&body);
+    admin_answer(x, 200, STR("application/json"), &body);
 }
 
 static void logs(struct exchange *x) {
     uint64_t after = 0;
-    struct str text = argument(x, STR("after"));
+    struct str text = admin_argument(x, STR("after"));
     if (text.n && str_u64(text, &after) < 0) {
         exchange_error(x, 400, "after must be a number");
         return;
@@ -100,7 +144,7 @@ static void logs(struct exchange *x) {
 }
 
 static void reloaded(void *arg, int result, struct str report) {
-    struct waiting *w = arg;
+    struct admin_wait *w = arg;
     struct exchange *x = w->x;
     mem_free(w);
     if (!x) return;
@@ -110,28 +154,16 @@ static void reloaded(void *arg, int result, struct str report) {
     buf_json(&body, report);
     buf_char(&body, '}');
     int status = result == 0 ? 200 : result == ERR_BUSY ? 503 : result == -ENOENT ? 404 : 422;
-    answer_buf(x, status, STR("application/json"), &body);
-}
-
-/* The argument `service`, decoded; false: the answer was given. */
-static bool service_name(struct exchange *x, char name[256], struct str *out) {
-    struct str text = argument(x, STR("service"));
-    ssize_t n = text.n < 256 ? url_decode(text, false, name) : -1; /* none has a longer name */
-    if (n >= 0 && !memchr(name, 0, (size_t)n)) {
-        *out = str_make(name, (size_t)n);
-        return true;
-    }
-    exchange_error(x, 400, "service must be the name of one");
-    return false;
+    admin_answer(x, status, STR("application/json"), &body);
 }
 
 static bool is_set(const struct exchange *x, struct str name) {
-    struct str value = argument(x, name);
+    struct str value = admin_argument(x, name);
     return str_eq(value, STR("true")) || str_eq(value, STR("1"));
 }
 
 static void reload_by(struct exchange *x, const struct reload_request *q) {
-    struct waiting *w = mem_zalloc(sizeof *w);
+    struct admin_wait *w = mem_zalloc(sizeof *w);
     if (!w) {
         exchange_error(x, 503, "out of memory");
         return;
@@ -144,7 +176,7 @@ static void reload_by(struct exchange *x, const struct reload_request *q) {
 static void rollback(struct exchange *x) {
     char name[256];
     struct reload_request q = {.who = "rollback", .back = true};
-    struct str number = argument(x, STR("number"));
+    struct str number = admin_argument(x, STR("number"));
     if (!service_name(x, name, &q.name)) return;
     if (!q.name.n)
         exchange_error(x, 400, "service must be the name of one");
@@ -161,7 +193,7 @@ static void generations(struct exchange *x) {
     if (!service_name(x, name, &wanted)) return;
     buf_init(&body);
     if (service_history(wanted, &body)) {
-        answer_buf(x, 200, STR("application/json"), &body);
+        admin_answer(x, 200, STR("application/json"), &body);
         return;
     }
     buf_free(&body);
@@ -189,20 +221,25 @@ static void repl(struct exchange *x) {
 }
 
 static void repl_wait(struct exchange *x) {
-    repl_wait_page(x, argument(x, STR("session")));
+    repl_wait_page(x, admin_argument(x, STR("session")));
 }
 
 static void repl_line(struct exchange *x) {
-    repl_line_page(x, argument(x, STR("session")));
+    repl_line_page(x, admin_argument(x, STR("session")));
 }
 
 static const struct page pages[] = {
     {"GET", "/healthz", false, healthz},
     {"GET", "/readyz", false, readyz},
-    {"GET", "/metrics", false, metrics},
+    {"GET", "/metrics", false, observe_metrics},
     {"GET", "/services", true, services},
     {"GET", "/logs", true, logs},
     {"GET", "/generations", true, generations},
+    {"GET", "/policies", true, policies},
+    {"GET", "/tasks", true, observe_tasks},
+    {"GET", "/trace", true, observe_trace},
+    {"GET", "/top", true, observe_top},
+    {"GET", "/profile", true, observe_profile},
     {"POST", "/reload", true, reload},
     {"POST", "/rollback", true, rollback},
     {"POST", "/repl", true, repl},
@@ -250,8 +287,10 @@ static void on_drained(struct exchange *x) {
 
 static void on_gone(struct exchange *x, int code) {
     (void)code;
-    struct waiting *w = x->data;
-    if (w) w->x = NULL;
+    struct admin_wait *w = x->data;
+    if (!w) return;
+    w->x = NULL;
+    if (w->gone) w->gone(w);
 }
 
 const struct handler admin_handler = {

@@ -5,6 +5,7 @@
  * Called by reload.c on the control thread; steps on workers come and answer by message. Must never
  * run a handler on the control thread: trials only load files.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -177,6 +178,11 @@ static void unloaded(void *arg, const struct hook_end *end) {
     if (!step_stop(step)) answer_step(step);
 }
 
+/* The last that is heard of a state that was replaced. */
+static void left(struct resident *r) {
+    atomic_fetch_sub(&r->service->leaving, 1);
+}
+
 /* What was in force goes: its tickers, then on_unload and on_stop. What was built, or nothing,
  * takes its place. True: the answer comes when on_stop of the old one has ended, so that on_start
  * of the new one comes after it. */
@@ -194,6 +200,8 @@ static bool step_commit(struct change_step *step) {
     generation_give(old_gen);
     if (!old) return false;
     list_push(&l->retiring, &old->link);
+    atomic_fetch_add(&step->change->service->leaving, 1);
+    old->gone = left;
     task_cancel_all(old->vm, true);
     step->old = old;
     return (gen && resident_unload(old, unloaded, step)) || step_stop(step);
@@ -249,9 +257,24 @@ static void restarted(struct starting *st) {
     starting_free(st); /* the log has told when it failed */
 }
 
+/* Policies that come are asked from the switch on, worker by worker: routes that lead to both the
+ * old and the new functions are there before it. */
+static int prepare(struct change *c) {
+    struct service *s = c->service;
+    unsigned before = service_asks();
+    s->coming = c->gen ? c->gen->asks : 0;
+    if (service_asks() == before) return 0;
+    int rc = routes_rebuild();
+    if (rc == 0) return 0;
+    s->coming = 0;
+    return err_set(&c->err, rc, "cannot be put into service: out of memory");
+}
+
 /* All workers have switched. */
 static void committed(struct change *c) {
     struct service *s = c->service;
+    s->coming = 0;
+    if (s->current && s->current->asks != c->gen->asks) c->reload->routes = true;
     if (s->removed || !str_eq(s->current->topics, c->gen->topics)) c->reload->routes = true;
     if (c->reload->back) {
         c->from = c->gen->number;
@@ -270,12 +293,16 @@ static void committed(struct change *c) {
     if (!service_stopping) service_start(s, restarted, NULL);
 }
 
-static void change_over(struct change *c) {
-    tell(c);
+static void change_free(struct change *c) {
     generation_give(c->gen);
     buf_free(&c->state);
     buf_free(&c->lost);
     mem_free(c);
+}
+
+static void change_over(struct change *c) {
+    tell(c);
+    change_free(c);
 }
 
 /* Control thread: one worker did its step. The last one moves the change on. */
@@ -294,6 +321,7 @@ static void change_answered(struct message *m) {
         post_steps(c, STEP_CHECK);
         return;
     } else if (what == STEP_BUILD || what == STEP_CHECK) {
+        if (!c->failed && !r->check) c->failed = prepare(c) < 0;
         post_steps(c, c->failed || r->check ? STEP_DROP : STEP_COMMIT);
         return;
     }
@@ -387,6 +415,18 @@ int change_add(struct reload *r, struct service *s, struct generation *g, const 
     c->gen = g ? generation_take(g) : NULL;
     list_push(&r->changes, &c->link);
     return 0;
+}
+
+struct service *change_crowded(struct reload *r) {
+    LIST_EACH(&r->changes, it) {
+        struct change *c = LIST_ENTRY(it, struct change, link);
+        struct service *s = c->service;
+        if (!c->gen || atomic_load(&s->leaving) == 0) continue;
+        list_unlink(&c->link);
+        change_free(c);
+        return s;
+    }
+    return NULL;
 }
 
 bool change_waits(const struct reload *r, const struct service *s) {

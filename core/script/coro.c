@@ -123,7 +123,10 @@ static int run(lua_State *L, lua_State *co, int nargs, int *nres) {
     watchdog_switch(vm->worker, before);
     vm->barrier -= barrier;
     vm->depth--;
-    if (status > LUA_YIELD && watchdog_of(vm->worker)->killing) *coro_word(co) |= CORO_KILLED;
+    if (status > LUA_YIELD && watchdog_of(vm->worker)->killing)
+        *coro_word(co) |= CORO_KILLED;
+    else if (status == LUA_ERRRUN && vm->running)
+        fault_left(vm->running, co);
     return status;
 }
 

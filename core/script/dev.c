@@ -148,7 +148,7 @@ static void later(void) {
 static int look_at(void *arg, struct str folder) {
     (void)arg;
     struct known *k = known(folder);
-    struct generation *g = k ? generation_read(conf.services, folder, NULL) : NULL;
+    struct generation *g = k ? generation_read(conf.services, NULL, folder, NULL) : NULL;
     if (k) k->seen = true;
     if (!g) return 0; /* the reload says why */
     if (hash_sources(g, k->now) == 0 && strcmp(k->now, k->hash) != 0 && dev.n_todo < SERVICES) {
@@ -224,7 +224,7 @@ static void tell_warnings(void) {
 
 /* It ended for one service, or for all that had changed. */
 static void settle(struct known *k) {
-    struct generation *g = generation_read(conf.services, str_of(k->folder), NULL);
+    struct generation *g = generation_read(conf.services, NULL, str_of(k->folder), NULL);
     char after[65] = "";
     if (g) hash_sources(g, after);
     generation_give(g);

@@ -49,7 +49,7 @@ static struct generation *generation_new(const char *root, struct str folder, bo
     atomic_init(&g->refs, 1);
     arena_init(&g->arena, 4096);
     list_init(&g->imports);
-    g->topics = STR_NONE;
+    g->topics = g->rules = STR_NONE;
     g->root = arena_dup(&g->arena, str_of(root));
     g->embedded = embedded;
     g->platform = embedded || is_platform(folder);
@@ -89,21 +89,22 @@ static int add(struct filling *f, struct str path, struct str text) {
     return 0;
 }
 
-static int read_file(struct filling *f, int dir, const char *name, struct str path) {
+/* Adds the file `name` of the open folder `dir` as `path`; messages call it `shown`. What is no
+ * regular file is left out. */
+static int read_file(struct filling *f, int dir, const char *name, struct str path,
+                     struct str shown) {
     struct generation *g = f->g;
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     int rc = 0;
     if (fd < 0 || fstat(fd, &st) < 0) {
-        rc = err_set(f->e, -errno, "cannot read services/%.*s/%.*s: %s", STR_FMT(g->folder),
-                     STR_FMT(path), strerror(errno));
+        rc = err_set(f->e, -errno, "cannot read %.*s: %s", STR_FMT(shown), strerror(errno));
         goto out;
     }
     if (!S_ISREG(st.st_mode)) goto out;
     size_t size = (size_t)st.st_size;
     if (size > MAX_BYTES) {
-        rc = err_set(f->e, ERR_LIMIT, "services/%.*s/%.*s is larger than %u MB", STR_FMT(g->folder),
-                     STR_FMT(path), MAX_BYTES >> 20);
+        rc = err_set(f->e, ERR_LIMIT, "%.*s is larger than %u MB", STR_FMT(shown), MAX_BYTES >> 20);
         goto out;
     }
     char *text = arena_alloc(&g->arena, size + 1);
@@ -116,8 +117,7 @@ static int read_file(struct filling *f, int dir, const char *name, struct str pa
         ssize_t got = read(fd, text + n, size - n);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
-            rc = err_set(f->e, -errno, "cannot read services/%.*s/%.*s: %s", STR_FMT(g->folder),
-                         STR_FMT(path), strerror(errno));
+            rc = err_set(f->e, -errno, "cannot read %.*s: %s", STR_FMT(shown), strerror(errno));
             goto out;
         }
         if (got == 0) break;
@@ -134,6 +134,14 @@ static bool left_out(const char *name) {
     size_t n = strlen(name);
     return name[0] == '.' || name[0] == '#' || (n && name[n - 1] == '~') ||
            str_ends(str_of(name), STR(".swp"));
+}
+
+static int read_own(struct filling *f, int dir, const char *name, struct str path) {
+    char shown[600];
+    int n =
+        snprintf(shown, sizeof shown, "services/%.*s/%.*s", STR_FMT(f->g->folder), STR_FMT(path));
+    if (n < 0 || (size_t)n >= sizeof shown) n = (int)sizeof shown - 1;
+    return read_file(f, dir, name, path, str_make(shown, (size_t)n));
 }
 
 /* Adds the files below the open folder `dir`; takes the descriptor. A subfolder with a service.yaml
@@ -158,7 +166,7 @@ static int read_folder(struct filling *f, int dir, struct str prefix, int depth)
         struct stat st;
         if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0) continue;
         if (S_ISREG(st.st_mode)) {
-            rc = read_file(f, dirfd(d), entry->d_name, path);
+            rc = read_own(f, dirfd(d), entry->d_name, path);
         } else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH) {
             int sub = openat(dirfd(d), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             if (sub < 0) continue;
@@ -199,7 +207,32 @@ static int seal_snapshot(struct generation *g, struct err *e) {
     return rc;
 }
 
-struct generation *generation_read(const char *root, struct str folder, struct err *e) {
+static bool has_file(const struct generation *g, struct str path) {
+    for (int i = 0; i < g->n_files; i++)
+        if (str_eq(g->files[i].path, path)) return true;
+    return false;
+}
+
+/* The user's policies are a file of the service that asks them: they come and go with it. */
+static int add_policy(struct filling *f, const char *policies) {
+    struct generation *g = f->g;
+    char full[1400];
+    if (!policies || !g->platform || !has_file(g, STR("policy.lua"))) return 0;
+    struct str path = arena_printf(&g->arena, "policies/%s.lua", g->folder.p);
+    if (!path.p) return err_set(f->e, -ENOMEM, "out of memory");
+    if (has_file(g, path))
+        return err_set(f->e, -EEXIST,
+                       "services/%s/%.*s has the name of your policies: call it another way",
+                       g->folder.p, STR_FMT(path));
+    int n = snprintf(full, sizeof full, "%s/%s.lua", policies, g->folder.p);
+    if (n < 0 || (size_t)n >= sizeof full)
+        return err_set(f->e, -ENAMETOOLONG, "the name of the policies folder is too long");
+    if (access(full, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR)) return 0;
+    return read_file(f, AT_FDCWD, full, path, path);
+}
+
+struct generation *generation_read(const char *root, const char *policies, struct str folder,
+                                   struct err *e) {
     struct generation *g = generation_new(root, folder, false, e);
     if (!g) return NULL;
     struct filling f = {.g = g, .e = e};
@@ -212,6 +245,7 @@ struct generation *generation_read(const char *root, struct str folder, struct e
         rc = err_set(e, -code, "cannot read %s: %s", path, strerror(code));
     else
         rc = read_folder(&f, dir, STR_NONE, 0);
+    if (rc == 0) rc = add_policy(&f, policies);
     if (rc == 0) rc = seal_snapshot(g, e);
     if (rc < 0) {
         generation_give(g);
@@ -220,7 +254,8 @@ struct generation *generation_read(const char *root, struct str folder, struct e
     return g;
 }
 
-struct generation *generation_embedded(const char *root, struct str folder, struct err *e) {
+struct generation *generation_embedded(const char *root, const char *policies, struct str folder,
+                                       struct err *e) {
     struct generation *g = generation_new(root, folder, true, e);
     if (!g) return NULL;
     struct filling f = {.g = g, .e = e};
@@ -233,6 +268,7 @@ struct generation *generation_embedded(const char *root, struct str folder, stru
         rc = add(&f, str_from(path, folder.n + 1),
                  str_make(file->data, (size_t)(file->end - file->data)));
     }
+    if (rc == 0) rc = add_policy(&f, policies);
     if (rc == 0) rc = seal_snapshot(g, e);
     if (rc < 0) {
         generation_give(g);

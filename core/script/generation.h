@@ -31,24 +31,29 @@ struct generation {
                                       NUL-terminated */
     struct generation_file *files; /* sorted by path */
     int n_files;
-    struct list imports; /* struct generation_import.link: read while it was tried */
-    int n_imports;       /* of them, bounded: 1,000 */
-    struct str topics;   /* what it listens to besides its host, a line each; see routes.c */
-    int64_t version;     /* as the generator counts; 0 = it was not generated */
-    const char *root;    /* folder of the user's services, for imports */
-    bool sealed;         /* it was tried: imports and topics are complete */
-    bool embedded;       /* the files come from the binary */
-    bool platform;       /* a platform service: embedded, or a user's folder in place of one */
-    char hash[65];       /* SHA-256 over paths and texts, hex */
-    uint64_t number;     /* grows with every generation of its service that went into service */
-    int64_t loaded_at;   /* seconds since the epoch */
+    struct list imports;     /* struct generation_import.link: read while it was tried */
+    int n_imports;           /* of them, bounded: 1,000 */
+    struct str topics;       /* what it listens to besides its host, a line each; see routes.c */
+    unsigned asks;           /* flags of the questions that its policies answer; see asker.h */
+    int64_t version;         /* as the generator counts; 0 = it was not generated */
+    const char *root;        /* folder of the user's services, for imports */
+    bool sealed;             /* it was tried: imports, topics and rules are complete */
+    bool embedded;           /* the files come from the binary */
+    bool platform;           /* a platform service: embedded, or a user's folder in place of one */
+    struct str rules;        /* which policies are in force: a JSON array; empty when it has none */
+    char hash[65];           /* SHA-256 over paths and texts, hex */
+    _Atomic uint64_t number; /* grows with every generation of its service that went into service */
+    int64_t loaded_at;       /* seconds since the epoch */
 };
 
 /* Reads all files of <root>/<folder> (bounded: 1,000 files, 16 MB; dot files left out). refs = 1.
- */
-struct generation *generation_read(const char *root, struct str folder, struct err *e);
+ * A platform service with a policy.lua also gets <policies>/<folder>.lua, when that exists, as its
+ * file policies/<folder>.lua; policies = NULL: it does not. */
+struct generation *generation_read(const char *root, const char *policies, struct str folder,
+                                   struct err *e);
 /* The same from the files inside the binary. */
-struct generation *generation_embedded(const char *root, struct str folder, struct err *e);
+struct generation *generation_embedded(const char *root, const char *policies, struct str folder,
+                                       struct err *e);
 /* One of texts, for a state that is no service's: such as `files`, ended by path.p = NULL, which
  * must outlive it. Never sealed: what it imports is read when it is asked for. */
 struct generation *generation_made(const char *root, struct str folder,

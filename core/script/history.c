@@ -31,9 +31,13 @@ void history_keep(struct history *h, struct generation *g, const char *who, doub
         .ms = ms,
     };
     generation_give(old);
+    h->came++;
+    h->came_ms += ms;
 }
 
 void history_drop(struct history *h) {
+    h->came--;
+    h->came_ms -= h->kept[0].ms;
     generation_give(h->kept[0].gen);
     memmove(h->kept, h->kept + 1, (HISTORY_KEPT - 1) * sizeof h->kept[0]);
     h->kept[HISTORY_KEPT - 1] = (struct kept){0};
@@ -93,6 +97,8 @@ struct generation *history_pick(const struct history *h, const struct generation
 
 void history_fail(struct history *h, const char *hash, const char *who, double ms, struct str why) {
     struct attempt *newest = &h->failed[0];
+    h->refused++;
+    h->refused_ms += ms;
     why = str_first(why, WHY_MAX);
     bool same = newest->why && strcmp(newest->hash, hash) == 0 && str_eq(str_of(newest->why), why);
     char *text = same ? newest->why : mem_dup(why);

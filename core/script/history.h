@@ -32,6 +32,8 @@ struct attempt {
 struct history {
     struct kept kept[HISTORY_KEPT];
     struct attempt failed[HISTORY_FAILED];
+    uint64_t came, refused;     /* how many there were of both, ever */
+    double came_ms, refused_ms; /* the time that they took */
 };
 
 /* `g` is in service from now on, as g->number. One that was kept is not kept twice. */

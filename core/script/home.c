@@ -1,6 +1,6 @@
 /*
- * home: owns the home folder of a running host. Called by run.c and the CLI on the main thread,
- * before and after the workers. Must never leave a temporary folder behind.
+ * home: owns the home folder of a running host. Called by main on the main thread, before and after
+ * the workers. Must never leave a temporary folder behind.
  */
 #include "core/script/home.h"
 
@@ -18,8 +18,9 @@
 #include "core/script/host.h"
 
 static int lock = -1;
-static char
-    *temporary; /* the folder that goes at the end, or NULL; settings may be read anew meanwhile */
+static pid_t owner; /* the process that opened it; children inherit the lock */
+/* The folder that goes at the end, or NULL; settings may be read anew meanwhile. */
+static char *temporary;
 
 int home_path(char *out, size_t cap, const char *name) {
     int n = snprintf(out, cap, "%s/%s", conf.home, name);
@@ -82,6 +83,7 @@ static int take_lock(struct err *e) {
 int home_open(struct err *e) {
     int rc = conf.test ? make_temporary(e) : make_folder(e);
     if (rc == 0) rc = take_lock(e);
+    owner = getpid();
     return rc;
 }
 
@@ -92,7 +94,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void home_close(void) {
     char path[1100];
-    if (lock < 0) return;
+    if (lock < 0 || owner != getpid()) return;
     if (home_path(path, sizeof path, "host.json") == 0) unlink(path);
     close(lock);
     lock = -1;
@@ -106,8 +108,8 @@ int home_announce(const char *url, const char *admin, struct err *e) {
     if (home_path(path, sizeof path, "host.json") < 0) return -ENAMETOOLONG;
     snprintf(fresh, sizeof fresh, "%s.new", path);
     int n = snprintf(text, sizeof text,
-                     "{\"pid\":%d,\"url\":\"%s\",\"admin\":\"%s\",\"secret\":\"%s\"}\n",
-                     (int)getpid(), url, admin, host.secret);
+                     "{\"pid\":%d,\"url\":\"%s\",\"admin\":\"%s\",\"secret\":\"%s\"}\n", (int)owner,
+                     url, admin, host.secret);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && write(fd, text, (size_t)n) == n;
     int code = errno;

@@ -14,6 +14,8 @@ struct host {
     _Atomic bool ready; /* serving and not draining: what /readyz says */
     char secret[33];    /* what control requests on the admin address must present */
     int64_t started;    /* seconds since the epoch */
+    _Atomic int port;   /* of the front door; 0 until it is known, also the next one */
+    _Atomic int admin_port;
 };
 
 extern struct host host;

@@ -23,10 +23,11 @@
     X("files", files, LIB_ALL) \
     X("folder", folder, LIB_TRUSTED) \
     X("host", host, LIB_PLATFORM) \
-    X("http", http, LIB_ALL) \
+    X("http.core", http, LIB_ALL) \
     X("json", json, LIB_ALL) \
     X("log", log, LIB_ALL) \
     X("metric", metric, LIB_ALL) \
+    X("modules", modules, LIB_TRUSTED) \
     X("net", net, LIB_PLATFORM) \
     X("pass", pass, LIB_PLATFORM) \
     X("regex", regex, LIB_ALL) \
@@ -48,8 +49,19 @@
     extern const struct lib_doc lib_##symbol##_docs[];
 LIBS(LIB_DECLARE)
 
-#define LIB_ROW(name, symbol, trust) {name, lib_##symbol, lib_##symbol##_docs, trust},
-const struct lib lib_all[] = {LIBS(LIB_ROW){NULL, NULL, NULL, LIB_ALL}};
+#define FILE_OF(symbol) "core/script/lib_" #symbol ".c"
+#define LIB_ROW(name, symbol, trust) \
+    {name, FILE_OF(symbol), lib_##symbol, lib_##symbol##_docs, trust},
+const struct lib lib_all[] = {LIBS(LIB_ROW){NULL, NULL, NULL, NULL, LIB_ALL}};
+
+/* X(symbol): what other modules hand out, in a file of its own. */
+#define CLASSES(X) X(events) X(response) X(websocket)
+
+#define CLASS_DECLARE(symbol) extern const struct lib_doc lib_##symbol##_docs[];
+CLASSES(CLASS_DECLARE)
+
+#define CLASS_ROW(symbol) {#symbol, FILE_OF(symbol), NULL, lib_##symbol##_docs, LIB_ALL},
+const struct lib lib_classes[] = {CLASSES(CLASS_ROW){NULL, NULL, NULL, NULL, LIB_ALL}};
 
 /* ---- buffers of threads ---------------------------------------------------------------------- */
 
@@ -96,26 +108,36 @@ struct buf *lib_buf(struct buf *mine) {
 
 /* ---- classes and arguments ------------------------------------------------------------------- */
 
-/* Methods go to __index, the rest into the metatable. It is registered when it is complete: where
- * memory ran out half-way, the next call makes it anew. */
-void lib_class(lua_State *L, const char *name, const luaL_Reg *methods) {
+static void add(lua_State *L, const struct lib_doc *docs, bool methods) {
+    lua_newtable(L);
+    for (const struct lib_doc *d = docs; d && d->name; d++) {
+        const char *method = strchr(d->name, ':');
+        if (!d->function || (method != NULL) != methods) continue;
+        lua_pushcfunction(L, d->function);
+        lua_setfield(L, -2, method ? method + 1 : d->name);
+    }
+}
+
+void lib_functions(lua_State *L, const struct lib_doc *docs) {
+    add(L, docs, false);
+}
+
+void lib_methods(lua_State *L, const struct lib_doc *docs) {
+    add(L, docs, true);
+}
+
+/* It is registered when it is complete: where memory ran out half-way, the next call makes it
+ * anew. */
+void lib_class(lua_State *L, const char *name, const struct lib_doc *docs, const luaL_Reg *meta) {
     bool there = luaL_getmetatable(L, name) != LUA_TNIL;
     lua_pop(L, 1);
     if (there) return;
     lua_createtable(L, 0, 8);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__name");
-    lua_newtable(L);
-    for (const luaL_Reg *m = methods; m->name; m++) {
-        lua_pushcfunction(L, m->func);
-        lua_setfield(L, strncmp(m->name, "__", 2) == 0 ? -3 : -2, m->name);
-    }
-    if (lua_getfield(L, -2, "__index") == LUA_TNIL) {
-        lua_pop(L, 1);
-        lua_setfield(L, -2, "__index");
-    } else {
-        lua_pop(L, 2);
-    }
+    lib_methods(L, docs);
+    lua_setfield(L, -2, "__index");
+    luaL_setfuncs(L, meta, 0);
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
     lua_setfield(L, LUA_REGISTRYINDEX, name);

@@ -14,10 +14,12 @@
 #include "core/base/log.h"
 #include "core/base/str.h"
 
+/* What a module has, one row each: the function and what people are told of it. */
 struct lib_doc {
-    const char *name;      /* "sleep", or "Stream:read" for a method; NULL ends the table */
-    const char *signature; /* LuaCATS: "fun(seconds: number): true" */
-    const char *text;      /* one or two sentences: shapes, units, errors */
+    const char *name;       /* "sleep"; "Stream:read", a method; "Stream.id", a field; NULL: end */
+    lua_CFunction function; /* NULL: a value, a field, or what `open` puts there with upvalues */
+    const char *signature;  /* LuaCATS: "fun(seconds: number): true"; "class" introduces one */
+    const char *text;       /* one or two sentences: shapes, units, errors */
 };
 
 enum lib_trust {
@@ -28,22 +30,27 @@ enum lib_trust {
 
 struct lib {
     const char *name;   /* what require takes */
-    lua_CFunction open; /* pushes the module table */
+    const char *file;   /* where it is written */
+    lua_CFunction open; /* pushes the module table; NULL of classes */
     const struct lib_doc *docs;
     enum lib_trust trust;
 };
 
-extern const struct lib lib_all[]; /* ended by name = NULL; in lib.c */
+extern const struct lib lib_all[];     /* ended by name = NULL; in lib.c */
+extern const struct lib lib_classes[]; /* classes that no module of their own gives; the same */
 
 /* lib_<name>.c exports `int lib_<name>(lua_State *L)` and `const struct lib_doc lib_<name>_docs[]`
  * and nothing else; one line of LIBS in lib.c makes it a module. */
 
 /* Misuse raises through luaL_arg*; what can happen returns nil, message, code (op_fail). */
 
-/* Registers a metatable under `name` ("host.stream"). Entries of `methods` that begin with "__" go
- * into it, the others into its __index table; scripts cannot reach it. Pushes nothing. May be
- * called again. luaL_setmetatable and luaL_checkudata find it by its name. */
-void lib_class(lua_State *L, const char *name, const luaL_Reg *methods);
+void lib_functions(lua_State *L, const struct lib_doc *docs); /* pushes a table of the functions */
+void lib_methods(lua_State *L, const struct lib_doc *docs);   /* the same of the methods */
+/* Registers a metatable under `name` ("host.stream"): `meta` has its metamethods, its __index is
+ * the methods of `docs`, unless `meta` has one; scripts cannot reach it. `docs` is NULL for what
+ * scripts never see. Pushes nothing. May be called again. luaL_setmetatable and luaL_checkudata
+ * find it by its name. */
+void lib_class(lua_State *L, const char *name, const struct lib_doc *docs, const luaL_Reg *meta);
 struct str lib_str(lua_State *L, int i); /* luaL_checklstring as a slice: borrowed */
 struct str lib_opt_str(lua_State *L, int i, struct str def);
 /* luaL_error with the position of the nearest code that is not the host's own Lua: a mistake in a

@@ -10,11 +10,13 @@
 #include "core/script/lib.h"
 #include "core/script/measure.h"
 #include "core/script/pack.h"
+#include "core/script/rebuild.h"
 #include "core/script/routes.h"
 #include "core/script/serve.h"
 #include "core/script/service.h"
 
 #define MAX_DEPTH 64    /* calls inside calls */
+#define EVENTS    417   /* the port of events, as in lua/bus.lua */
 #define HOP_MS    25    /* of a caller's time that its callee does not get: to answer in */
 #define INTERNAL  -1    /* the callee failed without saying how: its text is not for strangers */
 #define TRACE_MAX 16384 /* bytes of the way that an error went */
@@ -66,6 +68,7 @@ static void pack_error(struct bus_call *c, struct task *t) {
 
 static void ended(struct task *t, enum task_end end, int nresults) {
     struct bus_call *c = t->data;
+    if (end == TASK_NO_MEMORY) rebuild_starved(resident_of(t->vm));
     if (!c) return; /* the caller went away */
     c->task = NULL;
     switch (end) {
@@ -141,13 +144,25 @@ static void drop(struct op *op) {
     buf_free(&c->trace);
 }
 
+static void tell(const struct op *op, struct buf *out) {
+    const struct bus_call *c = (const struct bus_call *)op;
+    struct str host = service_host(c->to);
+    buf_printf(out, "bus call to %.*s", STR_FMT(host));
+    if (c->task && c->label.handler) buf_printf(out, ", %s", c->label.handler);
+}
+
 static const struct op_kind call_kind = {
     .name = "bus.call",
     .size = sizeof(struct bus_call),
     .done = done,
     .cancel = cancel,
     .drop = drop,
+    .tell = tell,
 };
+
+struct task *bus_callee(const struct op *op) {
+    return op->kind == &call_kind ? ((const struct bus_call *)op)->task : NULL;
+}
 
 /* [callee's state] call(host, platform, known, frame, name, ...): who calls is the host's word, not
  * the caller's. */
@@ -191,6 +206,11 @@ static int call_depth(const struct task *t) {
     for (; t && call_of(t); depth++)
         t = call_of(t)->op.task;
     return depth;
+}
+
+struct task *bus_caller(const struct task *t) {
+    const struct bus_call *c = t->parent ? NULL : t->context;
+    return c ? c->op.task : NULL;
 }
 
 const struct exchange *serve_origin(const struct task *t) {
@@ -251,13 +271,17 @@ static int l_call(lua_State *L) {
     }
     struct resident *r = service_here(to, w, &e);
     struct task *t = r ? resident_task(r, push_call, c, &e) : NULL;
-    if (!t) return refused(L, c, host, 503, e.text);
+    if (!t) {
+        if (r && e.code == -ENOMEM) rebuild_starved(r);
+        return refused(L, c, host, 503, e.text);
+    }
     if (c->message.cap > KEPT_MAX) buf_free(&c->message); /* the callee has them, and counts them */
     c->to = to;
     c->task = t;
     c->began = uv_hrtime();
     t->data = c;
     t->context = c;
+    t->kind = "call";
     t->ended = ended;
     t->request_id = arena_str(&t->arena, caller->request_id);
     task_deadline(t, ms);
@@ -279,6 +303,7 @@ int bus_handling(lua_State *L) {
     } else if (c && t->what) {
         c->label.handler = t->what;
         c->label.port = (uint32_t)luaL_checkinteger(L, 2);
+        if (c->label.port == EVENTS) t->kind = "event";
         c->label.method = arena_dup(&t->arena, lib_str(L, 3));
     }
     return 0;
@@ -310,7 +335,7 @@ static int l_self(lua_State *L) {
 }
 
 const struct lib_doc lib_bus_docs[] = {
-    {"call",
+    {"call", l_call,
      "fun(host: string, known: boolean, seconds: number?, frame: table?, name: string, ...: any): "
      "any",
      "Calls a service on this host by its host name or <id>.<host>. Frame, arguments and results "
@@ -320,15 +345,14 @@ const struct lib_doc lib_bus_docs[] = {
      "status; 404 when there is no such service, 408 when the time is up, 508 above 64 calls "
      "inside "
      "each other."},
-    {"listeners", "fun(topic?: string): string[]",
+    {"listeners", l_listeners, "fun(topic?: string): string[]",
      "The hosts of the services that listen to a topic, sorted; of all services without one."},
-    {"self", "fun(): string, string", "The host name of this service, and the id of this replica."},
-    {NULL, NULL, NULL},
+    {"self", l_self, "fun(): string, string",
+     "The host name of this service, and the id of this replica."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_bus(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"call", l_call}, {"listeners", l_listeners}, {"self", l_self}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_bus_docs);
     return 1;
 }

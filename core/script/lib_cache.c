@@ -174,9 +174,9 @@ static struct usage *usage_of(struct survey *all, struct str name) {
 /* A key is a host name, its space, and the service's own key: see own_key. */
 static enum shared_verdict survey_one(void *arg, struct str key, struct str value) {
     size_t n = 0;
-    while (n < key.n && (unsigned char)key.p[n] > OWN_COUNTERS)
+    while (n < key.n && (unsigned char)key.p[n] > OWN_LIMITS)
         n++;
-    if (n == key.n || key.p[n] == OWN_SHARED) return SHARED_KEEP;
+    if (n == key.n || key.p[n] == OWN_SHARED || key.p[n] == OWN_LIMITS) return SHARED_KEEP;
     struct usage *u = usage_of(arg, str_make(key.p, n));
     if (!u) return SHARED_KEEP;
     if (key.p[n] == OWN_CACHE) {
@@ -200,28 +200,23 @@ void cache_survey(void) {
 }
 
 const struct lib_doc lib_cache_docs[] = {
-    {"load", "fun(key: string, renew: boolean, max_age?: number): string?",
+    {"load", l_load, "fun(key: string, renew: boolean, max_age?: number): string?",
      "The value, unless it is max_age seconds old. With renew its age and its ttl begin again."},
-    {"store", "fun(key: string, value: string, ttl: number): boolean",
+    {"store", l_store, "fun(key: string, value: string, ttl: number): boolean",
      "Keeps a value for ttl seconds; false when it is too large to be kept."},
-    {"del", "fun(key: string): boolean", "Deletes; whether it was there."},
-    {"del_prefix", "fun(prefix: string): integer", "Deletes all keys that begin so; how many."},
-    {"del_containing", "fun(part: string): integer",
+    {"del", l_del, "fun(key: string): boolean", "Deletes; whether it was there."},
+    {"del_prefix", l_del_prefix, "fun(prefix: string): integer",
+     "Deletes all keys that begin so; how many."},
+    {"del_containing", l_del_containing, "fun(part: string): integer",
      "Deletes all keys that have it in them; how many."},
-    {"measure", "fun(): integer, integer", "The number of entries and the bytes of their values."},
-    {"counters", "fun(): integer, integer", "How often load found something, and how often not."},
-    {NULL, NULL, NULL},
+    {"measure", l_measure, "fun(): integer, integer",
+     "The number of entries and the bytes of their values."},
+    {"counters", l_counters, "fun(): integer, integer",
+     "How often load found something, and how often not."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_cache(lua_State *L) {
-    static const luaL_Reg functions[] = {{"load", l_load},
-                                         {"store", l_store},
-                                         {"del", l_del},
-                                         {"del_prefix", l_del_prefix},
-                                         {"del_containing", l_del_containing},
-                                         {"measure", l_measure},
-                                         {"counters", l_counters},
-                                         {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_cache_docs);
     return 1;
 }

@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -98,6 +99,25 @@ static int l_ask_secret(lua_State *L) {
     lua_pushlstring(L, line, (size_t)n);
     seal_wipe(line, sizeof line);
     return 1;
+}
+
+/* cli.key(seconds) -> the key that was typed meanwhile, nil when there was none */
+static int l_key(lua_State *L) {
+    lua_Number seconds = luaL_checknumber(L, 1);
+    luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 1, "must be between 0 and an hour");
+    char key = (char)prompt_key((int)(seconds * 1000));
+    if (!key) return 0;
+    lua_pushlstring(L, &key, 1);
+    return 1;
+}
+
+/* cli.screen() -> rows, columns; nothing when standard output is no terminal */
+static int l_screen(lua_State *L) {
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0) return 0;
+    lua_pushinteger(L, size.ws_row ? size.ws_row : 24);
+    lua_pushinteger(L, size.ws_col ? size.ws_col : 80);
+    return 2;
 }
 
 /* The character that `n` bytes of valid UTF-8 stand for. */
@@ -198,39 +218,32 @@ static int l_version(lua_State *L) {
 }
 
 const struct lib_doc lib_cli_docs[] = {
-    {"config", "fun(json: boolean, ...: string): string?, string?, string?",
+    {"config", l_config, "fun(json: boolean, ...: string): string?, string?, string?",
      "The settings in force, as text or JSON, with more flags applied."},
-    {"markdown", "fun(): string", "The settings as Markdown tables."},
-    {"home", "fun(folder?: string): string?, string?, string?",
+    {"markdown", l_markdown, "fun(): string", "The settings as Markdown tables."},
+    {"home", l_home, "fun(folder?: string): string?, string?, string?",
      "The home folder in force; one that is given takes its place from here on."},
-    {"self_url", "fun(): string",
+    {"self_url", l_self_url, "fun(): string",
      "Where a host with these settings is reached; empty when only it can know."},
-    {"alive", "fun(pid: integer): boolean", "Whether there is such a process."},
-    {"ask_secret", "fun(prompt: string): string?, string?, string?",
+    {"alive", l_alive, "fun(pid: integer): boolean", "Whether there is such a process."},
+    {"ask_secret", l_ask_secret, "fun(prompt: string): string?, string?, string?",
      "A line from the terminal that is not shown while typed; nil alone at the end of input."},
-    {"printable", "fun(text: string, lines?: boolean): string, integer",
+    {"key", l_key, "fun(seconds: number): string?",
+     "Waits so long for a key on the terminal; nil when none came. Nothing else runs meanwhile."},
+    {"screen", l_screen, "fun(): integer?, integer?",
+     "Rows and columns of the terminal; nothing when standard output is none."},
+    {"printable", l_printable, "fun(text: string, lines?: boolean): string, integer",
      "The text with whatever would act on a terminal made visible (\\x1b), and the columns that it "
      "takes. With lines, line ends and tabs stay as they are."},
-    {"is_terminal", "fun(fd?: integer): boolean",
+    {"is_terminal", l_is_terminal, "fun(fd?: integer): boolean",
      "Whether a descriptor (1 unless told) is a terminal."},
-    {"write_private", "fun(path: string, text: string): true?, string?, string?",
+    {"write_private", l_write_private, "fun(path: string, text: string): true?, string?, string?",
      "Writes a file that only its owner can read."},
-    {"version", "fun(): string", "The version of this binary."},
-    {NULL, NULL, NULL},
+    {"version", l_version, "fun(): string", "The version of this binary."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_cli(lua_State *L) {
-    static const luaL_Reg functions[] = {{"config", l_config},
-                                         {"markdown", l_markdown},
-                                         {"home", l_home},
-                                         {"self_url", l_self_url},
-                                         {"alive", l_alive},
-                                         {"ask_secret", l_ask_secret},
-                                         {"printable", l_printable},
-                                         {"is_terminal", l_is_terminal},
-                                         {"write_private", l_write_private},
-                                         {"version", l_version},
-                                         {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_cli_docs);
     return 1;
 }

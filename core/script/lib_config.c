@@ -80,24 +80,19 @@ static int l_publish(lua_State *L) {
 }
 
 const struct lib_doc lib_config_docs[] = {
-    {"version", "fun(): integer", "Grows whenever values of any service change; one atomic load."},
-    {"values", "fun(host?: string): table<string, string>?, integer",
+    {"version", l_version, "fun(): integer",
+     "Grows whenever values of any service change; one atomic load."},
+    {"values", l_values, "fun(host?: string): table<string, string>?, integer",
      "The values of this service, nil when none were published, and the version that they belong "
      "to (-1 while the service loads: no version). `host` counts in specs only."},
-    {"publish",
+    {"publish", l_publish,
      "fun(values: table<string, string>, seen?: integer, host?: string): true?, string?, string?",
      "Replaces the values of this service on all workers; \"conflict\" when they changed after "
      "version `seen`, \"limit\" when they are larger than 1 MB. `host` counts in specs only."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_config(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"version", l_version},
-        {"values", l_values},
-        {"publish", l_publish},
-        {NULL, NULL},
-    };
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_config_docs);
     return 1;
 }

@@ -160,24 +160,23 @@ int response_events(lua_State *L) {
 }
 
 const struct lib_doc lib_events_docs[] = {
-    {"Events:send", "fun(self: Events, name: string?, data: string|table, id?: string): boolean",
+    {"Events", NULL, "class", "A stream of server-sent events: what res:events() gives."},
+    {"Events:send", l_send,
+     "fun(self: Events, name: string?, data: string|table, id?: string): boolean",
      "Sends an event; a table goes as JSON. Returns when the client has room, false once it is "
      "gone."},
-    {"Events:comment", "fun(self: Events, text?: string): boolean",
+    {"Events:comment", l_comment, "fun(self: Events, text?: string): boolean",
      "Sends a comment, which clients skip."},
-    {"Events:retry", "fun(self: Events, seconds: number): boolean",
+    {"Events:retry", l_retry, "fun(self: Events, seconds: number): boolean",
      "Tells the client how long to wait before it connects again."},
-    {"Events:last_id", "fun(self: Events): string?",
+    {"Events:last_id", l_last_id, "fun(self: Events): string?",
      "The id of the last event that the client had got when it connected again."},
-    {"Events:close", "fun(self: Events)", "Ends the stream; leaving its block does so, too."},
-    {NULL, NULL, NULL},
+    {"Events:close", l_close, "fun(self: Events)",
+     "Ends the stream; leaving its block does so, too."},
+    {NULL, NULL, NULL, NULL},
 };
 
 void events_open(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"send", l_send},          {"comment", l_comment}, {"retry", l_retry},
-        {"last_id", l_last_id},    {"close", l_close},     {"__close", l_close},
-        {"__tostring", to_string}, {NULL, NULL},
-    };
-    lib_class(L, SERVE_EVENTS, methods);
+    static const luaL_Reg meta[] = {{"__close", l_close}, {"__tostring", to_string}, {NULL, NULL}};
+    lib_class(L, SERVE_EVENTS, lib_events_docs, meta);
 }

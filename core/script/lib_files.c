@@ -40,6 +40,23 @@ static int l_embedded(lua_State *L) {
     return 1;
 }
 
+/* files.where(f) -> file and line of a Lua function */
+static int l_where(lua_State *L) {
+    lua_Debug at;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_getinfo(L, ">S", &at);
+    lua_pushstring(L, *at.source == '@' ? at.source + 1 : at.short_src);
+    lua_pushinteger(L, at.linedefined);
+    return 2;
+}
+
+/* files.folder() -> the service's folder, below services/ */
+static int l_folder(lua_State *L) {
+    lua_pushstring(L, vm_of(L)->options.name);
+    return 1;
+}
+
 /* files.list([prefix]) -> paths, in any order */
 static int l_list(lua_State *L) {
     static _Thread_local struct buf found;
@@ -58,21 +75,23 @@ static int l_list(lua_State *L) {
 }
 
 const struct lib_doc lib_files_docs[] = {
-    {"read", "fun(path: string): string?", "A file of this service, by its path in the folder."},
-    {"other", "fun(path: string): string?",
+    {"read", l_read, "fun(path: string): string?",
+     "A file of this service, by its path in the folder."},
+    {"other", l_other, "fun(path: string): string?",
      "A file of another service by its path below services/: gen/api.lua, gen/plumbing.lua, "
      "service.yaml and types.lua, as they were when this generation was read."},
-    {"trial", "fun(): boolean", "Whether this state only tries the files and serves nobody."},
-    {"embedded", "fun(): boolean", "Whether the files are those inside the binary."},
-    {"list", "fun(prefix?: string): string[]",
+    {"trial", l_trial, "fun(): boolean",
+     "Whether this state only tries the files and serves nobody."},
+    {"embedded", l_embedded, "fun(): boolean", "Whether the files are those inside the binary."},
+    {"folder", l_folder, "fun(): string", "The folder of this service, below services/."},
+    {"where", l_where, "fun(f: function): string, integer",
+     "The file that a function is written in, services/user/policy.lua, and its first line."},
+    {"list", l_list, "fun(prefix?: string): string[]",
      "The paths of this service's files that begin so, in any order."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_files(lua_State *L) {
-    static const luaL_Reg functions[] = {{"read", l_read},   {"other", l_other},
-                                         {"trial", l_trial}, {"embedded", l_embedded},
-                                         {"list", l_list},   {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_files_docs);
     return 1;
 }

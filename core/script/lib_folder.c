@@ -54,15 +54,15 @@ static int give_generation(lua_State *L) {
 
 /* folder.read(root, name) -> texts by path; or nil, message, code */
 static int l_read(lua_State *L) {
-    static const luaL_Reg methods[] = {{"__gc", give_generation}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", give_generation}, {NULL, NULL}};
     const char *root = luaL_checkstring(L, 1);
     struct str name = lib_str(L, 2);
     struct err e = {0};
     struct generation **g = lua_newuserdatauv(L, sizeof(struct generation *), 0);
     *g = NULL;
-    lib_class(L, "host.folder.snapshot", methods);
+    lib_class(L, "host.folder.snapshot", NULL, meta);
     luaL_setmetatable(L, "host.folder.snapshot");
-    *g = generation_read(root, name, &e);
+    *g = generation_read(root, NULL, name, &e);
     if (!*g) return op_fail(L, e.code, e.text);
     lua_createtable(L, 0, (*g)->n_files);
     for (int i = 0; i < (*g)->n_files; i++) {
@@ -259,14 +259,14 @@ static int take_argument(lua_State *L, struct change *change, int i) {
 
 /* folder.replace(files) -> true; or nil, message, code */
 static int l_replace(lua_State *L) {
-    static const luaL_Reg methods[] = {{"__gc", end_changes}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", end_changes}, {NULL, NULL}};
     luaL_checktype(L, 1, LUA_TTABLE);
     int n = (int)luaL_len(L, 1), slashes = 0;
     struct err e = {0};
     struct changes *c = lua_newuserdatauv(L, sizeof *c, 0);
     memset(c, 0, sizeof *c);
     arena_init(&c->arena, 4096);
-    lib_class(L, "host.folder.changes", methods);
+    lib_class(L, "host.folder.changes", NULL, meta);
     luaL_setmetatable(L, "host.folder.changes");
     c->list = arena_alloc(&c->arena, sizeof *c->list * (size_t)(n + 1));
     if (!c->list) return op_fail(L, -ENOMEM, "out of memory");
@@ -281,32 +281,27 @@ static int l_replace(lua_State *L) {
 }
 
 const struct lib_doc lib_folder_docs[] = {
-    {"services", "fun(root: string): string[]?, string?, string?",
+    {"services", l_services, "fun(root: string): string[]?, string?, string?",
      "The folders below root that hold a service.yaml, as paths relative to it, in no order."},
-    {"read", "fun(root: string, name: string): table<string, string>?, string?, string?",
+    {"read", l_read, "fun(root: string, name: string): table<string, string>?, string?, string?",
      "The files of a service's folder, texts by relative path; dot files and other services inside "
      "it left out."},
-    {"platform", "fun(name: string): boolean",
+    {"platform", l_platform, "fun(name: string): boolean",
      "Whether the binary has a platform service of that name."},
-    {"platforms", "fun(): table<string, string>",
+    {"platforms", l_platforms, "fun(): table<string, string>",
      "The declarations of the services inside the binary: texts by folder."},
-    {"kind", "fun(path: string): \"file\"|\"folder\"|\"other\"|nil",
+    {"kind", l_kind, "fun(path: string): \"file\"|\"folder\"|\"other\"|nil",
      "What is at a path; nil when there is nothing."},
-    {"absolute", "fun(path: string): string?",
+    {"absolute", l_absolute, "fun(path: string): string?",
      "A path from the root on, without links and dots; nil when there is nothing."},
-    {"replace", "fun(files: { path: string, text: string }[]): true?, string?, string?",
+    {"replace", l_replace, "fun(files: { path: string, text: string }[]): true?, string?, string?",
      "Gives files new texts, and makes those that are missing, with their folders. All new texts "
      "are on disk before the first file is replaced; a failure leaves everything as it was. Files "
      "keep their mode, links lead where they led."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_folder(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"services", l_services},   {"read", l_read}, {"platform", l_platform},
-        {"platforms", l_platforms}, {"kind", l_kind}, {"replace", l_replace},
-        {"absolute", l_absolute},   {NULL, NULL},
-    };
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_folder_docs);
     return 1;
 }

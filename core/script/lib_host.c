@@ -10,6 +10,7 @@
 
 #include "core/base/conf.h"
 #include "core/base/mem.h"
+#include "core/script/host.h"
 #include "core/script/lib.h"
 #include "core/script/routes.h"
 #include "core/script/task.h"
@@ -50,6 +51,58 @@ static int l_setting(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     CONF_LIST(PUSH_IF_NAMED, CONF_NO_GROUP)
     return luaL_error(L, "no setting is called %s", name);
+}
+
+/* ---- its own addresses ---- */
+
+static void push_ports(lua_State *L) {
+    int ports[] = {host.port, host.admin_port}, n = 0;
+    lua_createtable(L, 2, 0);
+    for (int i = 0; i < 2; i++) {
+        if (!ports[i]) continue;
+        lua_pushinteger(L, ports[i]);
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+/* The machine's addresses, each followed by a NUL: nothing is lost when making Lua values throws.
+ */
+static void list_addresses(struct buf *out) {
+    uv_interface_address_t *list = NULL;
+    char text[64];
+    int n = 0;
+    if (uv_interface_addresses(&list, &n) < 0) return;
+    for (int i = 0; i < n; i++) {
+        const struct sockaddr_in6 *six = &list[i].address.address6;
+        int rc = six->sin6_family == AF_INET6
+                     ? uv_ip6_name(six, text, sizeof text)
+                     : uv_ip4_name(&list[i].address.address4, text, sizeof text);
+        if (rc == 0) buf_add(out, text, strlen(text) + 1);
+    }
+    uv_free_interface_addresses(list, n);
+}
+
+static void push_addresses(lua_State *L) {
+    static _Thread_local struct buf listed;
+    struct buf *out = lib_buf(&listed);
+    list_addresses(out);
+    if (!buf_ok(out)) vm_throw_memory(L);
+    lua_newtable(L);
+    struct str rest = buf_view(out), one;
+    for (lua_Integer i = 1; str_cut(rest, 0, &one, &rest); i++) {
+        lua_pushlstring(L, one.p, one.n);
+        lua_rawseti(L, -2, i);
+    }
+}
+
+/* host.self(): interfaces come and go, so that they are looked at each time. */
+static int l_self(lua_State *L) {
+    lua_createtable(L, 0, 2);
+    push_ports(L);
+    lua_setfield(L, -2, "ports");
+    push_addresses(L);
+    lua_setfield(L, -2, "addresses");
+    return 1;
 }
 
 /* ---- small files in the home folder ---- */
@@ -183,8 +236,8 @@ static bool routing_cancel(struct op *op) {
     return false; /* applied() comes */
 }
 
-static const struct op_kind routing_kind = {"host.instances", sizeof(struct routing), routing_done,
-                                            routing_cancel, NULL};
+static const struct op_kind routing_kind = {
+    "host.instances", sizeof(struct routing), routing_done, routing_cancel, NULL, NULL};
 
 /* host.instances(list, generation): list of {id, slug, url, healthy}. */
 static int l_instances(lua_State *L) {
@@ -279,31 +332,25 @@ static int l_usage(lua_State *L) {
 }
 
 const struct lib_doc lib_host_docs[] = {
-    {"setting", "fun(name: string): any",
+    {"setting", l_setting, "fun(name: string): any",
      "A setting by name; durations in seconds, sizes in bytes."},
-    {"read", "fun(name: string): string?, string?, string?", "A small file of the home folder."},
-    {"write", "fun(name: string, text: string): true?, string?, string?",
+    {"self", l_self, "fun(): { ports: integer[], addresses: string[] }",
+     "The ports of the front door and of the admin address, and the machine's addresses."},
+    {"read", l_read, "fun(name: string): string?, string?, string?",
+     "A small file of the home folder."},
+    {"write", l_write, "fun(name: string, text: string): true?, string?, string?",
      "Writes a small file of the home folder, readable by its owner only, whole or not at all."},
-    {"config_file", "fun(): string?, number|string, string?",
+    {"config_file", l_config_file, "fun(): string?, number|string, string?",
      "The file of the setting `values`, at most 1 MB, and when it changed, in seconds since the "
      "epoch; \"not_found\" when there is none."},
-    {"instances", "fun(list: table[], generation: integer): true?, string?, string?",
+    {"instances", l_instances, "fun(list: table[], generation: integer): true?, string?, string?",
      "Hands all instances ({id, slug, url, healthy}) to the proxy and returns when every worker "
      "routes by them; an older generation than the last is ignored."},
-    {"usage", "fun(): table", "cpu, memory and disk, each {used, total, percent}."},
-    {NULL, NULL, NULL},
+    {"usage", l_usage, "fun(): table", "cpu, memory and disk, each {used, total, percent}."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_host(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"setting", l_setting},
-        {"read", l_read},
-        {"write", l_write},
-        {"config_file", l_config_file},
-        {"instances", l_instances},
-        {"usage", l_usage},
-        {NULL, NULL},
-    };
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_host_docs);
     return 1;
 }

@@ -1,21 +1,19 @@
 /*
- * lib_http: the HTTP client for scripts and the CLI: one call, the whole answer. Over the worker's
- * pool, so connections are kept alive. Bodies are bounded; the response is built as Lua values only
- * when the task goes on.
+ * lib_http: the HTTP client for scripts and the CLI, for lua/http.lua: here one call that gives the
+ * whole answer; in pieces, see http_stream.c. Over the worker's pool, so connections are kept
+ * alive. Bodies are bounded; the response is built as Lua values only when the task goes on.
  */
 #include <stdio.h>
 
-#include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/http/client.h"
-#include "core/http/url.h"
 #include "core/script/fields.h"
+#include "core/script/http_plan.h"
+#include "core/script/http_stream.h"
 #include "core/script/lib.h"
 #include "core/script/task.h"
 
-#define MAX_RESPONSE    (16u << 20)
-#define DEFAULT_TIMEOUT 30.0
-#define NO_ROOM         "the service has too many bytes of requests and answers under way"
+#define NO_ROOM "the service has too many bytes of requests and answers under way"
 
 /* A request and what came back. */
 struct http_op {
@@ -23,7 +21,7 @@ struct http_op {
     struct call call;
     struct arena arena; /* host and request head, response head */
     struct pool_addr to;
-    struct str request; /* its head */
+    struct str request; /* its head, which begins with the method */
     struct timer timer; /* for all of it */
     struct buf body;
     size_t held; /* bytes counted by vm_hold: the request's body and what came of the answer's */
@@ -127,81 +125,20 @@ static int done(lua_State *L, struct op *op) {
     return 1;
 }
 
-static const struct op_kind request_kind = {"http.request", sizeof(struct http_op), done, cancel,
-                                            drop};
-
-/* ---- the request, read from a table before anything is started ---- */
-
-struct plan {
-    struct url url;
-    struct str method, text;
-    struct buf *head;
-    lua_Number timeout;
-    size_t limit;
-};
-
-/* Stays on the stack, which keeps the text. */
-static struct str option(lua_State *L, const char *name, struct str def) {
-    return lua_getfield(L, 1, name) == LUA_TNIL ? def : lib_str(L, -1);
+/* Without path and query: they may hold keys. */
+static void tell(const struct op *op, struct buf *out) {
+    const struct http_op *o = (const struct http_op *)op;
+    struct str method, rest;
+    str_cut(o->request, ' ', &method, &rest);
+    bool v6 = str_index(o->to.host, ':') >= 0;
+    buf_printf(out, "http %.*s http://%s%.*s%s:%d", STR_FMT(method), v6 ? "[" : "",
+               STR_FMT(o->to.host), v6 ? "]" : "", (int)o->to.port);
 }
 
-static bool framing(struct str name) {
-    uint8_t id = h1_field_id(name);
-    return id == H1_HOST || id == H1_CONTENT_LENGTH || id == H1_TRANSFER_ENCODING ||
-           id == H1_CONNECTION;
-}
+static const struct op_kind request_kind = {
+    "http.request", sizeof(struct http_op), done, cancel, drop, tell};
 
-static void add_headers(lua_State *L, struct buf *head) {
-    if (lua_getfield(L, 1, "headers") != LUA_TNIL) {
-        luaL_checktype(L, -1, LUA_TTABLE);
-        lua_pushnil(L);
-        while (lua_next(L, -2)) {
-            if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "header names are strings");
-            struct str name = lib_str(L, -2), value = lib_str(L, -1);
-            if (!h1_valid_name(name) || !h1_valid_value(value))
-                luaL_error(L, "not a header: %s", name.p);
-            if (!framing(name)) {
-                buf_str(head, name);
-                buf_str(head, STR(": "));
-                buf_str(head, value);
-                buf_str(head, STR("\r\n"));
-            }
-            lua_pop(L, 1);
-        }
-    }
-    lua_pop(L, 1);
-}
-
-static bool plain(struct str s) {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f) return false;
-    return true;
-}
-
-static void build_head(lua_State *L, struct plan *p) {
-    buf_str(p->head, p->method);
-    buf_char(p->head, ' ');
-    buf_str(p->head, p->url.path.n ? p->url.path : STR("/"));
-    if (p->url.query.p) {
-        buf_char(p->head, '?');
-        buf_str(p->head, p->url.query);
-    }
-    buf_str(p->head, STR(" HTTP/1.1\r\nHost: "));
-    buf_str(p->head, p->url.authority);
-    buf_str(p->head, STR("\r\n"));
-    add_headers(L, p->head);
-    bool bodyless = str_eq(p->method, STR("GET")) || str_eq(p->method, STR("HEAD"));
-    if (p->text.n || !bodyless) buf_printf(p->head, "Content-Length: %zu\r\n", p->text.n);
-    buf_str(p->head, STR("\r\n"));
-}
-
-static bool idempotent(struct str method) {
-    return str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")) ||
-           str_eq(method, STR("PUT")) || str_eq(method, STR("DELETE")) ||
-           str_eq(method, STR("OPTIONS"));
-}
-
-static struct http_op *new_op(lua_State *L, const struct plan *p) {
+static struct http_op *new_op(lua_State *L, const struct http_plan *p) {
     struct http_op *o = op_new(L, &request_kind);
     arena_init(&o->arena, 2048);
     buf_init(&o->body);
@@ -213,12 +150,12 @@ static struct http_op *new_op(lua_State *L, const struct plan *p) {
     o->call.ops = &ops;
     o->call.data = o;
     o->call.arena = &o->arena;
-    o->call.idempotent = idempotent(p->method);
-    o->call.to_head = str_eq(p->method, STR("HEAD"));
+    o->call.idempotent = p->idempotent;
+    o->call.to_head = p->to_head;
     return o;
 }
 
-static int start(lua_State *L, const struct plan *p) {
+static int start(lua_State *L, const struct http_plan *p) {
     struct http_op *o = new_op(L, p);
     if (!o->to.host.p || !o->request.p || op_timer(&o->op, &o->timer, p->timeout) < 0) {
         op_discard(&o->op);
@@ -242,43 +179,39 @@ static int start(lua_State *L, const struct plan *p) {
 
 /* http.request{ url =, method =, headers =, body =, timeout =, limit = } */
 static int l_request(lua_State *L) {
-    static _Thread_local struct buf head;
-    struct err e = {0};
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    struct plan p = {.method = option(L, "method", STR("GET")), .text = option(L, "body", STR(""))};
-    struct str url = option(L, "url", STR(""));
-    if (url_parse(url, &p.url, &e) < 0) return op_fail(L, e.code, e.text);
-    if (!str_ieq(p.url.scheme, STR("http"))) return op_fail(L, -ENOTSUP, "only http is supported");
-    if (!h1_valid_name(p.method)) return luaL_error(L, "not a method");
-    if (!plain(p.url.path) || !plain(p.url.query))
-        return op_fail(L, -EINVAL, "the URL has characters that must be percent-encoded");
-    lua_getfield(L, 1, "timeout");
-    p.timeout = luaL_optnumber(L, -1, DEFAULT_TIMEOUT);
-    if (!(p.timeout > 0 && p.timeout <= 3600)) return luaL_error(L, "timeout: 0 to 3600 seconds");
-    lua_getfield(L, 1, "limit");
-    lua_Integer limit = luaL_optinteger(L, -1, MAX_RESPONSE);
-    if (limit < 0) return luaL_error(L, "limit: 0 or more bytes");
-    p.limit = (size_t)limit;
-    p.head = lib_buf(&head);
-    build_head(L, &p);
-    if (!buf_ok(p.head)) return op_fail(L, -ENOMEM, "out of memory");
+    struct http_plan p;
+    int failed = http_plan_read(L, &p);
+    if (failed) return failed;
+    if (p.chunked) return luaL_error(L, "a body that comes in pieces needs open");
     return start(L, &p);
 }
 
 const struct lib_doc lib_http_docs[] = {
-    {"request",
-     "fun(o: { url: string, method: string?, headers: table<string, string>?, body: string?, "
-     "timeout: number?, limit: integer? }): { status: integer, headers: table<string, string>, "
-     "body: string }?, string?, string?",
-     "One HTTP/1.1 request and its whole answer. Header names of the answer are in lower case; "
-     "several of one name are joined with \", \", Set-Cookie with a line break. "
-     "timeout in seconds for all of it (30), limit in bytes of the answer (16 MB)."},
-    {NULL, NULL, NULL},
+    {"request", l_request, "fun(o: HttpRequest): HttpAnswer?, string?, string?",
+     "One HTTP/1.1 request and its whole answer; its body is a string. See http.request."},
+    {"open", http_stream_open, "fun(o: HttpRequest): HttpExchange?, string?, string?",
+     "Begins a request whose answer is read in pieces, and whose body may be written so."},
+    {"HttpExchange", NULL, "class", "A request and its answer under way: what open gives."},
+    {"HttpExchange:write", http_stream_write,
+     "fun(self: HttpExchange, piece: string): boolean?, string?, string?",
+     "Sends a piece of the body; returns when there is room. false: the answer is complete "
+     "already."},
+    {"HttpExchange:finish", http_stream_finish, "fun(self: HttpExchange)",
+     "The request's body is complete."},
+    {"HttpExchange:head", http_stream_head,
+     "fun(self: HttpExchange): integer?, table<string, string>|string?, string?",
+     "Waits for the head of the answer: its status and headers."},
+    {"HttpExchange:read", http_stream_read, "fun(self: HttpExchange): string?, string?, string?",
+     "The next piece of the answer's body; nil alone at its end."},
+    {"HttpExchange:close", http_stream_close, "fun(self: HttpExchange)",
+     "Hangs up, unless the answer is complete; leaving its block does so, too."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_http(lua_State *L) {
-    static const luaL_Reg functions[] = {{"request", l_request}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    static const luaL_Reg meta[] = {
+        {"__gc", http_stream_close}, {"__close", http_stream_close}, {NULL, NULL}};
+    lib_class(L, HTTP_STREAM, lib_http_docs, meta);
+    lib_functions(L, lib_http_docs);
     return 1;
 }

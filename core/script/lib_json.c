@@ -175,7 +175,7 @@ static void push_null_with_name(lua_State *L) {
 }
 
 const struct lib_doc lib_json_docs[] = {
-    {"decode",
+    {"decode", l_decode,
      "fun(text: string, options?: { depth?: integer, nodes?: integer, size?: integer, first?: "
      "boolean }): any, "
      "string?, string?",
@@ -184,29 +184,28 @@ const struct lib_doc lib_json_docs[] = {
      "16 MB unless told otherwise. With `first` whatever follows the value is ignored. Returns "
      "nil, \"line L column C: why\" and \"invalid\" or "
      "\"limit\"."},
-    {"encode",
+    {"encode", NULL,
      "fun(value: any, options?: { indent?: integer, depth?: integer, nodes?: integer, size?: "
      "integer }): string?, string?, string?",
      "A value as JSON text. Tables with the keys 1 to n and marked lists become lists, others "
      "objects; an empty table is {}. With indent (blanks per level) it has lines and names in "
      "order. Raises when something has no JSON form, and says where; returns nil, message and "
      "\"limit\" when it is too deep, too much or too long."},
-    {"list", "fun(list?: table): table",
+    {"list", l_list, "fun(list?: table): table",
      "Marks a table, or a new one, as a list, so that it encodes as [] even when it is empty. "
      "Replaces its metatable."},
-    {"order", "fun(names: string[]): metatable",
+    {"order", l_order, "fun(names: string[]): table",
      "A metatable for tables that are written as objects with these members, in this order: "
      "setmetatable(value, order). Members that are nil, and others, are left out."},
-    {"is_list", "fun(value: any): boolean", "Whether a value carries the mark of json.list."},
-    {"null", "lightuserdata", "What stands for null. It is true in conditions: compare with ==."},
-    {NULL, NULL, NULL},
+    {"is_list", l_is_list, "fun(value: any): boolean",
+     "Whether a value carries the mark of json.list."},
+    {"null", NULL, "lightuserdata",
+     "What stands for null. It is true in conditions: compare with ==."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_json(lua_State *L) {
-    static const luaL_Reg functions[] = {{"decode", l_decode},   {"list", l_list},
-                                         {"is_list", l_is_list}, {"order", l_order},
-                                         {"order", l_order},     {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_json_docs);
     new_scratch(L);
     lua_pushcclosure(L, l_encode, 1);
     lua_setfield(L, -2, "encode");

@@ -302,31 +302,33 @@ static int l_uptime(lua_State *L) {
 }
 
 const struct lib_doc lib_metric_docs[] = {
-    {"define", "fun(definition: MetricDefinition)",
+    {"MetricDefinition", NULL, "class", "A metric of a service."},
+    {"MetricDefinition.name", NULL, "string", "Its name for Prometheus."},
+    {"MetricDefinition.kind", NULL, "\"counter\"|\"gauge\"|\"histogram\"", "What it counts."},
+    {"MetricDefinition.help", NULL, "string?", "What it says, in one line."},
+    {"MetricDefinition.labels", NULL, "string[]?", "The names of its labels."},
+    {"MetricDefinition.buckets", NULL, "number[]?", "Upper bounds of a histogram, ascending."},
+    {"define", l_define, "fun(definition: MetricDefinition)",
      "Defines a metric of this service: { name, kind = \"counter\" | \"gauge\" | \"histogram\", "
      "help?, labels?, buckets? }. Raises what is wrong with it, or when the name is taken."},
-    {"declare", "fun(definitions: MetricDefinition[])",
+    {"declare", l_declare, "fun(definitions: MetricDefinition[])",
      "Defines several, all or none; they take the place of those with the same names."},
-    {"add", "fun(name: string, value: number, ...: string|number|boolean|nil)",
+    {"add", l_add, "fun(name: string, value: number, ...: string|number|boolean|nil)",
      "Adds to a counter (never less than 0) or gauge; then the values of its labels."},
-    {"set", "fun(name: string, value: number, ...: string|number|boolean|nil)",
+    {"set", l_set, "fun(name: string, value: number, ...: string|number|boolean|nil)",
      "Sets a gauge; then the values of its labels."},
-    {"observe", "fun(name: string, value: number, ...: string|number|boolean|nil)",
+    {"observe", l_observe, "fun(name: string, value: number, ...: string|number|boolean|nil)",
      "Puts a value into a histogram, or sets a gauge; then the values of the labels."},
-    {"render", "fun(host?: string): string",
+    {"render", l_render, "fun(host?: string): string",
      "Prometheus text of this service's metrics; for platform services also those of another host, "
      "or of \"all\"."},
-    {"uptime", "fun(): number", "Seconds since this service began."},
-    {NULL, NULL, NULL},
+    {"uptime", l_uptime, "fun(): number", "Seconds since this service began."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_metric(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"define", l_define},   {"declare", l_declare}, {"add", l_add},       {"set", l_set},
-        {"observe", l_observe}, {"render", l_render},   {"uptime", l_uptime}, {NULL, NULL},
-    };
-    static const luaL_Reg box[] = {{"__gc", close_box}, {NULL, NULL}};
-    lib_class(L, BOX, box);
-    luaL_newlib(L, functions);
+    static const luaL_Reg meta[] = {{"__gc", close_box}, {NULL, NULL}};
+    lib_class(L, BOX, NULL, meta);
+    lib_functions(L, lib_metric_docs);
     return 1;
 }

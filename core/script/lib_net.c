@@ -1,7 +1,9 @@
 /*
- * lib_net: reaching an address, for health probes: resolve, connect, close, tell how long it took.
- * Used by the registry.
+ * lib_net: names and addresses, for the registry: what a name resolves to; and for health probes
+ * connect, close, tell how long it took.
  */
+#include <arpa/inet.h>
+
 #include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/loop/dns.h"
@@ -138,8 +140,8 @@ static bool dial_cancel(struct op *op) {
     return true;
 }
 
-static const struct op_kind dial_kind = {"net.dial", sizeof(struct dial_op), dial_done, dial_cancel,
-                                         NULL};
+static const struct op_kind dial_kind = {
+    "net.dial", sizeof(struct dial_op), dial_done, dial_cancel, NULL, NULL};
 
 static int begin(struct dial *d, struct str host, int port, double seconds) {
     d->query = mem_zalloc(sizeof *d->query + sizeof(struct dial *));
@@ -182,14 +184,112 @@ static int l_dial(lua_State *L) {
     return op_await(L, &o->op);
 }
 
+/* ---- what a name resolves to ------------------------------------------------------------------
+ */
+
+struct resolve_op {
+    struct op op;
+    struct timer timer;
+    struct dns_query *query; /* NULL once it is cancelled */
+    bool asking, late;
+};
+
+static void stop_asking(struct resolve_op *o) {
+    if (!o->asking) return;
+    dns_cancel(o->query); /* it frees itself */
+    o->query = NULL;
+    o->asking = false;
+}
+
+static void answered(struct dns_query *q) {
+    struct resolve_op *o = *(struct resolve_op **)(q + 1);
+    o->asking = false;
+    timer_disarm(o->op.vm->worker, &o->timer);
+    op_finish(&o->op);
+}
+
+static void no_answer(struct timer *t) {
+    struct resolve_op *o = LIST_ENTRY(t, struct resolve_op, timer);
+    o->late = true;
+    stop_asking(o);
+    op_finish(&o->op);
+}
+
+static void push_address(lua_State *L, const struct dns_addr *a) {
+    char text[INET6_ADDRSTRLEN] = "";
+    const struct sockaddr *sa = (const struct sockaddr *)&a->sa;
+    const void *bytes = sa->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)sa)->sin_addr;
+    inet_ntop(sa->sa_family, bytes, text, sizeof text);
+    lua_pushstring(L, text);
+}
+
+static int resolve_done(lua_State *L, struct op *op) {
+    struct resolve_op *o = (struct resolve_op *)op;
+    int status = o->late ? ERR_TIMEOUT : o->query->status;
+    if (status < 0) return op_fail(L, status, err_name(status));
+    lua_createtable(L, o->query->n, 0);
+    for (int i = 0; i < o->query->n; i++) {
+        push_address(L, &o->query->addr[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+static bool resolve_cancel(struct op *op) {
+    stop_asking((struct resolve_op *)op);
+    return true;
+}
+
+static void resolve_drop(struct op *op) {
+    struct resolve_op *o = (struct resolve_op *)op;
+    timer_remove(op->vm->worker, &o->timer);
+    mem_free(o->query);
+}
+
+static const struct op_kind resolve_kind = {
+    "net.resolve", sizeof(struct resolve_op), resolve_done, resolve_cancel, resolve_drop, NULL};
+
+/* 0 = the answer will come, 1 = it is there; or negative. */
+static int ask(struct resolve_op *o, struct str host, double seconds) {
+    o->query = mem_zalloc(sizeof *o->query + sizeof(struct resolve_op *));
+    if (!o->query) return -ENOMEM;
+    *(struct resolve_op **)(o->query + 1) = o;
+    int rc = op_timer(&o->op, &o->timer, seconds);
+    if (rc < 0) return rc;
+    rc = dns_resolve(o->query, host, 1, answered);
+    o->asking = rc == 0;
+    return rc;
+}
+
+/* net.resolve(host, timeout) -> addresses; or nil, message, code */
+static int l_resolve(lua_State *L) {
+    struct str host = lib_str(L, 1);
+    lua_Number seconds = luaL_checknumber(L, 2);
+    luaL_argcheck(L, host.n > 0 && host.n < 254, 1, "not a host");
+    luaL_argcheck(L, seconds > 0 && seconds < 3600, 2, "not a timeout");
+    struct resolve_op *o = op_new(L, &resolve_kind);
+    timer_init(&o->timer, no_answer);
+    int rc = ask(o, host, seconds);
+    if (rc < 0) {
+        op_discard(&o->op);
+        return op_fail(L, rc, err_name(rc));
+    }
+    if (rc == 1) op_finish(&o->op);
+    return op_await(L, &o->op);
+}
+
 const struct lib_doc lib_net_docs[] = {
-    {"dial", "fun(host: string, port: integer, timeout?: number): number?, string?, string?",
+    {"resolve", l_resolve, "fun(host: string, timeout: number): string[]?, string?, string?",
+     "The addresses of a name, at most eight; \"not_found\" when there is no such name."},
+    {"dial", l_dial,
+     "fun(host: string, port: integer, timeout?: number): number?, string?, string?",
      "Connects by TCP and hangs up; how many seconds connecting took."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_net(lua_State *L) {
-    static const luaL_Reg functions[] = {{"dial", l_dial}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_net_docs);
     return 1;
 }

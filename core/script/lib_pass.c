@@ -38,10 +38,10 @@ static int check_done(lua_State *L, struct op *op) {
     return 2;
 }
 
-static const struct op_kind hash_kind = {"pass.hash", sizeof(struct pass_wait), hash_done, cancel,
-                                         NULL};
-static const struct op_kind check_kind = {"pass.check", sizeof(struct pass_wait), check_done,
-                                          cancel, NULL};
+static const struct op_kind hash_kind = {
+    "pass.hash", sizeof(struct pass_wait), hash_done, cancel, NULL, NULL};
+static const struct op_kind check_kind = {
+    "pass.check", sizeof(struct pass_wait), check_done, cancel, NULL, NULL};
 
 static int submit(lua_State *L, struct pass_wait *w, struct str password) {
     memcpy(w->job.password, password.p, password.n);
@@ -87,18 +87,16 @@ static int l_max(lua_State *L) {
 }
 
 const struct lib_doc lib_pass_docs[] = {
-    {"hash", "fun(password: string): string?, string?, string?",
+    {"hash", l_hash, "fun(password: string): string?, string?, string?",
      "argon2id of the password, as PHC text. \"busy\" when too many wait."},
-    {"check", "fun(password: string, phc?: string): boolean?, boolean|string?, string?",
+    {"check", l_check, "fun(password: string, phc?: string): boolean?, boolean|string?, string?",
      "Whether it matches, and whether the hash should be made anew. Without a hash it takes as "
      "long and does not match."},
-    {"max", "fun(): integer", "The longest password, in bytes."},
-    {NULL, NULL, NULL},
+    {"max", l_max, "fun(): integer", "The longest password, in bytes."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_pass(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"hash", l_hash}, {"check", l_check}, {"max", l_max}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_pass_docs);
     return 1;
 }

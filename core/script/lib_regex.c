@@ -170,20 +170,20 @@ static int l_matches(lua_State *L) {
 }
 
 const struct lib_doc lib_regex_docs[] = {
-    {"compile", "fun(pattern: string): Regex?, string?, string?",
+    {"compile", l_compile, "fun(pattern: string): Regex?, string?, string?",
      "A regular expression in RE2's syntax: no backreferences and no lookaround. What is wrong "
      "with "
      "it comes with its offset in bytes."},
-    {"Regex:matches", "fun(self: Regex, text: string): boolean?, string?, string?",
+    {"Regex", NULL, "class", "A compiled regular expression."},
+    {"Regex:matches", l_matches, "fun(self: Regex, text: string): boolean?, string?, string?",
      "Whether it matches anywhere in the text, in bounded time: what would take too long is nil, a "
      "message and \"limit\"."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_regex(lua_State *L) {
-    static const luaL_Reg functions[] = {{"compile", l_compile}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"__gc", collect}, {"matches", l_matches}, {NULL, NULL}};
-    lib_class(L, REGEX, methods);
-    luaL_newlib(L, functions);
+    static const luaL_Reg meta[] = {{"__gc", collect}, {NULL, NULL}};
+    lib_class(L, REGEX, lib_regex_docs, meta);
+    lib_functions(L, lib_regex_docs);
     return 1;
 }

@@ -7,6 +7,7 @@
 #include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/http/coding.h"
+#include "core/http/trust.h"
 #include "core/script/fields.h"
 #include "core/script/lib.h"
 #include "core/script/lib_url.h"
@@ -208,6 +209,8 @@ static int index_request(lua_State *L) {
         push_str(L, x->id);
     else if (is(key, "peer"))
         push_str(L, exchange_peer(x));
+    else if (is(key, "client"))
+        push_str(L, trust_client(exchange_peer(x), h));
     else if (is(key, "account"))
         push_account(L, x);
     else if (is(key, "token"))
@@ -342,13 +345,8 @@ static int l_of(lua_State *L) {
 }
 
 static void open_class(lua_State *L) {
-    static const luaL_Reg methods[] = {{"body", l_body},
-                                       {"chunks", l_chunks},
-                                       {"header", l_header},
-                                       {"upgrade", websocket_upgrade},
-                                       {NULL, NULL}};
     if (luaL_newmetatable(L, SERVE_REQUEST)) {
-        luaL_newlib(L, methods);
+        lib_methods(L, lib_request_docs);
         lua_pushcclosure(L, index_request, 1);
         lua_setfield(L, -2, "__index");
         lua_pushcfunction(L, to_string);
@@ -360,69 +358,81 @@ static void open_class(lua_State *L) {
 }
 
 const struct lib_doc lib_request_docs[] = {
-    {"current", "fun(): Request, Response", "The request of the running task and its response."},
-    {"account", "fun(): table?",
+    {"current", l_current, "fun(): Request, Response",
+     "The request of the running task and its response."},
+    {"account", l_account, "fun(): table?",
      "The verified caller of the running task: id, app, slug, device, organization, roles, "
      "expires; nil when anonymous."},
-    {"token", "fun(): string?",
+    {"token", l_token, "fun(): string?",
      "The bearer token of the running task's request, after a refresh the new one."},
-    {"id", "fun(): string?", "The id of the request that the running task works for."},
-    {"field", "fun(name: string): string?",
+    {"id", l_id, "fun(): string?", "The id of the request that the running task works for."},
+    {"field", l_field, "fun(name: string): string?",
      "The first header field of that name, of the request that the running task works for."},
-    {"query_string", "fun(): string?", "The query of the running task's request, as it came."},
-    {"handling", "fun(handler: string, port: integer, method: string)",
+    {"query_string", l_query_string, "fun(): string?",
+     "The query of the running task's request, as it came."},
+    {"handling", bus_handling, "fun(handler: string, port: integer, method: string)",
      "For the runtime: what the endpoint that answers is called in metrics."},
-    {"callback", "fun(name: string, seconds: number, failed: boolean)",
+    {"callback", measure_callback, "fun(name: string, seconds: number, failed: boolean)",
      "For the runtime: a callback has run: startup, shutdown or a ticker."},
-    {"left", "fun(): number?", "Seconds until the running task's deadline; nil when it has none."},
-    {"query", "fun(): table<string, string>?", "The names and values of the running task's query."},
-    {"has_body", "fun(): boolean", "Whether the running task's request has, or may have, a body."},
-    {"json", "fun(value: any, status?: integer)",
+    {"policy_failed", measure_policy, "fun(policy: string, code: string)",
+     "For the runtime: a policy did not answer: error, overrun, timeout, memory, canceled, "
+     "answer."},
+    {"left", l_left, "fun(): number?",
+     "Seconds until the running task's deadline; nil when it has none."},
+    {"query", l_query, "fun(): table<string, string>?",
+     "The names and values of the running task's query."},
+    {"has_body", l_has_body, "fun(): boolean",
+     "Whether the running task's request has, or may have, a body."},
+    {"json", response_direct_json, "fun(value: any, status?: integer)",
      "Answers the running task's request with a value as JSON."},
-    {"answer", "fun(status?: integer, body?: string, type?: string)",
+    {"answer", response_direct_answer, "fun(status?: integer, body?: string, type?: string)",
      "Answers the running task's request."},
-    {"set_args", "fun(request: Request, args: table)", "For the runtime: the path arguments."},
-    {"extend", "fun(requests: table, responses: table)",
+    {"set_args", l_set_args, "fun(request: Request, args: table)",
+     "For the runtime: the path arguments."},
+    {"extend", l_extend, "fun(requests: table, responses: table)",
      "For the runtime: methods of requests and responses that are written in Lua."},
-    {"of", "fun(response: Response): Request", "For the runtime: the request that it answers."},
-    {"Request:body", "fun(self: Request): string",
+    {"of", l_of, "fun(response: Response): Request",
+     "For the runtime: the request that it answers."},
+    {"Request", NULL, "class", "A request, as a web handler gets it."},
+    {"Request.method", NULL, "string", "In upper case."},
+    {"Request.path", NULL, "string", "Of the URL, as it came."},
+    {"Request.target", NULL, "string", "Path and query, as they came."},
+    {"Request.query", NULL, "table<string, string>", "Of a repeated name the last value."},
+    {"Request.query_string", NULL, "string?", "The query as it came."},
+    {"Request.args", NULL, "table<string, string>", "The arguments of the path."},
+    {"Request.headers", NULL, "table<string, string>",
+     "By lower-case name; several of one name are joined with \", \"."},
+    {"Request.host", NULL, "string?", "What the client calls the host."},
+    {"Request.peer", NULL, "string?", "The address of the client."},
+    {"Request.id", NULL, "string?", "The id of the request."},
+    {"Request.length", NULL, "integer", "Of the body in bytes; -1 when it comes in chunks."},
+    {"Request.account", NULL, "table?", "The verified caller; nil when anonymous."},
+    {"Request.token", NULL, "string?", "The bearer token, after a refresh the new one."},
+    {"Request:body", l_body, "fun(self: Request): string",
      "The whole request body, once. Raises 413 above the setting max_body."},
-    {"Request:chunks", "fun(self: Request): fun(): string?",
+    {"Request:chunks", l_chunks, "fun(self: Request): fun(): string?",
      "Iterates over the request body as it arrives."},
-    {"Request:upgrade",
+    {"Request:upgrade", websocket_upgrade,
      "fun(self: Request, options?: { protocols?: string[], max_message?: integer, ping?: number "
      "}): "
      "WebSocket",
      "Answers a WebSocket handshake. `max_message`: bytes, 1 MiB unless said. `ping`: seconds of "
      "silence after which the client is asked whether it is there, 30 unless said, 0 = never. "
      "Raises 400 or 426 for a request that asks for no WebSocket."},
-    {"Request:header", "fun(self: Request, name: string): string?",
+    {"Request:header", l_header, "fun(self: Request, name: string): string?",
      "The first field of that name, in any case."},
-    {NULL, NULL, NULL},
+    /* Written in Lua: lua/service/body.lua */
+    {"Request:json", NULL, "fun(self: Request): any",
+     "Decodes the whole body as JSON; raises 400 when it is none."},
+    {"Request:form", NULL, "fun(self: Request): table<string, string>",
+     "The fields of a form body; of a repeated name the last one."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_request(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"current", l_current},
-        {"account", l_account},
-        {"token", l_token},
-        {"id", l_id},
-        {"left", l_left},
-        {"field", l_field},
-        {"query", l_query},
-        {"query_string", l_query_string},
-        {"has_body", l_has_body},
-        {"set_args", l_set_args},
-        {"extend", l_extend},
-        {"of", l_of},
-        {"handling", bus_handling},
-        {"callback", measure_callback},
-        {NULL, NULL},
-    };
     open_class(L);
     response_open(L);
     websocket_open(L);
-    luaL_newlib(L, functions);
-    luaL_setfuncs(L, response_direct, 0);
+    lib_functions(L, lib_request_docs);
     return 1;
 }

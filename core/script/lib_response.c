@@ -106,7 +106,7 @@ static struct serving *running(lua_State *L) {
     return s;
 }
 
-static int direct_answer(lua_State *L) {
+int response_direct_answer(lua_State *L) {
     return answer(L, running(L), 1);
 }
 
@@ -144,7 +144,7 @@ static int answer_json(lua_State *L, struct serving *s, int at) {
     return 0;
 }
 
-static int direct_json(lua_State *L) {
+int response_direct_json(lua_State *L) {
     return answer_json(L, running(L), 1);
 }
 
@@ -253,42 +253,42 @@ static int to_string(lua_State *L) {
 }
 
 const struct lib_doc lib_response_docs[] = {
-    {"Response:status", "fun(self: Response, status: integer): Response",
+    {"Response", NULL, "class", "The answer that a web handler is to give."},
+    {"Response:status", l_status, "fun(self: Response, status: integer): Response",
      "Sets the status of the answer."},
-    {"Response:header", "fun(self: Response, name: string, value: string?): Response",
+    {"Response:header", l_header, "fun(self: Response, name: string, value: string?): Response",
      "Sets a header of the answer; Set-Cookie is added, others are replaced; nil takes it away."},
-    {"Response:has", "fun(self: Response, name: string): boolean",
+    {"Response:has", l_has, "fun(self: Response, name: string): boolean",
      "Whether that header of the answer was set."},
-    {"Response:answer", "fun(self: Response, status?: integer, body?: string, type?: string)",
+    {"Response:answer", l_answer,
+     "fun(self: Response, status?: integer, body?: string, type?: string)",
      "Sends the whole answer."},
-    {"Response:json", "fun(self: Response, value: any, status?: integer)",
+    {"Response:json", l_json, "fun(self: Response, value: any, status?: integer)",
      "Sends the value as JSON, as the whole answer."},
-    {"Response:nowhere", "fun(self: Response)", "Answers as if no service had this path."},
-    {"Response:write", "fun(self: Response, ...: string|number): boolean",
+    {"Response:nowhere", l_nowhere, "fun(self: Response)",
+     "Answers as if no service had this path."},
+    {"Response:write", l_write, "fun(self: Response, ...: string|number): boolean",
      "Sends a piece of the body; returns when the client has room."},
-    {"Response:finish", "fun(self: Response)", "Completes an answer that was sent in pieces."},
-    {"Response:events", "fun(self: Response, options?: { keep_alive?: number }): Events",
+    {"Response:finish", l_finish, "fun(self: Response)",
+     "Completes an answer that was sent in pieces."},
+    {"Response:events", response_events,
+     "fun(self: Response, options?: { keep_alive?: number }): Events",
      "Begins a stream of server-sent events. `keep_alive`: seconds of silence after which a "
      "comment "
      "is sent, 15 unless said, 0 = never."},
-    {"Response:begun", "fun(self: Response): boolean",
+    {"Response:begun", l_begun, "fun(self: Response): boolean",
      "Whether any of the answer was sent, or can be sent no more."},
-    {NULL, NULL, NULL},
+    /* Written in Lua: lua/service/endpoint.lua */
+    {"Response:file", NULL, "fun(self: Response, name: string)",
+     "Answers with a file of resources/: its type, an Etag, 304 for who has it already, one range "
+     "of "
+     "it; raises 404 when there is none."},
+    {NULL, NULL, NULL, NULL},
 };
 
-const luaL_Reg response_direct[] = {{"json", direct_json}, {"answer", direct_answer}, {NULL, NULL}};
-
 void response_open(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"status", l_status},   {"header", l_header},
-        {"answer", l_answer},   {"json", l_json},
-        {"nowhere", l_nowhere}, {"write", l_write},
-        {"finish", l_finish},   {"begun", l_begun},
-        {"has", l_has},         {"events", response_events},
-        {NULL, NULL},
-    };
     if (luaL_newmetatable(L, SERVE_RESPONSE)) {
-        luaL_newlib(L, methods);
+        lib_methods(L, lib_response_docs);
         lua_setfield(L, -2, "__index");
         lua_pushcfunction(L, to_string);
         lua_setfield(L, -2, "__tostring");

@@ -101,32 +101,27 @@ static int l_open(lua_State *L) {
 }
 
 const struct lib_doc lib_seal_docs[] = {
-    {"id", "fun(prefix?: string): string",
+    {"id", l_id, "fun(prefix?: string): string",
      "A new unique id, \"prefix-\" and about ten characters, growing with time."},
-    {"uuid", "fun(): string", "A random UUID (RFC 9562, version 4)."},
-    {"random", "fun(n: integer): string", "n random bytes, 1 to 65536."},
-    {"token", "fun(bytes?: integer): string",
+    {"uuid", l_uuid, "fun(): string", "A random UUID (RFC 9562, version 4)."},
+    {"random", l_random, "fun(n: integer): string", "n random bytes, 1 to 65536."},
+    {"token", l_token, "fun(bytes?: integer): string",
      "Random text for URLs, of 8 to 64 random bytes (16 unless told)."},
-    {"sha256", "fun(text: string): string", "SHA-256 as 64 hexadecimal digits."},
-    {"equal", "fun(a: string, b: string): boolean",
+    {"sha256", l_sha256, "fun(text: string): string", "SHA-256 as 64 hexadecimal digits."},
+    {"equal", l_equal, "fun(a: string, b: string): boolean",
      "Compares in a time that does not tell where they differ."},
-    {"base64", "fun(text: string, url?: boolean): string",
+    {"base64", l_base64, "fun(text: string, url?: boolean): string",
      "Base64; url = the alphabet for URLs without padding (RFC 4648)."},
-    {"unbase64", "fun(text: string, url?: boolean): string?, string?, string?",
+    {"unbase64", l_unbase64, "fun(text: string, url?: boolean): string?, string?, string?",
      "Undoes base64; strict."},
-    {"close", "fun(plain: string, key: string): string?, string?, string?",
+    {"close", l_close, "fun(plain: string, key: string): string?, string?, string?",
      "Seals a text with a key of 32 bytes (XChaCha20-Poly1305)."},
-    {"open", "fun(sealed: string, key: string): string?, string?, string?",
+    {"open", l_open, "fun(sealed: string, key: string): string?, string?, string?",
      "Opens what close sealed; fails when it was changed."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_seal(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"id", l_id},         {"uuid", l_uuid},   {"random", l_random}, {"token", l_token},
-        {"sha256", l_sha256}, {"equal", l_equal}, {"base64", l_base64}, {"unbase64", l_unbase64},
-        {"close", l_close},   {"open", l_open},   {NULL, NULL},
-    };
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_seal_docs);
     return 1;
 }

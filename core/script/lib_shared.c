@@ -105,32 +105,25 @@ static int l_del_prefix(lua_State *L) {
 }
 
 const struct lib_doc lib_shared_docs[] = {
-    {"get", "fun(key: string): string?", "The value; integers as decimal text."},
-    {"set", "fun(key: string, value: string?, ttl?: number): true?, string?, string?",
+    {"get", l_get, "fun(key: string): string?", "The value; integers as decimal text."},
+    {"set", l_set, "fun(key: string, value: string?, ttl?: number): true?, string?, string?",
      "Sets a value for ttl seconds (0 = for ever); nil deletes. \"evicted\" as second result when "
      "others had to go."},
-    {"add", "fun(key: string, value: string, ttl?: number): true?, string?, string?",
+    {"add", l_add, "fun(key: string, value: string, ttl?: number): true?, string?, string?",
      "Sets it only when it is not there: else \"exists\"."},
-    {"incr",
+    {"incr", l_incr,
      "fun(key: string, by?: integer, ttl?: number, initial?: integer): integer?, string?, string?",
      "Adds to an integer; a missing one begins at initial and gets the ttl. The new value."},
-    {"cas",
+    {"cas", l_cas,
      "fun(key: string, expected: string, value: string, ttl?: number): true?, string?, string?",
      "Sets it only when it is `expected`: else \"conflict\"."},
-    {"del", "fun(key: string): boolean", "Deletes; whether it was there."},
-    {"del_prefix", "fun(prefix: string): integer", "Deletes all keys that begin so; how many."},
-    {NULL, NULL, NULL},
+    {"del", l_del, "fun(key: string): boolean", "Deletes; whether it was there."},
+    {"del_prefix", l_del_prefix, "fun(prefix: string): integer",
+     "Deletes all keys that begin so; how many."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_shared(lua_State *L) {
-    static const luaL_Reg functions[] = {{"get", l_get},
-                                         {"set", l_set},
-                                         {"add", l_add},
-                                         {"incr", l_incr},
-                                         {"cas", l_cas},
-                                         {"del", l_del},
-                                         {"del_prefix", l_del_prefix},
-                                         {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_shared_docs);
     return 1;
 }

@@ -10,7 +10,7 @@
 #define OWN_KEY_ROOM (OWN_KEY_MAX + 300) /* with whose it is */
 
 /* The spaces that the keys of one service are in: they do not meet. */
-enum own_space { OWN_SHARED, OWN_CACHE, OWN_COUNTERS };
+enum own_space { OWN_SHARED, OWN_CACHE, OWN_COUNTERS, OWN_LIMITS };
 
 /* Writes the key in the map of the service's own `key`: its host name, the space, the key. Raises,
  * naming argument `arg`, when it is too long. */

@@ -317,8 +317,8 @@ static void run_drop(struct op *op) {
     arena_free(&r->arena);
 }
 
-static const struct op_kind run_kind = {"spec.run", sizeof(struct spec_run), run_done, run_cancel,
-                                        run_drop};
+static const struct op_kind run_kind = {
+    "spec.run", sizeof(struct spec_run), run_done, run_cancel, run_drop, NULL};
 
 static int open_data(struct err *e) {
     struct store_options o = {
@@ -418,25 +418,24 @@ static int l_is_library(lua_State *L) {
 }
 
 const struct lib_doc lib_spec_docs[] = {
-    {"copy", "fun(...: any): any ...",
+    {"copy", l_copy, "fun(...: any): any ...",
      "The values as another service would get them over the bus; raises for what cannot go there."},
-    {"embedded", "fun(path: string): string?", "A file inside the binary: lua/errors.lua."},
-    {"is_library", "fun(name: string): boolean",
+    {"embedded", l_embedded, "fun(path: string): string?",
+     "A file inside the binary: lua/errors.lua."},
+    {"is_library", l_is_library, "fun(name: string): boolean",
      "Whether a module is one of the host's that are written in C."},
-    {"find", "fun(path: string): string[]?, string?, string?",
+    {"find", l_find, "fun(path: string): string[]?, string?, string?",
      "The spec files (*_spec.lua) at or below a path, sorted."},
-    {"run", "fun(path: string, filter?: string, timeout?: number): SpecResult?, string?, string?",
+    {"run", l_run,
+     "fun(path: string, filter?: string, timeout?: number): SpecResult?, string?, string?",
      "Runs the tests of one file whose names contain the filter, each at most timeout seconds, in "
      "a "
      "state of its own with an empty store and shared map. `left` counts the tasks, operations and "
      "references that the file left behind."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_spec(lua_State *L) {
-    static const luaL_Reg functions[] = {{"copy", l_copy}, {"embedded", l_embedded},
-                                         {"find", l_find}, {"is_library", l_is_library},
-                                         {"run", l_run},   {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_spec_docs);
     return 1;
 }

@@ -40,10 +40,13 @@ static struct str copy(lua_State *L, struct arena *a, int index) {
     return str_make(to, n);
 }
 
-static const char *owner(lua_State *L) {
-    struct vm *vm = vm_of(L);
-    struct resident *r = vm->owner;
+static const char *owner_of(const struct vm *vm) {
+    const struct resident *r = vm->owner;
     return r && r->host[0] ? r->host : vm->options.name;
+}
+
+static const char *owner(lua_State *L) {
+    return owner_of(vm_of(L));
 }
 
 /* "<host>.<name>" */
@@ -393,9 +396,21 @@ static int write_done(lua_State *L, struct op *op) {
     return 1;
 }
 
+/* The collection is what the service calls it behind its host name. */
+static void tell(const struct op *op, struct buf *out) {
+    const struct store_job *j = &((const struct store_wait *)op)->job;
+    struct str name = j->what == STORE_WRITE && j->n_steps > 0 ? j->steps[0].collection->name
+                                                               : j->collection.name;
+    struct str owner = str_of(owner_of(op->vm));
+    bool own = str_starts(name, owner) && name.n > owner.n && name.p[owner.n] == '.';
+    if (own) name = str_from(name, owner.n + 1);
+    buf_printf(out, "%s %.*s", op->kind->name, STR_FMT(name));
+    if (j->n_steps > 1) buf_printf(out, ", %d steps", j->n_steps);
+}
+
 #define KIND(name_, text) \
-    static const struct op_kind name_##_kind = {text, sizeof(struct store_wait), name_##_done, \
-                                                cancel, drop}
+    static const struct op_kind name_##_kind = { \
+        text, sizeof(struct store_wait), name_##_done, cancel, drop, tell}
 KIND(ensure, "store.ensure");
 KIND(get, "store.get");
 KIND(find, "store.find");
@@ -529,20 +544,19 @@ static int l_write(lua_State *L) {
 }
 
 const struct lib_doc lib_store_docs[] = {
-    {"ensure", "fun(name: string, indexes?: table): true?, string?, string?",
+    {"ensure", l_ensure, "fun(name: string, indexes?: table): true?, string?, string?",
      "Makes a collection and its indexes when they are missing."},
-    {"get", "fun(name: string, id: string): table?, integer|string?, string?",
+    {"get", l_get, "fun(name: string, id: string): table?, integer|string?, string?",
      "A document and its revision; nil when there is none."},
-    {"find", "fun(name: string, query: table): table?, table|string?, integer|string?, integer?",
+    {"find", l_find,
+     "fun(name: string, query: table): table?, table|string?, integer|string?, integer?",
      "Documents, revisions, count without limit (when asked for), digest of the result."},
-    {"write", "fun(steps: table[]): integer[]?, string?, string?, integer?",
+    {"write", l_write, "fun(steps: table[]): integer[]?, string?, string?, integer?",
      "All steps or none; the result of each, or what failed and at which step."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_store(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"ensure", l_ensure}, {"get", l_get}, {"find", l_find}, {"write", l_write}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_store_docs);
     return 1;
 }

@@ -11,7 +11,9 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/script/lib.h"
+#include "core/script/sched.h"
 #include "core/script/task.h"
+#include "core/script/tasks.h"
 #include "core/script/watchdog.h"
 
 #define HANDLE      "host.task"
@@ -119,9 +121,10 @@ static int outcome_take(lua_State *L, const struct outcome *o) {
     vm_throw_memory(L);
 }
 
-/* ---- all, race, timeout ---------------------------------------------------------------------- */
+/* ---- all, race, timeout, bounded
+ * ---------------------------------------------------------------------- */
 
-enum group_mode { GROUP_ALL, GROUP_RACE, GROUP_TIMEOUT };
+enum group_mode { GROUP_ALL, GROUP_RACE, GROUP_TIMEOUT, GROUP_BOUNDED };
 
 struct member {
     struct group *group;
@@ -133,8 +136,9 @@ struct group {
     enum group_mode mode;
     int n, live;            /* children, and how many are not over */
     bool decided;           /* the outcome is known: it only waits for the others to end */
-    bool timed_out;         /* GROUP_TIMEOUT */
-    struct timer timer;     /* GROUP_TIMEOUT */
+    bool timed_out;         /* GROUP_TIMEOUT, GROUP_BOUNDED */
+    struct timer timer;     /* of these two */
+    struct buf why, trace;  /* GROUP_BOUNDED: of a failure, its text alone and with traceback */
     struct outcome outcome; /* of the child that decided; ALL: of all, in order */
     struct member *members;
 };
@@ -185,10 +189,12 @@ static void member_ended(struct task *t, enum task_end end, int nresults) {
     struct group *g = m->group;
     m->task = NULL;
     g->live--;
+    if (end == TASK_FAILED && !g->decided) fault_passed(g->op.task, t);
     if (!g->decided && g->mode == GROUP_ALL && end == TASK_RETURNED) {
         all_returned(g, t, (int)(m - g->members), nresults);
     } else if (!g->decided) {
         outcome_drop(t->vm, &g->outcome);
+        if (g->mode == GROUP_BOUNDED) task_error(t, &g->trace, &g->why); /* before it is taken */
         keep(&g->outcome, t, end, nresults);
         decide(g);
     }
@@ -202,8 +208,33 @@ static void time_is_up(struct timer *timer) {
     decide(g);
 }
 
+/* true and the results, or false, message, traceback, code. */
+static int bounded_done(lua_State *L, struct group *g) {
+    static const char *const codes[] = {
+        [TASK_FAILED] = "error",
+        [TASK_CANCELED] = "canceled",
+        [TASK_NO_MEMORY] = "memory",
+        [TASK_OVERRUN] = "overrun",
+    };
+    enum task_end end = g->timed_out ? TASK_CANCELED : g->outcome.end;
+    if (end == TASK_RETURNED) {
+        int n = outcome_take(L, &g->outcome);
+        lua_pushboolean(L, 1);
+        lua_insert(L, -n - 1);
+        return n + 1;
+    }
+    struct str why = g->timed_out ? STR("it took too long") : buf_view(&g->why);
+    struct str trace = g->timed_out ? why : buf_view(&g->trace);
+    lua_pushboolean(L, 0);
+    lua_pushlstring(L, why.n ? why.p : "", why.n);
+    lua_pushlstring(L, trace.n ? trace.p : "", trace.n);
+    lua_pushstring(L, g->timed_out ? "timeout" : codes[end]);
+    return 4;
+}
+
 static int group_done(lua_State *L, struct op *op) {
     struct group *g = (struct group *)op;
+    if (g->mode == GROUP_BOUNDED) return bounded_done(L, g);
     if (g->timed_out) return op_fail(L, ERR_TIMEOUT, "timed out");
     if (g->mode == GROUP_ALL && g->outcome.end == TASK_CANCELED)
         return luaL_error(L, "a task that was waited for was cancelled");
@@ -229,15 +260,23 @@ static void group_drop(struct op *op) {
     struct group *g = (struct group *)op;
     timer_remove(op->vm->worker, &g->timer);
     outcome_drop(op->vm, &g->outcome);
+    buf_free(&g->why);
+    buf_free(&g->trace);
     mem_free(g->members);
 }
 
+static void group_tell(const struct op *op, struct buf *out) {
+    const struct group *g = (const struct group *)op;
+    buf_printf(out, "%s: %d of %d not over", op->kind->name, g->live, g->n);
+}
+
 #define GROUP_KIND(mode, text) \
-    [mode] = {text, sizeof(struct group), group_done, group_cancel, group_drop}
+    [mode] = {text, sizeof(struct group), group_done, group_cancel, group_drop, group_tell}
 static const struct op_kind group_kinds[] = {
     GROUP_KIND(GROUP_ALL, "task.all"),
     GROUP_KIND(GROUP_RACE, "task.race"),
     GROUP_KIND(GROUP_TIMEOUT, "task.timeout"),
+    GROUP_KIND(GROUP_BOUNDED, "task.bounded"),
 };
 
 /* Room for n children. The caller may not throw from here on. */
@@ -247,6 +286,8 @@ static struct group *group_new(lua_State *L, enum group_mode mode, int n) {
     g->n = n;
     g->outcome.ref = LUA_NOREF;
     timer_init(&g->timer, time_is_up);
+    buf_init(&g->why);
+    buf_init(&g->trace);
     g->members = mem_zalloc((size_t)n * sizeof *g->members);
     return g;
 }
@@ -326,6 +367,30 @@ static int l_timeout(lua_State *L) {
     return group_wait(L, g);
 }
 
+static lua_Number check_seconds(lua_State *L, int index, lua_Number least) {
+    lua_Number seconds = luaL_checknumber(L, index);
+    luaL_argcheck(L, seconds >= least && seconds <= TIMEOUT_MAX, index,
+                  "must be seconds, up to a year");
+    return seconds;
+}
+
+/* task.bounded(cpu, seconds, f, ...): pcall in a task with limits of its own. */
+static int l_bounded(lua_State *L) {
+    uint64_t cpu = (uint64_t)(check_seconds(L, 1, 1e-3) * 1e9);
+    lua_Number seconds = check_seconds(L, 2, 1e-3);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    parent_of(L, "task.bounded");
+    struct err e = {0};
+    struct group *g = group_new(L, GROUP_BOUNDED, 1);
+    if (group_add(L, g, 0, lua_gettop(L) - 2, &e) < 0) return group_fail(L, g, &e);
+    g->members[0].task->cpu_most = cpu;
+    if (op_timer(&g->op, &g->timer, seconds) < 0) {
+        err_set(&e, -ENOMEM, "out of memory for a timer");
+        return group_fail(L, g, &e);
+    }
+    return group_wait(L, g);
+}
+
 /* ---- spawn ----------------------------------------------------------------------------------- */
 
 /* What a spawned task and its handle share. */
@@ -365,8 +430,11 @@ static void child_ended(struct task *t, enum task_end end, int nresults) {
     else
         keep(&c->outcome, t, end, nresults);
     c->task = NULL;
-    for (struct list *node; (node = list_pop(&c->joins));)
-        op_finish(&LIST_ENTRY(node, struct join, link)->op);
+    for (struct list *node; (node = list_pop(&c->joins));) {
+        struct op *op = &LIST_ENTRY(node, struct join, link)->op;
+        if (end == TASK_FAILED && op->task) fault_passed(op->task, t);
+        op_finish(op);
+    }
     child_release(c);
 }
 
@@ -384,12 +452,19 @@ static void join_drop(struct op *op) {
     list_unlink(&((struct join *)op)->link);
 }
 
+static void join_tell(const struct op *op, struct buf *out) {
+    const struct task *t = ((const struct join *)op)->child->task;
+    buf_str(out, STR("join"));
+    if (t) tasks_id(t, out, " ");
+}
+
 static const struct op_kind join_kind = {
     .name = "task.join",
     .size = sizeof(struct join),
     .done = join_done,
     .cancel = join_cancel,
     .drop = join_drop,
+    .tell = join_tell,
 };
 
 static struct child *check_child(lua_State *L) {
@@ -494,6 +569,7 @@ static int l_background(lua_State *L) {
     struct task *t = child_new(L, parent, lua_gettop(L), &e);
     if (!t) return refused(L, &e);
     t->background = true;
+    t->kind = "background";
     if (task_detach(t) < 0) {
         task_cancel(t);
         vm_throw_memory(L);
@@ -506,51 +582,46 @@ static int l_background(lua_State *L) {
 /* ---- the module ------------------------------------------------------------------------------ */
 
 const struct lib_doc lib_task_docs[] = {
-    {"spawn", "fun(f: fun(...): any, ...: any): Task?, string?, string?",
+    {"spawn", l_spawn, "fun(f: (fun(...: any): any), ...: any): Task?, string?, string?",
      "Runs f(...) beside the caller, as a child that ends with it. nil, message, \"limit\" when "
      "the service has too many tasks."},
-    {"detach", "fun(task: Task): Task", "Lets a spawned task go on when its parent ends."},
-    {"all", "fun(functions: fun(): any[]): any ...",
+    {"detach", handle_detach, "fun(task: Task): Task",
+     "Lets a spawned task go on when its parent ends."},
+    {"all", l_all, "fun(functions: (fun(): any)[]): any ...",
      "Runs all functions side by side and returns the first result of each, in order. When one "
      "raises, the others are cancelled and the error is raised again once they have ended."},
-    {"race", "fun(functions: fun(): any[]): any ...",
+    {"race", l_race, "fun(functions: (fun(): any)[]): any ...",
      "Runs all functions side by side. The first that ends decides: its results are returned or "
      "its error is raised, once the others, cancelled, have ended."},
-    {"timeout", "fun(seconds: number, f: fun(...): any, ...: any): any ...",
+    {"timeout", l_timeout, "fun(seconds: number, f: (fun(...: any): any), ...: any): any ...",
      "The results of f(...), or nil, \"timed out\", \"timeout\" when it took longer and was "
      "cancelled. What f raises is raised again."},
-    {"background", "fun(f: fun(...), ...: any): true",
+    {"bounded", l_bounded,
+     "fun(cpu: number, seconds: number, f: fun(...): any, ...: any): boolean, any ...",
+     "pcall with limits: true and the results of f(...), which may use `cpu` seconds of processor "
+     "time and take `seconds`; or false, message, traceback and \"error\", \"overrun\", "
+     "\"timeout\", \"memory\" or \"canceled\". nil, message, \"limit\" when the service has too "
+     "many tasks."},
+    {"background", l_background, "fun(f: fun(...: any), ...: any): true",
      "Runs f(...) by itself until this generation of the service goes out of service; then it is "
      "cancelled at once. Tickers run like that."},
-    {"sleep", "fun(seconds: number): true", "time.sleep."},
-    {"yield", "fun()", "Lets other tasks of the worker run."},
-    {"Task:join", "fun(self: Task): any ...",
+    {"sleep", lib_sleep, "fun(seconds: number): true", "time.sleep."},
+    {"yield", l_yield, "fun()", "Lets other tasks of the worker run."},
+    {"Task", NULL, "class", "What task.spawn gives: a task that runs beside the caller."},
+    {"Task:join", handle_join, "fun(self: Task): any ...",
      "Waits for the task's end: its results, or its error raised again; nil, message, "
      "\"canceled\" when it was cancelled."},
-    {"Task:cancel", "fun(self: Task)",
+    {"Task:cancel", handle_cancel, "fun(self: Task)",
      "Ends the task; its <close> variables run. A task in a <close> variable ends with its scope, "
      "and what it returned is gone with it."},
-    {"Task:detach", "fun(self: Task): Task", "task.detach."},
-    {"Task:running", "fun(self: Task): boolean", "Whether it is not over yet."},
-    {NULL, NULL, NULL},
+    {"Task:detach", handle_detach, "fun(self: Task): Task", "task.detach."},
+    {"Task:running", handle_running, "fun(self: Task): boolean", "Whether it is not over yet."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_task(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"join", handle_join},
-        {"cancel", handle_cancel},
-        {"detach", handle_detach},
-        {"running", handle_running},
-        {"__gc", handle_gc},
-        {"__close", handle_close},
-        {NULL, NULL},
-    };
-    static const luaL_Reg functions[] = {
-        {"spawn", l_spawn}, {"detach", handle_detach},    {"all", l_all},
-        {"race", l_race},   {"timeout", l_timeout},       {"sleep", lib_sleep},
-        {"yield", l_yield}, {"background", l_background}, {NULL, NULL},
-    };
-    lib_class(L, HANDLE, methods);
-    luaL_newlib(L, functions);
+    static const luaL_Reg meta[] = {{"__gc", handle_gc}, {"__close", handle_close}, {NULL, NULL}};
+    lib_class(L, HANDLE, lib_task_docs, meta);
+    lib_functions(L, lib_task_docs);
     return 1;
 }

@@ -112,8 +112,8 @@ static int done(lua_State *L, struct op *op) {
     return 1;
 }
 
-static const struct op_kind read_kind = {"terminal.read", sizeof(struct reading), done, cancel,
-                                         NULL};
+static const struct op_kind read_kind = {
+    "terminal.read", sizeof(struct reading), done, cancel, NULL, NULL};
 
 /* terminal.read() -> bytes, at least one, "" now and then; nil at the end */
 static int l_read(lua_State *L) {
@@ -138,20 +138,18 @@ static int l_read(lua_State *L) {
 }
 
 const struct lib_doc lib_terminal_docs[] = {
-    {"raw", "fun(on: boolean): boolean",
+    {"raw", l_raw, "fun(on: boolean): boolean",
      "Has the terminal of standard input hand over each key, unechoed; false puts it back. Whether "
      "it does now."},
-    {"columns", "fun(): integer",
+    {"columns", l_columns, "fun(): integer",
      "Columns of the terminal of standard output; 80 when it is none."},
-    {"read", "fun(): string?, string?, string?",
+    {"read", l_read, "fun(): string?, string?, string?",
      "Waits for standard input and returns what there is, possibly nothing yet; nil alone at its "
      "end."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_terminal(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"raw", l_raw}, {"columns", l_columns}, {"read", l_read}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_terminal_docs);
     return 1;
 }

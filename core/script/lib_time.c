@@ -57,6 +57,7 @@ static int l_monotonic(lua_State *L) {
 struct nap {
     struct op op;
     struct timer timer;
+    double seconds;
 };
 
 static int nap_done(lua_State *L, struct op *op) {
@@ -72,12 +73,18 @@ static void nap_drop(struct op *op) {
     timer_remove(op->vm->worker, &((struct nap *)op)->timer);
 }
 
+static void nap_tell(const struct op *op, struct buf *out) {
+    const struct nap *nap = (const struct nap *)op;
+    buf_printf(out, "sleep %.4g s", nap->seconds);
+}
+
 static const struct op_kind nap_kind = {
     .name = "time.sleep",
     .size = sizeof(struct nap),
     .done = nap_done,
     .cancel = nap_cancel,
     .drop = nap_drop,
+    .tell = nap_tell,
 };
 
 static void nap_over(struct timer *t) {
@@ -88,6 +95,7 @@ int lib_sleep(lua_State *L) {
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(L, seconds >= 0 && seconds <= SLEEP_MAX, 1, "must be between 0 and a year");
     struct nap *nap = op_new(L, &nap_kind);
+    nap->seconds = seconds;
     timer_init(&nap->timer, nap_over);
     if (op_timer(&nap->op, &nap->timer, seconds) < 0) {
         op_discard(&nap->op);
@@ -282,42 +290,29 @@ static int l_duration(lua_State *L) {
 /* ---- the module ------------------------------------------------------------------------------ */
 
 const struct lib_doc lib_time_docs[] = {
-    {"now", "fun(): number", "Seconds since the epoch, by the wall clock."},
-    {"now_ns", "fun(): integer", "Nanoseconds since the epoch, by the wall clock."},
-    {"monotonic", "fun(): number",
+    {"now", l_now, "fun(): number", "Seconds since the epoch, by the wall clock."},
+    {"now_ns", l_now_ns, "fun(): integer", "Nanoseconds since the epoch, by the wall clock."},
+    {"monotonic", l_monotonic, "fun(): number",
      "Seconds of a clock that never jumps: for differences, its zero means nothing."},
-    {"sleep", "fun(seconds: number): true",
+    {"sleep", lib_sleep, "fun(seconds: number): true",
      "Waits, to the millisecond and never short. At most a year. Waits: inside a task only."},
-    {"rfc3339", "fun(seconds?: number, digits?: integer): string",
+    {"rfc3339", l_rfc3339, "fun(seconds?: number, digits?: integer): string",
      "RFC 3339 text in UTC of seconds since the epoch (nil = now). 0 to 9 digits of fraction; "
      "without it as many as say something. Cut, not rounded."},
-    {"rfc3339_ns", "fun(nanoseconds: integer, digits?: integer): string",
+    {"rfc3339_ns", l_rfc3339_ns, "fun(nanoseconds: integer, digits?: integer): string",
      "The same of nanoseconds since the epoch: exact."},
-    {"now_rfc3339", "fun(): string",
+    {"now_rfc3339", l_now_rfc3339, "fun(): string",
      "RFC 3339 text in UTC of now, with all nine digits of the nanoseconds."},
-    {"parse", "fun(text: string): number?, string?, string?",
+    {"parse", l_parse, "fun(text: string): number?, string?, string?",
      "Seconds since the epoch of RFC 3339 text; nil, message, \"invalid\" when it is none."},
-    {"parse_ns", "fun(text: string): integer?, string?, string?",
+    {"parse_ns", l_parse_ns, "fun(text: string): integer?, string?, string?",
      "Nanoseconds since the epoch of RFC 3339 text; nil, message, \"invalid\" or \"range\"."},
-    {"duration", "fun(text: string): number?, string?, string?",
+    {"duration", l_duration, "fun(text: string): number?, string?, string?",
      "Seconds of \"1h30m\", \"250ms\", \"1.5s\"; nil, message, \"invalid\" or \"range\"."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_time(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"now", l_now},
-        {"now_ns", l_now_ns},
-        {"monotonic", l_monotonic},
-        {"sleep", lib_sleep},
-        {"rfc3339", l_rfc3339},
-        {"rfc3339_ns", l_rfc3339_ns},
-        {"parse", l_parse},
-        {"now_rfc3339", l_now_rfc3339},
-        {"parse_ns", l_parse_ns},
-        {"duration", l_duration},
-        {NULL, NULL},
-    };
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_time_docs);
     return 1;
 }

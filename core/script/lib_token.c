@@ -52,10 +52,10 @@ static void drop(struct op *op) {
     mem_free(t->payload);
 }
 
-static const struct op_kind sign_kind = {"token.sign", sizeof(struct token_wait), sign_done, cancel,
-                                         drop};
-static const struct op_kind make_key_kind = {"token.make_key", sizeof(struct token_wait),
-                                             make_key_done, cancel, drop};
+static const struct op_kind sign_kind = {
+    "token.sign", sizeof(struct token_wait), sign_done, cancel, drop, NULL};
+static const struct op_kind make_key_kind = {
+    "token.make_key", sizeof(struct token_wait), make_key_done, cancel, drop, NULL};
 
 static void platform_only(lua_State *L, const char *what) {
     if (!vm_of(L)->options.platform) luaL_error(L, "token.%s is for platform services only", what);
@@ -176,24 +176,19 @@ static int l_verify(lua_State *L) {
 }
 
 const struct lib_doc lib_token_docs[] = {
-    {"sign", "fun(claims: string): string?, string?, string?",
+    {"sign", l_sign, "fun(claims: string): string?, string?, string?",
      "Signs claims (JSON text) with the host's key; platform services only."},
-    {"make_key", "fun(): string?, string?, string?",
+    {"make_key", l_make_key, "fun(): string?, string?, string?",
      "A new private RSA key as PEM; platform services only."},
-    {"use_key", "fun(pem: string): string?, string?, string?",
+    {"use_key", l_use_key, "fun(pem: string): string?, string?, string?",
      "Makes it the key of all tokens; the public key as PEM; platform services only."},
-    {"verify", "fun(token: string): table?, string?, string?",
+    {"verify", l_verify, "fun(token: string): table?, string?, string?",
      "The claims (id, app, slug, device, organization, roles, expires, issued, token) and \"ok\" "
      "or \"expired\"; nil and why when the signature or the form is bad."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_token(lua_State *L) {
-    static const luaL_Reg functions[] = {{"sign", l_sign},
-                                         {"verify", l_verify},
-                                         {"make_key", l_make_key},
-                                         {"use_key", l_use_key},
-                                         {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_token_docs);
     return 1;
 }

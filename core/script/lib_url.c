@@ -147,27 +147,22 @@ static int l_parse(lua_State *L) {
 }
 
 const struct lib_doc lib_url_docs[] = {
-    {"parse",
+    {"parse", l_parse,
      "fun(text: string): { scheme: string, authority: string, host: string, port: integer, path: "
      "string, query: string? }?, string?, string?",
      "The parts of an absolute http or https URL (RFC 3986)."},
-    {"parse_query", "fun(text: string): table<string, string>",
+    {"parse_query", l_parse_query, "fun(text: string): table<string, string>",
      "The names and values of a query or form body; of a repeated name the last one."},
-    {"parse_query_all", "fun(text: string): table<string, string[]>",
+    {"parse_query_all", l_parse_query_all, "fun(text: string): table<string, string[]>",
      "The same with a list of values for each name."},
-    {"encode", "fun(text: string): string",
+    {"encode", l_encode, "fun(text: string): string",
      "Percent-encodes everything but unreserved characters."},
-    {"decode", "fun(text: string): string?, string?, string?", "Undoes percent-encoding."},
-    {NULL, NULL, NULL},
+    {"decode", l_decode, "fun(text: string): string?, string?, string?",
+     "Undoes percent-encoding."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_url(lua_State *L) {
-    static const luaL_Reg functions[] = {{"parse", l_parse},
-                                         {"parse_query", l_parse_query},
-                                         {"parse_query_all", l_parse_query_all},
-                                         {"encode", l_encode},
-                                         {"decode", l_decode},
-                                         {NULL, NULL}};
-    luaL_newlib(L, functions);
+    lib_functions(L, lib_url_docs);
     return 1;
 }

@@ -51,7 +51,8 @@ static int done(lua_State *L, struct op *op) {
     return 1;
 }
 
-static const struct op_kind wait_kind = {"watch.wait", sizeof(struct waiting), done, cancel, NULL};
+static const struct op_kind wait_kind = {"watch.wait", sizeof(struct waiting), done, cancel, NULL,
+                                         NULL};
 
 /* Watch:wait() */
 static int l_wait(lua_State *L) {
@@ -82,15 +83,9 @@ static int l_close(lua_State *L) {
 
 /* watch.open(folders) -> Watch; or nil, message, code */
 static int l_open(lua_State *L) {
-    static const luaL_Reg methods[] = {{"wait", l_wait},
-                                       {"close", l_close},
-                                       {"__close", l_close},
-                                       {"__gc", l_close},
-                                       {NULL, NULL}};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_Integer n = luaL_len(L, 1);
     luaL_argcheck(L, n >= 1 && n <= FOLDERS_MAX, 1, "1 to 64 folders");
-    lib_class(L, CLASS, methods);
     struct watching **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
     luaL_setmetatable(L, CLASS);
@@ -110,17 +105,20 @@ static int l_open(lua_State *L) {
 }
 
 const struct lib_doc lib_watch_docs[] = {
-    {"open", "fun(folders: string[]): Watch?, string?, string?",
+    {"open", l_open, "fun(folders: string[]): Watch?, string?, string?",
      "Watches files at and below 1 to 64 folders; hidden ones and editors' temporary files are "
      "left out."},
-    {"Watch:wait", "fun(self: Watch): true",
+    {"Watch", NULL, "class", "What watch.open gives: folders that are watched."},
+    {"Watch:wait", l_wait, "fun(self: Watch): true",
      "Returns when something changed since the last time, once it has been quiet for a moment."},
-    {"Watch:close", "fun(self: Watch)", "Ends it; the end of a <close> variable does the same."},
-    {NULL, NULL, NULL},
+    {"Watch:close", l_close, "fun(self: Watch)",
+     "Ends it; the end of a <close> variable does the same."},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_watch(lua_State *L) {
-    static const luaL_Reg functions[] = {{"open", l_open}, {NULL, NULL}};
-    luaL_newlib(L, functions);
+    static const luaL_Reg meta[] = {{"__close", l_close}, {"__gc", l_close}, {NULL, NULL}};
+    lib_class(L, CLASS, lib_watch_docs, meta);
+    lib_functions(L, lib_watch_docs);
     return 1;
 }

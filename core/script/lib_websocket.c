@@ -494,40 +494,32 @@ int websocket_upgrade(lua_State *L) {
 }
 
 const struct lib_doc lib_websocket_docs[] = {
-    {"WebSocket:receive", "fun(self: WebSocket, timeout?: number): string?, string?, string?",
+    {"WebSocket", NULL, "class", "What req:upgrade() gives."},
+    {"WebSocket:receive", l_receive,
+     "fun(self: WebSocket, timeout?: number): string?, string?, string?",
      "The next message and its kind, \"text\" or \"binary\"; or nil, message and \"closed\" or "
      "\"timeout\"."},
-    {"WebSocket:messages", "fun(self: WebSocket): fun(): string?, string?",
+    {"WebSocket:messages", l_messages, "fun(self: WebSocket): fun(): string?, string?",
      "Iterates over messages and their kinds until the WebSocket is closed."},
-    {"WebSocket:send", "fun(self: WebSocket, text: string): true?, string?, string?",
+    {"WebSocket:send", l_send, "fun(self: WebSocket, text: string): true?, string?, string?",
      "Sends a text, which is UTF-8. Returns when the client has room; nil, message, \"closed\"."},
-    {"WebSocket:send_binary", "fun(self: WebSocket, bytes: string): true?, string?, string?",
+    {"WebSocket:send_binary", l_send_binary,
+     "fun(self: WebSocket, bytes: string): true?, string?, string?",
      "Sends any bytes, otherwise as send."},
-    {"WebSocket:ping", "fun(self: WebSocket, data?: string): true?, string?, string?",
+    {"WebSocket:ping", l_ping, "fun(self: WebSocket, data?: string): true?, string?, string?",
      "Sends a ping of at most 125 bytes. Pongs are not seen; the host sends pings by itself."},
-    {"WebSocket:close", "fun(self: WebSocket, code?: integer, reason?: string)",
+    {"WebSocket:close", l_close, "fun(self: WebSocket, code?: integer, reason?: string)",
      "Closes it: with 1000 unless another code is given. Leaving its block does so, too."},
-    {"WebSocket:closed", "fun(self: WebSocket): integer?, string?",
+    {"WebSocket:closed", l_closed, "fun(self: WebSocket): integer?, string?",
      "Code and reason of the close, from either side; nil while it is open. 1006: the client is "
      "gone."},
-    {"WebSocket:protocol", "fun(self: WebSocket): string?",
+    {"WebSocket:protocol", l_protocol, "fun(self: WebSocket): string?",
      "The subprotocol that was agreed on, or nil."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 void websocket_open(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"receive", l_receive},
-        {"messages", l_messages},
-        {"send", l_send},
-        {"send_binary", l_send_binary},
-        {"ping", l_ping},
-        {"close", l_close},
-        {"closed", l_closed},
-        {"protocol", l_protocol},
-        {"__close", close_block},
-        {"__tostring", to_string},
-        {NULL, NULL},
-    };
-    lib_class(L, SERVE_WEBSOCKET, methods);
+    static const luaL_Reg meta[] = {
+        {"__close", close_block}, {"__tostring", to_string}, {NULL, NULL}};
+    lib_class(L, SERVE_WEBSOCKET, lib_websocket_docs, meta);
 }

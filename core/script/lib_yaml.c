@@ -206,18 +206,17 @@ static int l_parse(lua_State *L) {
 }
 
 const struct lib_doc lib_yaml_docs[] = {
-    {"parse", "fun(text: string): table?, string?, string?",
+    {"parse", l_parse, "fun(text: string): table?, string?, string?",
      "A YAML document as a tree. A node has kind (map, list, scalar, null), line and column; a map "
      "has keys (in order: name, line, column, value) and at (by name), a list has items, a scalar "
      "has value (text) and quoted. One document, no duplicate keys, no tags, anchors or merge "
      "keys."},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 int lib_yaml(lua_State *L) {
-    static const luaL_Reg functions[] = {{"parse", l_parse}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"__gc", close_reader}, {NULL, NULL}};
-    lib_class(L, READER, methods);
-    luaL_newlib(L, functions);
+    static const luaL_Reg meta[] = {{"__gc", close_reader}, {NULL, NULL}};
+    lib_class(L, READER, NULL, meta);
+    lib_functions(L, lib_yaml_docs);
     return 1;
 }

@@ -66,3 +66,9 @@ int measure_callback(lua_State *L) {
     metric_callback(measure_owner(vm_of(L)), name, luaL_checknumber(L, 2), lua_toboolean(L, 3));
     return 0;
 }
+
+int measure_policy(lua_State *L) {
+    struct str policy = lib_str(L, 1), code = lib_str(L, 2);
+    metric_policy(measure_owner(vm_of(L)), policy, code);
+    return 0;
+}

@@ -29,5 +29,7 @@ void measure_call(const struct vm *from, const struct service *to,
 void measure_refused(const struct vm *from, struct str host, int status);
 /* [protected] request.callback(name, seconds, failed) */
 int measure_callback(lua_State *L);
+/* [protected] request.policy_failed(policy, code) */
+int measure_policy(lua_State *L);
 
 #endif

@@ -113,6 +113,8 @@ void op_finish(struct op *op) {
     if (!op->awaited) return;
     uint64_t rested = t->cpu_rested + (op->vm->worker->now_ms - op->since) * NS_RESTED_PER_MS;
     t->cpu_rested = rested < t->cpu ? rested : t->cpu;
+    t->stretch = 0;
+    t->slow = false;
     task_ready(t);
 }
 

@@ -7,6 +7,11 @@
  * known from its length. Which captures exist, are open or closed at an item is known when the
  * pattern is read, too; going back has nothing to undo.
  *
+ * What trims texts takes linear time. A repetition of which nothing but `$` follows (`%s*$`) ends
+ * at the end or nowhere: it is not tried shorter, and once it was seen to end before that, it fails
+ * from everywhere up to there. So `.-` before it need not stop at every character in between
+ * (`^%s*(.-)%s*$`), nor need the search, where it comes first (`%s+$`).
+ *
  * What is wrong with a pattern becomes an item that raises when it is reached: `("a"):find("b[")`
  * is nil, as in stock Lua, and `("b"):find("b[")` an error.
  *
@@ -138,7 +143,7 @@ static struct pattern_item *add(struct reader *r, enum op op) {
     it->op = (uint8_t)op;
     it->what = ANY;
     it->a = it->b = 0;
-    it->negated = false;
+    it->negated = it->last = false;
     it->set = NULL;
     return it;
 }
@@ -310,6 +315,28 @@ static void read_item(struct reader *r) {
     read_character(r);
 }
 
+static bool is_capture(const struct pattern_item *it) {
+    return it->op == OPEN || it->op == CLOSE;
+}
+
+/* Marks a repetition that only the end of the subject may follow, and one right before it. `end` is
+ * DONE; captures match everywhere. */
+static void mark_last(struct pattern *p, struct pattern_item *end) {
+    struct pattern_item *first = p->items, *it = end;
+    p->starts_last = false;
+    while (it > first && is_capture(it - 1))
+        it--;
+    if (it == first || (--it)->op != AT_END) return;
+    while (it > first && is_capture(it - 1))
+        it--;
+    if (it == first || (--it)->op != MANY) return;
+    it->last = true;
+    while (it > first && is_capture(it - 1))
+        it--;
+    p->starts_last = it == first;
+    if (it > first && it[-1].op == FEW) it[-1].last = true;
+}
+
 void pattern_read(struct pattern *p, struct str text, bool may_anchor, struct pattern_item *items,
                   struct pattern_set *sets) {
     struct reader r = {text.p, text.p + text.n, p, items, sets};
@@ -321,6 +348,7 @@ void pattern_read(struct pattern *p, struct str text, bool may_anchor, struct pa
     while (r.at < r.end)
         read_item(&r);
     add(&r, DONE);
+    mark_last(p, r.item - 1);
     const struct pattern_item *first = items;
     while (first->op == OPEN)
         first++;
@@ -346,9 +374,15 @@ void pattern_begin(struct pattern *p, lua_State *L, struct str subject) {
     p->L = L;
     p->begin = subject.p;
     p->end = subject.p + subject.n;
+    p->barren = NULL;
     p->left = STEPS_PER_LOOK;
     p->budget = STEPS + STEPS_PER_BYTE * (int64_t)(subject.n + p->text.n);
     watchdog_check(L);
+}
+
+void pattern_spend(struct pattern *p, int64_t steps) {
+    p->left -= steps;
+    if (p->left < 0) p->left = look(p, p->left);
 }
 
 /* ---- matching -------------------------------------------------------------------------------- */
@@ -430,10 +464,11 @@ static const char *match(struct pattern *p, const char *s) {
         case MANY:
             to = run_over(it, s, end);
             if (it->what != ANY) left -= to - s;
-            if (to - s < it->b) goto back;
+            if (it->last) p->barren = to;
+            if (to - s < it->b || (it->last && to != end)) goto back;
             it->least = s + it->b;
             s = to;
-            if (s == it->least) continue;
+            if (it->last || s == it->least) continue;
             it->at = s;
             it->before = choice;
             choice = it;
@@ -484,6 +519,11 @@ static const char *match(struct pattern *p, const char *s) {
         it = choice;
         if (it->op == FEW) {
             s = ++it->at;
+            if (it->last && s < p->barren) {
+                to = run_over(it, s, p->barren);
+                left -= to - s;
+                s = it->at = to;
+            }
         } else {
             s = --it->at;
             if (s == it->least) choice = it->before;
@@ -512,6 +552,7 @@ bool pattern_search(struct pattern *p, const char *from, const char *last, struc
             return true;
         }
         if (p->anchored) return false;
+        if (!to && p->starts_last && p->barren > s) s = p->barren - 1;
     }
     return false;
 }

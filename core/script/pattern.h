@@ -27,6 +27,7 @@ struct pattern_item {
     uint8_t what; /* single characters: enum what there */
     uint8_t a, b; /* bytes or numbers that the op needs */
     bool negated; /* of `set`: the bytes that are not in it */
+    bool last;    /* MANY: only the end of the subject may follow; FEW: such a MANY follows */
     union {
         const struct pattern_set *set;
         const char *wrong; /* what is raised when the matching gets here */
@@ -48,7 +49,9 @@ struct pattern {
     int64_t budget;          /* steps until it is too many, those before that look apart */
     const struct pattern_item *needed; /* one character that every match begins with, or NULL */
     bool anchored;                     /* matches begin where the search begins */
-    int n_captures;                    /* of the whole pattern */
+    bool starts_last;                  /* it begins with an item that is `last` */
+    const char *barren; /* where the `last` MANY was tried last, it does not match before here */
+    int n_captures;     /* of the whole pattern */
     struct pattern_capture captures[PATTERN_CAPTURES]; /* of the last match */
     struct pattern_item *items;                        /* the last one ends or raises */
 };
@@ -70,6 +73,9 @@ void pattern_read(struct pattern *p, struct str text, bool may_anchor, struct pa
 /* Before a search, or several that share one budget of steps. Raises when the script is over its
  * limits already. */
 void pattern_begin(struct pattern *p, lua_State *L, struct str subject);
+
+/* Steps that the caller made for a match. Raises like a search. */
+void pattern_spend(struct pattern *p, int64_t steps);
 
 /* The first match at `from` or, unless it is anchored, behind; an empty one at `last` does not
  * count (NULL: all do). */

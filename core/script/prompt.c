@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -32,7 +33,8 @@ struct silence {
     sigset_t mask;
 };
 
-static void begin(struct silence *before) {
+/* `keys`: single ones come at once, not whole lines. */
+static void begin(struct silence *before, bool keys) {
     sigset_t blocked;
     sigemptyset(&blocked);
     caught = 0;
@@ -45,13 +47,12 @@ static void begin(struct silence *before) {
         if (before->actions[i].sa_handler != SIG_IGN) sigaction(signals[i], &catch, NULL);
     }
     struct termios quiet = before->terminal;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    quiet.c_lflag &= ~(tcflag_t)(keys ? ECHO | ICANON : ECHO);
+    tcsetattr(STDIN_FILENO, keys ? TCSADRAIN : TCSAFLUSH, &quiet);
 }
 
 static void end(const struct silence *before) {
     tcsetattr(STDIN_FILENO, TCSADRAIN, &before->terminal);
-    fputc('\n', stderr);
     for (size_t i = 0; i < SIGNALS; i++)
         sigaction(signals[i], &before->actions[i], NULL);
     pthread_sigmask(SIG_SETMASK, &before->mask, NULL);
@@ -78,11 +79,12 @@ static int read_line(const struct silence *before, char *line, size_t cap) {
 
 static int ask_terminal(const char *prompt, struct silence *before, char *line, size_t cap) {
     for (;;) {
-        begin(before);
+        begin(before, false);
         fputs(prompt, stderr);
         fflush(stderr);
         int rc = read_line(before, line, cap);
         end(before);
+        fputc('\n', stderr);
         if (!caught) return rc;
         kill(getpid(), caught); /* back here: it was stopped, and goes on */
     }
@@ -99,4 +101,26 @@ int prompt_secret(const char *prompt, char *line, size_t cap) {
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before.terminal) < 0)
         return read_input(line, cap);
     return ask_terminal(prompt, &before, line, cap);
+}
+
+/* The wait is cut short by what was caught. */
+static int read_key(const struct silence *before, int ms) {
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct timespec most = {ms / 1000, (long)(ms % 1000) * 1000000};
+    unsigned char key;
+    if (ppoll(&input, 1, &most, &before->mask) <= 0) return 0;
+    return read(STDIN_FILENO, &key, 1) == 1 ? key : 0;
+}
+
+int prompt_key(int ms) {
+    struct silence before;
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before.terminal) < 0) {
+        poll(NULL, 0, ms);
+        return 0;
+    }
+    begin(&before, true);
+    int key = read_key(&before, ms);
+    end(&before);
+    if (caught) kill(getpid(), caught);
+    return key;
 }

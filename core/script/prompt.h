@@ -1,4 +1,5 @@
-/* prompt: a line that is typed without being shown. Main thread of the command line only. */
+/* prompt: a line that is typed without being shown, and single keys. Main thread of the command
+ * line only. */
 #ifndef PROMPT_H
 #define PROMPT_H
 
@@ -9,5 +10,9 @@
  * line that does not fit, or what reading said. A signal that ends or stops the process does so
  * with the terminal as it was; after a stop it asks anew. */
 int prompt_secret(const char *prompt, char *line, size_t cap);
+
+/* Waits for a key on the terminal, at most so many milliseconds: its byte, 0 when none came or it
+ * is no terminal. Signals as above; after a stop it returns 0. */
+int prompt_key(int ms);
 
 #endif

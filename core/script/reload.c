@@ -5,6 +5,7 @@
  */
 #include "core/script/reload.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
@@ -16,14 +17,24 @@
 #include "core/base/stat.h"
 #include "core/script/dev.h"
 #include "core/script/quote.h"
+#include "core/script/policies.h"
 #include "core/script/routes.h"
 
-#define RELOADS_MAX 16 /* at work or waiting */
+#define RELOADS_MAX  16 /* in both lists */
+#define ROOM_POLL_MS 10
 
-static struct list reloads = {&reloads, &reloads};
-static int n_reloads;
-static struct map failing = {.limit =
-                                 SERVICES_MAX}; /* folder -> why its files do not load, owned */
+static struct list reloads = {&reloads, &reloads}; /* the one at work, and those behind it */
+static struct list parked = {&parked, &parked};    /* those that wait until services have room */
+static int n_reloads;                              /* in both */
+static bool at_work;
+static struct timer room; /* looks whether parked ones can go on */
+
+/* A service that has two generations at work, as a reload remembers it. */
+struct crowded {
+    struct list link;
+    struct service *service;
+};
+static struct map failing = {.limit = SERVICES_MAX}; /* folder -> why it does not load, owned */
 
 /* ---- what it tells --------------------------------------------------------------------------- */
 
@@ -120,7 +131,15 @@ static void add_change(struct reload *r, struct service *s, struct generation *g
 
 /* ---- looking at the files -------------------------------------------------------------------- */
 
+static bool is_ready(const struct reload *r, const char *folder) {
+    LIST_EACH(&r->ready, it) {
+        if (strcmp(LIST_ENTRY(it, struct crowded, link)->service->folder, folder) == 0) return true;
+    }
+    return false;
+}
+
 static bool wanted(const struct reload *r, const char *folder, const char *host) {
+    if (r->resumed) return is_ready(r, folder);
     return !r->name[0] || strcmp(r->name, folder) == 0 || (host && strcasecmp(r->name, host) == 0);
 }
 
@@ -207,8 +226,8 @@ static int found(struct reload *r, struct str folder, bool embedded) {
     struct service *s = service_by_folder(folder);
     /* The embedded one serves when the user's tree has no folder of that name. */
     if (!wanted(r, name, s ? s->host : NULL) || (embedded && has_folder(name))) return 0;
-    struct generation *g = embedded ? generation_embedded(service_root, folder, &e)
-                                    : generation_read(service_root, folder, &e);
+    struct generation *g = embedded ? generation_embedded(service_root, conf.policies, folder, &e)
+                                    : generation_read(service_root, conf.policies, folder, &e);
     if (!g)
         failed(r, name, NULL, &e);
     else if (!embedded && dev_refuses(g, &e))
@@ -235,6 +254,23 @@ static void find_removed(struct reload *r) {
     }
 }
 
+/* Told in every report, and in the log when it is news. */
+static void find_strays(struct reload *r) {
+    static char told[4096];
+    struct buf strays;
+    buf_init(&strays);
+    policies_strays(conf.policies, service_root, &strays);
+    struct str lines = buf_view(&strays), all = str_first(lines, sizeof told - 1), line;
+    bool news = !str_eq(all, str_of(told));
+    while (str_cut(lines, '\n', &line, &lines)) {
+        buf_printf(&r->report, "warning: %.*s\n", STR_FMT(line));
+        if (news) log_warn("policies that nobody asks", LOGS("warning", line));
+    }
+    memcpy(told, all.n ? all.p : "", all.n);
+    told[all.n] = 0;
+    buf_free(&strays);
+}
+
 /* The platform's own come first, so that nobody takes a host from them. Folders that are gone come
  * last: one that was moved is not gone. */
 static void look(struct reload *r) {
@@ -246,6 +282,7 @@ static void look(struct reload *r) {
         failed(r, service_root, NULL, &e);
     }
     find_removed(r);
+    if (!r->name[0] && conf.policies) find_strays(r);
 }
 
 /* What is kept takes the place of what the files say. */
@@ -265,9 +302,100 @@ static void look_back(struct reload *r) {
     reload_report(r, s ? s->folder : r->name, e.text);
 }
 
+/* ---- two generations at most ----------------------------------------------------------------- */
+
+/* A service whose last generation still finishes requests gets no third one: that waits for them,
+ * at most for the rest of the grace time. Nobody waits with it: a reload does first what it can do,
+ * and others go on while it is parked. */
+
+static bool is_roomy(const struct service *s) {
+    return service_stopping || atomic_load(&s->leaving) == 0;
+}
+
+static void forget(struct list *services) {
+    for (struct list *it; (it = list_pop(services));)
+        mem_free(LIST_ENTRY(it, struct crowded, link));
+}
+
+static bool waits_for(const struct reload *r, const struct service *s) {
+    LIST_EACH(&r->crowded, it) {
+        if (LIST_ENTRY(it, struct crowded, link)->service == s) return true;
+    }
+    return false;
+}
+
+/* Whether another one will look at the files of that service later anyway. */
+static bool left_to_another(const struct service *s) {
+    LIST_EACH(&parked, it) {
+        const struct reload *r = LIST_ENTRY(it, struct reload, link);
+        if (!r->back && waits_for(r, s)) return true;
+    }
+    return false;
+}
+
+static void wait_for(struct reload *r, struct service *s) {
+    struct crowded *c = mem_zalloc(sizeof *c);
+    if (!c) {
+        r->result = -ENOMEM;
+        reload_report(r, s->folder, "out of memory");
+        return;
+    }
+    c->service = s;
+    list_push(&r->crowded, &c->link);
+    log_info("reload waits until the generation before the last has ended",
+             LOGZ("service", s->host));
+}
+
+/* Takes out what has to wait. A person who asked gets to know how it ended; who only noticed that
+ * files changed need not wait twice. */
+static void set_aside(struct reload *r) {
+    struct service *s;
+    bool asked = strcmp(r->who, "watch") != 0;
+    if (r->check || service_stopping) return;
+    while ((s = change_crowded(r)))
+        if (asked || !left_to_another(s)) wait_for(r, s);
+}
+
+static bool make_ready(struct reload *r) {
+    struct list *it = r->crowded.next;
+    while (it != &r->crowded) {
+        struct crowded *c = LIST_ENTRY(it, struct crowded, link);
+        it = it->next;
+        if (!is_roomy(c->service)) continue;
+        list_unlink(&c->link);
+        list_push(&r->ready, &c->link);
+    }
+    return !list_empty(&r->ready);
+}
+
+static void next(void);
+
+static void look_for_room(struct timer *t) {
+    struct list *it = parked.next;
+    while (it != &parked) {
+        struct reload *r = LIST_ENTRY(it, struct reload, link);
+        it = it->next;
+        if (!make_ready(r)) continue;
+        list_unlink(&r->link);
+        list_push(&reloads, &r->link);
+    }
+    if (!list_empty(&parked) && timer_arm(service_control, t, ROOM_POLL_MS) < 0)
+        log_error("out of memory");
+    next();
+}
+
+static void park(struct reload *r) {
+    list_unlink(&r->link);
+    list_push(&parked, &r->link);
+    r->resumed = true;
+    if (!timer_armed(&room)) timer_init(&room, look_for_room);
+    if (timer_arm(service_control, &room, ROOM_POLL_MS) < 0) log_error("out of memory");
+}
+
 /* ---- reloads, one at a time ------------------------------------------------------------------ */
 
 static void reload_begin(struct reload *r) {
+    at_work = true;
     if (service_stopping) {
         r->result = ERR_BUSY;
         buf_str(&r->report, STR("the host is stopping\n"));
@@ -281,24 +409,40 @@ static void reload_begin(struct reload *r) {
             reload_report(r, r->name, "no such service");
         }
     }
+    forget(&r->ready);
+    set_aside(r);
     reload_go(r);
 }
 
-static void reload_over(struct reload *r) {
+static void next(void) {
+    if (!at_work && !list_empty(&reloads))
+        reload_begin(LIST_ENTRY(reloads.next, struct reload, link));
+}
+
+static void reload_end(struct reload *r) {
     list_unlink(&r->link);
     n_reloads--;
+    r->done(r->arg, r->result, buf_view(&r->report));
+    buf_free(&r->report);
+    buf_free(&r->why);
+    forget(&r->crowded);
+    mem_free(r);
+}
+
+/* It has done what it can do now. */
+static void reload_over(struct reload *r) {
     if (r->routes && routes_rebuild() < 0) {
         r->result = -ENOMEM;
         reload_report(r, "services", "what changed is not routed: out of memory");
     }
-    r->done(r->arg, r->result, buf_view(&r->report));
-    buf_free(&r->report);
-    buf_free(&r->why);
-    mem_free(r);
-    if (!list_empty(&reloads))
-        reload_begin(LIST_ENTRY(reloads.next, struct reload, link));
+    r->routes = false;
+    if (!list_empty(&r->crowded) && !service_stopping)
+        park(r);
     else
-        service_reloaded();
+        reload_end(r);
+    at_work = false;
+    next();
+    if (n_reloads == 0) service_reloaded();
 }
 
 /* Until one change has to wait for the workers, or all are done. */
@@ -331,18 +475,23 @@ void service_reload(const struct reload_request *q,
     r->back = q->back;
     r->number = q->number;
     list_init(&r->changes);
+    list_init(&r->crowded);
+    list_init(&r->ready);
     buf_init(&r->report);
     buf_init(&r->why);
     r->done = done;
     r->arg = arg;
     list_push(&reloads, &r->link);
-    if (++n_reloads == 1) reload_begin(r);
+    n_reloads++;
+    next();
 }
 
 /* Before anything serves there is nothing to switch: new services are all that can be found. */
 void reload_first(struct buf *out) {
     struct reload r = {.first = true, .who = "start"};
     list_init(&r.changes);
+    list_init(&r.crowded);
+    list_init(&r.ready);
     buf_init(&r.report);
     buf_init(&r.why);
     look(&r);

@@ -22,6 +22,9 @@ struct reload {
     int result;          /* 0 or of the last thing that failed */
     bool routes;         /* the set of services changed */
     bool first;          /* the host opens: nothing is started or switched yet */
+    struct list crowded; /* struct crowded.link: services that it waits for */
+    struct list ready;   /* the same: those that it goes on with, and with no others */
+    bool resumed;        /* it has waited */
     void (*done)(void *arg, int result, struct str report);
     void *arg;
 };
@@ -54,6 +57,9 @@ int change_topics(const struct generation *g, const char *host, struct err *e);
 int change_add(struct reload *r, struct service *s, struct generation *g, const struct trial *t);
 /* Whether one of that service is queued. */
 bool change_waits(const struct reload *r, const struct service *s);
+/* Takes a change out of the queue whose service has two generations at work already, and drops it:
+ * that service. NULL: there is none. */
+struct service *change_crowded(struct reload *r);
 /* Takes the first change of the queue. Whether it goes on by itself and ends in reload_go; else it
  * is over. */
 bool change_begin(struct reload *r);

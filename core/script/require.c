@@ -191,8 +191,8 @@ static int require(lua_State *L) {
 }
 
 void require_open(lua_State *L) {
-    static const luaL_Reg guard[] = {{"__close", leave}, {NULL, NULL}};
-    lib_class(L, GUARD, guard);
+    static const luaL_Reg meta[] = {{"__close", leave}, {NULL, NULL}};
+    lib_class(L, GUARD, NULL, meta);
     lua_newtable(L);
     lua_newtable(L);
     lua_pushcclosure(L, require, 2);

@@ -5,13 +5,16 @@
  */
 #include "core/script/resident.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/script/asker.h"
 #include "core/script/lib.h"
 #include "core/script/pack.h"
+#include "core/script/service.h"
 #include "core/script/vm.h"
 
 #define RETIRE_POLL_MS 20
@@ -78,6 +81,15 @@ static void keep_topics(lua_State *L, struct resident *r) {
     r->gen->topics = text;
     lua_getfield(L, -1, "version");
     r->gen->version = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+}
+
+static void keep_rules(lua_State *L, struct resident *r) {
+    lua_getfield(L, -1, "rules");
+    if (!lua_isnil(L, -1)) {
+        r->gen->rules = arena_str(&r->gen->arena, lib_str(L, -1));
+        if (!r->gen->rules.p) vm_throw_memory(L);
+    }
     lua_pop(L, 1);
 }
 
@@ -149,7 +161,11 @@ static int load(lua_State *L) {
     lua_getfield(L, -1, "host");
     snprintf(r->host, sizeof r->host, "%s", luaL_checkstring(L, -1));
     lua_pop(L, 1);
-    if (!r->gen->sealed) keep_topics(L, r);
+    if (!r->gen->sealed) {
+        keep_topics(L, r);
+        keep_rules(L, r);
+    }
+    asker_load(L, r);
     if (r->worker->index < 0)
         keep_warnings(L, r);
     else
@@ -160,6 +176,8 @@ static int load(lua_State *L) {
     return 0;
 }
 
+static _Atomic uint64_t serials;
+
 struct resident *resident_new(struct generation *g, struct worker *w, struct err *e) {
     struct resident *r = mem_zalloc(sizeof *r);
     if (!r) {
@@ -169,6 +187,9 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
     list_init(&r->link);
     list_init(&r->streams);
     r->dispatch = r->start = r->check = r->unload = r->stop = r->call = LUA_NOREF;
+    for (int i = 0; i < RESIDENT_POLICIES; i++)
+        r->policies[i] = LUA_NOREF;
+    r->serial = atomic_fetch_add(&serials, 1) + 1;
     buf_init(&r->warnings);
     r->gen = generation_take(g);
     r->worker = w;
@@ -208,6 +229,11 @@ struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *
     return task_new(r->vm, push, arg, e);
 }
 
+struct task *resident_task_late(struct resident *r, int (*push)(lua_State *co, void *arg),
+                                void *arg, struct err *e) {
+    return task_late(r->vm, push, arg, e);
+}
+
 /* ---- hooks ----------------------------------------------------------------------------------- */
 
 /* What on_unload returned, as bytes. */
@@ -244,12 +270,13 @@ static void hook_over(struct task *t, enum task_end end, int nresults) {
     buf_free(&why);
 }
 
-static bool run_hook(struct resident *r, int (*push)(lua_State *co, void *arg), uint64_t ms,
-                     void *arg) {
+static bool run_hook(struct resident *r, const char *name, int (*push)(lua_State *co, void *arg),
+                     uint64_t ms, void *arg) {
     struct err e = {0};
     struct task *t = resident_task(r, push, r, &e);
     if (t) {
         t->data = arg;
+        t->kind = name;
         t->ended = hook_over;
         task_deadline(t, ms);
         task_start(t);
@@ -271,7 +298,7 @@ bool resident_check(struct resident *r, bool first,
     if (r->check == LUA_REFNIL) return false;
     r->first = first;
     r->hooked = ended;
-    return run_hook(r, push_check, conf.reload_check / 1000000, arg);
+    return run_hook(r, "on_check", push_check, conf.reload_check / 1000000, arg);
 }
 
 static int push_unload(lua_State *co, void *arg) {
@@ -284,7 +311,7 @@ bool resident_unload(struct resident *r, void (*ended)(void *arg, const struct h
                      void *arg) {
     if (!r->started || r->unload == LUA_REFNIL) return false;
     r->hooked = ended;
-    return run_hook(r, push_unload, STOP_MS, arg);
+    return run_hook(r, "on_unload", push_unload, STOP_MS, arg);
 }
 
 static int push_stop(lua_State *co, void *arg) {
@@ -317,6 +344,7 @@ bool resident_stop(struct resident *r, void (*ended)(void *arg), void *arg) {
     }
     r->stopped = ended;
     t->data = arg;
+    t->kind = "on_stop";
     t->ended = stopped;
     task_deadline(t, STOP_MS);
     task_start(t);
@@ -325,6 +353,7 @@ bool resident_stop(struct resident *r, void (*ended)(void *arg), void *arg) {
 
 void resident_free(struct resident *r) {
     if (r->gone) r->gone(r);
+    if (r->service) service_spent(r->service, r->worker, r->vm->cpu);
     timer_remove(r->worker, &r->timer);
     ref_drop(r->vm, r->dispatch);
     ref_drop(r->vm, r->start);
@@ -332,6 +361,7 @@ void resident_free(struct resident *r) {
     ref_drop(r->vm, r->unload);
     ref_drop(r->vm, r->stop);
     ref_drop(r->vm, r->call);
+    asker_unload(r);
     vm_free(r->vm);
     buf_free(&r->warnings);
     generation_give(r->gen);
@@ -343,8 +373,9 @@ void resident_free(struct resident *r) {
  * the state under itself. */
 static void look(struct timer *t) {
     struct resident *r = LIST_ENTRY(t, struct resident, timer);
-    if (r->vm->n_tasks > 0 && r->worker->now_ms >= r->give_up) task_cancel_all(r->vm, false);
-    if (r->vm->n_tasks == 0 && r->vm->n_ops == 0) {
+    bool late = r->worker->now_ms >= r->give_up;
+    if (r->vm->n_tasks > 0 && late) task_cancel_all(r->vm, false);
+    if (r->vm->n_tasks == 0 && r->vm->n_ops == 0 && (r->pins == 0 || late)) {
         resident_free(r);
         return;
     }

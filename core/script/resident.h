@@ -10,6 +10,8 @@
 
 struct service;
 
+#define RESIDENT_POLICIES 4 /* functions that asker.c calls */
+
 /* How a hook ended. */
 struct hook_end {
     enum task_end end;
@@ -29,12 +31,15 @@ struct resident {
     struct generation *gen;
     struct worker *worker;
     struct vm *vm;
-    int dispatch;   /* fn(method, path, host, port): answers an HTTP request */
-    int start;      /* fn(state?): fetches configs, runs on_load and on_start, starts tickers */
-    int check;      /* fn(first): runs on_check; this and the next two: LUA_REFNIL = none */
-    int unload;     /* fn(): runs on_unload, gives the table to hand over */
-    int stop;       /* fn(): runs on_stop */
-    int call;       /* fn(host, platform, known, frame, name, ...): a call over the bus */
+    int dispatch; /* fn(method, path, host, port): answers an HTTP request */
+    int start;    /* fn(state?): fetches configs, runs on_load and on_start, starts tickers */
+    int check;    /* fn(first): runs on_check; this and the next two: LUA_REFNIL = none */
+    int unload;   /* fn(): runs on_unload, gives the table to hand over */
+    int stop;     /* fn(): runs on_stop */
+    int call;     /* fn(host, platform, known, frame, name, ...): a call over the bus */
+    int policies[RESIDENT_POLICIES]; /* by enum policy_row; LUA_NOREF = none */
+    uint64_t serial;                 /* of this process: nobody has it twice */
+    int pins;       /* exchanges that asked it and may ask again: it stays for its grace time */
     char host[256]; /* declared hostname */
     struct buf warnings; /* of a trial: what is odd and does not stop it, a line each */
     bool api;            /* answers carry CORS fields */
@@ -58,6 +63,9 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
 /* Runs fn(...) of `entry` as a task of this resident; see task_new for `push`. */
 struct task *resident_task(struct resident *r, int (*push)(lua_State *co, void *arg), void *arg,
                            struct err *e);
+/* The same from one that may be going out of service, for what began before. */
+struct task *resident_task_late(struct resident *r, int (*push)(lua_State *co, void *arg),
+                                void *arg, struct err *e);
 static inline struct resident *resident_of(struct vm *vm) {
     return vm->owner;
 }

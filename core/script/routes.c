@@ -36,6 +36,7 @@ struct barrier_count {
 
 static struct worker *control;
 static struct instances *current;
+static unsigned asks; /* questions that policies answer, as flags, for the table being built */
 
 static void instances_free(struct instances *in) {
     if (!in) return;
@@ -125,10 +126,17 @@ int routes_set_instances(struct routes_update *u, const struct routes_instance *
 
 /* ---- who listens to what --------------------------------------------------------------------- */
 
-/* Of one route table, which owns it. */
+/* Of one route table, which owns it: what it must let go of in the end, too. */
 struct directory {
     struct map topics;    /* topic -> struct listener, the first one */
     struct listener *all; /* every service */
+    struct counted *counted;
+};
+
+/* An instance whose requests are counted. */
+struct counted {
+    struct counted *next;
+    struct load *load;
 };
 
 struct listener {
@@ -158,7 +166,7 @@ static int add_topic(struct route_table *t, struct service *s, struct str topic)
 /* Another host that it answers for. Of several services the first one is asked, which passes on
  * what is not for it; a service's own host is never taken from it. */
 static int add_host(struct route_table *t, struct service *s, unsigned flags, struct str host) {
-    int rc = route_table_add(t, host, &service_handler, s, flags);
+    int rc = route_table_add(t, host, &service_handler, s, flags | (asks & ROUTE_LIMIT));
     return rc == -EEXIST ? 0 : rc;
 }
 
@@ -186,11 +194,15 @@ static int add_service(void *arg, struct service *s, unsigned flags, struct str 
     struct directory *d = t->data;
     (void)topics;
     int rc = add_listener(t, &d->all, s);
+    flags |= asks & ROUTE_LIMIT;
     return rc < 0 ? rc : route_table_add(t, service_host(s), &service_handler, s, flags);
 }
 
 static void drop_directory(struct route_table *t) {
-    map_free(&((struct directory *)t->data)->topics);
+    struct directory *d = t->data;
+    map_free(&d->topics);
+    for (struct counted *c = d->counted; c; c = c->next)
+        load_give(c->load);
 }
 
 static int add_services(struct route_table *t) {
@@ -223,6 +235,17 @@ static struct str copy(struct route_table *t, struct str s, bool *ok) {
     return c;
 }
 
+/* Somebody wants to know how busy it is. */
+static bool add_load(struct route_table *t, struct upstream *u) {
+    struct directory *d = t->data;
+    struct counted *c = arena_alloc(&t->arena, sizeof *c);
+    u->load = c ? load_take(u->id) : NULL;
+    if (!u->load) return false;
+    *c = (struct counted){d->counted, u->load};
+    d->counted = c;
+    return true;
+}
+
 /* All instances of one slug; `first` is its first one in the list. */
 static int add_slug(struct route_table *t, int first) {
     struct str slug = current->list[first].slug;
@@ -232,6 +255,9 @@ static int add_slug(struct route_table *t, int first) {
         n += str_eq(current->list[i].slug, slug);
     if (ups) ups->list = arena_zalloc(&t->arena, (size_t)n * sizeof *ups->list);
     if (!ups || !ups->list) return -ENOMEM;
+    ups->chooser = choose_of(slug);
+    unsigned flags = ROUTE_TOKEN | asks;
+    bool counted = ups->chooser.how == CHOOSE_LEAST || (flags & ROUTE_CHOOSE);
     for (int i = first; i < current->n; i++) {
         const struct routes_instance *in = &current->list[i];
         struct url u;
@@ -254,16 +280,20 @@ static int add_slug(struct route_table *t, int first) {
             .authority = copy(t, u.authority, &ok),
             .prefix = copy(t, prefix, &ok),
             .healthy = in->healthy,
+            .hash = choose_hash(in->url),
         };
+        if (ok && counted) ok = add_load(t, &ups->list[ups->n - 1]);
         if (!ok) return -ENOMEM;
     }
-    int rc = route_table_add(t, slug, &proxy_handler, ups, ROUTE_TOKEN);
+    int rc = route_table_add(t, slug, &proxy_handler, ups,
+                             ups->n > 0 ? flags : flags & ~(unsigned)ROUTE_CHOOSE);
     return rc == -EEXIST ? 0 : rc; /* a Lua service of that name goes first */
 }
 
 int routes_rebuild(void) {
     struct route_table *t = route_table_new();
     if (!t) return -ENOMEM;
+    asks = service_asks();
     int rc = add_services(t);
     for (int i = 0; rc == 0 && current && i < current->n; i++)
         if (current->list[i].slug.n && !map_get(&t->names, current->list[i].slug))
@@ -271,7 +301,8 @@ int routes_rebuild(void) {
     if (rc == 0) {
         t->other = arena_zalloc(&t->arena, sizeof *t->other);
         if (t->other)
-            *t->other = (struct route){.handler = &nowhere_handler, .flags = ROUTE_TOKEN};
+            *t->other = (struct route){.handler = &nowhere_handler,
+                                       .flags = ROUTE_TOKEN | (asks & ROUTE_LIMIT)};
         else
             rc = -ENOMEM;
     }

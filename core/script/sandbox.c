@@ -8,7 +8,8 @@
  * No C function of a library may be able to run for long: instruction hooks, by which the watchdog
  * stops scripts, do not fire inside one. Loops over something that Lua holds are bounded by the
  * state's memory; loops over numbers that a script merely claims are bounded here, and matching
- * patterns is ours (strings.c).
+ * patterns is ours (strings.c). Where elements come from metamethods, these may be C functions,
+ * too: loops over such elements are in tables.c and look at the watchdog's limits each time.
  */
 #include "core/script/sandbox.h"
 
@@ -24,13 +25,8 @@
 #include "core/script/lib.h"
 #include "core/script/sched.h"
 #include "core/script/strings.h"
+#include "core/script/tables.h"
 
-/* Elements that one call of a table function may touch when the state has no cap; with one it is
- * as many as the cap has room for. */
-#define ELEMENTS_MAX ((lua_Integer)1 << 24)
-/* Arrays longer than this are sorted with a comparator in Lua, in which the watchdog can act. */
-#define SORT_IN_C ((lua_Integer)20000)
-#define SORT_TEXT 256 /* bytes of a text that is quickly compared */
 /* Values of one `format`, bytes of them when some are quoted, bytes of a format of `date`: what is
  * slow in C may not be much. */
 #define FORMAT_VALUES 4096
@@ -135,6 +131,7 @@ static int safe_rawset(lua_State *L) {
 const char *sandbox_tostring(lua_State *L, int index, size_t *n) {
     index = lua_absindex(L, index);
     if (luaL_callmeta(L, index, "__tostring")) {
+        watchdog_check(L); /* it may have been C, and who asks may do so in a loop */
         if (!lua_isstring(L, -1)) luaL_error(L, "'__tostring' must return a string");
         return lua_tolstring(L, -1, n);
     }
@@ -322,117 +319,6 @@ static int safe_date(lua_State *L) {
     return original(L);
 }
 
-/* ---- table ----------------------------------------------------------------------------------- */
-
-/* The library's functions believe what `#` says, and that may be any number: of a table with a
- * __len, or of one with elements at powers of two. Those that loop up to it are bounded here. */
-static lua_Integer elements_max(lua_State *L) {
-    size_t cap = vm_of(L)->options.memory;
-    return cap ? (lua_Integer)(cap / 16) : ELEMENTS_MAX;
-}
-
-/* What the library asks of an argument that is no table: that it looks like one. */
-static void check_table(lua_State *L, int index, bool length) {
-    static const char *const wanted[] = {"__index", "__newindex", "__len"};
-    if (lua_type(L, index) == LUA_TTABLE) return;
-    for (int i = 0; i < (length ? 3 : 2); i++) {
-        if (luaL_getmetafield(L, index, wanted[i]) == LUA_TNIL)
-            luaL_checktype(L, index, LUA_TTABLE);
-        lua_pop(L, 1);
-    }
-}
-
-static int safe_insert(lua_State *L) {
-    check_table(L, 1, true);
-    int n = lua_gettop(L);
-    lua_Integer end = (lua_Integer)((lua_Unsigned)luaL_len(L, 1) + 1), at = end;
-    if (n != 2 && n != 3) return luaL_error(L, "wrong number of arguments to 'insert'");
-    if (n == 3) {
-        at = luaL_checkinteger(L, 2);
-        luaL_argcheck(L, (lua_Unsigned)at - 1 < (lua_Unsigned)end, 2, "position out of bounds");
-        luaL_argcheck(L, end - at <= elements_max(L), 1, "too many elements");
-        for (lua_Integer i = end; i > at; i--) {
-            lua_geti(L, 1, i - 1);
-            lua_seti(L, 1, i);
-        }
-    }
-    lua_seti(L, 1, at);
-    return 0;
-}
-
-static int safe_remove(lua_State *L) {
-    check_table(L, 1, true);
-    lua_Integer size = luaL_len(L, 1), at = luaL_optinteger(L, 2, size);
-    if (at != size)
-        luaL_argcheck(L, (lua_Unsigned)at - 1 <= (lua_Unsigned)size, 2, "position out of bounds");
-    luaL_argcheck(L, size - at <= elements_max(L), 1, "too many elements");
-    lua_geti(L, 1, at);
-    for (; at < size; at++) {
-        lua_geti(L, 1, at + 1);
-        lua_seti(L, 1, at);
-    }
-    lua_pushnil(L);
-    lua_seti(L, 1, at);
-    return 1;
-}
-
-static int safe_move(lua_State *L) {
-    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
-    if (to >= from)
-        luaL_argcheck(L, (lua_Unsigned)to - (lua_Unsigned)from < (lua_Unsigned)elements_max(L), 3,
-                      "too many elements to move");
-    return original(L);
-}
-
-static int safe_concat(lua_State *L) {
-    check_table(L, 1, true);
-    lua_Integer length = luaL_len(L, 1);
-    luaL_optstring(L, 2, "");
-    lua_Integer from = luaL_optinteger(L, 3, 1), to = luaL_optinteger(L, 4, length);
-    if (to >= from)
-        luaL_argcheck(L, (lua_Unsigned)to - (lua_Unsigned)from < (lua_Unsigned)elements_max(L), 1,
-                      "too many elements");
-    lua_settop(L, 2);
-    lua_pushinteger(L, from);
-    lua_pushinteger(L, to);
-    return original(L);
-}
-
-/* Not many elements, and none that takes long to compare. */
-static bool cheap_to_sort(lua_State *L) {
-    lua_Integer n = luaL_len(L, 1);
-    bool cheap = n <= SORT_IN_C;
-    for (lua_Integer i = 1; cheap && i <= n; i++) {
-        int type = lua_rawgeti(L, 1, i);
-        cheap = type == LUA_TNUMBER || (type == LUA_TSTRING && lua_rawlen(L, -1) <= SORT_TEXT);
-        lua_pop(L, 1);
-    }
-    return cheap;
-}
-
-/* Upvalue 2: makes a comparator in Lua from a function, or from nil: there the watchdog can act
- * between two comparisons. */
-static int safe_sort(lua_State *L) {
-    check_table(L, 1, true);
-    lua_settop(L, 2);
-    bool in_lua = lua_iscfunction(L, 2);
-    if (lua_isnil(L, 2)) {
-        bool claimed = luaL_getmetafield(L, 1, "__len") != LUA_TNIL;
-        lua_settop(L, 2);
-        in_lua = claimed || !cheap_to_sort(L);
-    }
-    if (in_lua) {
-        lua_pushvalue(L, lua_upvalueindex(2));
-        lua_insert(L, 2);
-        lua_call(L, 1, 1);
-    }
-    return original(L);
-}
-
-static const char COMPARATOR[] = "local less = ...\n"
-                                 "if less then return function(a, b) return less(a, b) end end\n"
-                                 "return function(a, b) return a < b end\n";
-
 /* ---- putting it together --------------------------------------------------------------------- */
 
 /* Replaces `name` of the table on top by `fn`, which finds what was there in upvalue 1. */
@@ -488,18 +374,6 @@ static void limit_string(lua_State *L) {
     strings_open(L);
 }
 
-static void limit_table(lua_State *L) {
-    replace(L, "concat", safe_concat);
-    replace(L, "insert", safe_insert);
-    replace(L, "move", safe_move);
-    replace(L, "remove", safe_remove);
-    lua_getfield(L, -1, "sort");
-    if (luaL_loadbufferx(L, COMPARATOR, sizeof COMPARATOR - 1, "=sort", "t") != LUA_OK)
-        lua_error(L);
-    lua_pushcclosure(L, safe_sort, 2);
-    lua_setfield(L, -2, "sort");
-}
-
 static void limit_os(lua_State *L) {
     static const char *const names[] = {"clock", "date", "difftime", "time", NULL};
     keep(L, names);
@@ -519,7 +393,7 @@ static const struct {
 } libraries[] = {
     {LUA_GNAME, luaopen_base, limit_base, false},
     {LUA_STRLIBNAME, luaopen_string, limit_string, false},
-    {LUA_TABLIBNAME, luaopen_table, limit_table, false},
+    {LUA_TABLIBNAME, luaopen_table, tables_open, false},
     {LUA_MATHLIBNAME, luaopen_math, NULL, false},
     {LUA_UTF8LIBNAME, luaopen_utf8, NULL, false},
     {LUA_COLIBNAME, coro_open, NULL, false},

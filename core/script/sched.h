@@ -23,7 +23,7 @@ struct sched {
     struct watchdog_mark mark; /* first: watchdog.h finds it through the slot */
     struct worker *worker;
     struct worker_turn turn;  /* drains `ready` */
-    struct list ready;        /* struct task.ready: to be resumed or, when cancelled, ended */
+    struct list ready;        /* struct vm.turn: states with tasks to be resumed or ended */
     struct sched_slot *slots; /* every task of the worker, also the recycled ones */
     uint32_t n_slots;         /* room in `slots` */
     uint32_t free_slot;       /* first free place */
@@ -43,6 +43,15 @@ _Noreturn void task_stop(lua_State *L, struct task *t); /* ends a cancelled or o
 /* op.c */
 void op_release(struct op *op); /* drop() and free */
 void op_detach(struct task *t); /* cancels or drops what the task waits for */
+
+/* fault.c */
+void fault_left(struct task *t, lua_State *co); /* `co` died of the error on top of it */
+/* The error of `child`, which failed, becomes one of `to`, which waited for it. */
+void fault_passed(struct task *to, const struct task *child);
+/* Of the error on top of a failed task: where it came from before, each part with a line that leads
+ * on to the next; empty when it began there. */
+struct str fault_trace(const struct task *t);
+void fault_free(struct task *t);
 
 /* coro.c: marks in the low bits of a thread's extra space, see vm_of. */
 #define CORO_TASK    1 /* a task's own coroutine, no script's */

@@ -13,6 +13,7 @@
 #include "core/base/stat.h"
 #include "core/http/ws.h"
 #include "core/script/measure.h"
+#include "core/script/rebuild.h"
 #include "core/script/service.h"
 
 /* What a box in Lua holds: the task, not a pointer, so that a kept request object is refused
@@ -136,19 +137,17 @@ void serve_fail(struct serving *s, int status, const char *text) {
         exchange_abort(x);
         return;
     }
-    if (status < 500 || service_is_platform(s->resident->service)) {
-        exchange_error(x, status, text);
-        return;
-    }
     struct buf body;
     buf_init(&body);
     buf_str(&body, STR("{\"error\": "));
     buf_json(&body, str_of(text));
-    buf_str(&body, STR(", \"requestId\": "));
-    buf_json(&body, x->id);
+    if (status >= 500 && !service_is_platform(s->resident->service)) {
+        buf_str(&body, STR(", \"requestId\": "));
+        buf_json(&body, x->id);
+    }
     buf_char(&body, '}');
     if (buf_ok(&body))
-        exchange_answer(x, status, STR("application/json"), buf_view(&body));
+        exchange_error_body(x, status, buf_view(&body), s->task->retry_after);
     else
         exchange_error(x, status, text);
     buf_free(&body);
@@ -193,6 +192,7 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     case TASK_NO_MEMORY:
         over(s, t, "handler ran out of memory", 503,
              "the service is out of memory; try again later");
+        rebuild_starved(s->resident);
         break;
     case TASK_OVERRUN:
         over(s, t, "handler ran too long", 503, "the handler ran too long");
@@ -262,6 +262,7 @@ static void on_request(struct exchange *x) {
     list_init(&s->link);
     struct task *t = resident_task(r, push, s, &e);
     if (!t) {
+        if (e.code == -ENOMEM) rebuild_starved(r);
         mem_free(s);
         refuse(x, &e);
         return;
@@ -269,6 +270,7 @@ static void on_request(struct exchange *x) {
     s->task = t;
     t->data = s;
     t->exchange = x;
+    t->kind = "request";
     t->ended = ended;
     size_t n = x->id.n < sizeof s->id ? x->id.n : sizeof s->id;
     memcpy(s->id, x->id.p, n);

@@ -54,6 +54,11 @@ struct serving *serve_find(lua_State *L, const char *name);
  * one behind the call that it answers when it is called for whom that came from. NULL = nobody's.
  */
 const struct exchange *serve_origin(const struct task *t);
+/* [lib_bus.c] The task that answers the call which an op waits for; NULL when it is none, or over.
+ */
+struct task *bus_callee(const struct op *op);
+/* [lib_bus.c] The task that waits for what this one answers; NULL when it answers no call. */
+struct task *bus_caller(const struct task *t);
 /* [lib_bus.c] request.handling */
 int bus_handling(lua_State *L);
 /* Takes the exchange away from the task: nothing of it may be touched through `s` any more. */
@@ -85,7 +90,8 @@ extern const struct lib_doc lib_request_docs[], lib_response_docs[], lib_events_
     lib_websocket_docs[];
 void response_open(lua_State *L); /* registers the response's class; protected context */
 
-extern const luaL_Reg response_direct[]; /* functions of module `request` for the runtime */
+int response_direct_json(lua_State *L); /* functions of module `request` for the runtime */
+int response_direct_answer(lua_State *L);
 
 /* Parts of the handler's callbacks that live with their class. */
 void request_bytes(struct serving *s, const char *p, size_t n, bool last);

@@ -15,6 +15,7 @@
 #include "core/base/metric.h"
 #include "core/base/stat.h"
 #include "core/script/pack.h"
+#include "core/script/rebuild.h"
 #include "core/script/routes.h"
 #include "core/script/serve.h"
 #include "core/script/service_list.h"
@@ -41,6 +42,10 @@ bool service_is_platform(const struct service *s) {
 
 const char *service_id(const struct service *s) {
     return s->id;
+}
+
+void service_spent(struct service *s, const struct worker *w, uint64_t ns) {
+    s->locals[w->index].cpu += ns;
 }
 
 struct metric_owner *service_metrics(const struct service *s) {
@@ -84,6 +89,16 @@ struct resident *service_here(struct service *s, struct worker *w, struct err *e
     return NULL;
 }
 
+struct resident *service_resident(struct service *s, struct worker *w, uint64_t serial) {
+    struct local *l = &s->locals[w->index];
+    if (l->resident && l->resident->serial == serial) return l->resident;
+    LIST_EACH(&l->retiring, it) {
+        struct resident *r = LIST_ENTRY(it, struct resident, link);
+        if (r->serial == serial) return r;
+    }
+    return NULL;
+}
+
 /* ---- the list -------------------------------------------------------------------------------- */
 
 int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struct str topics),
@@ -96,6 +111,15 @@ int service_each(int (*each)(void *arg, struct service *s, unsigned flags, struc
         if (rc < 0) return rc;
     }
     return 0;
+}
+
+unsigned service_asks(void) {
+    unsigned asks = 0;
+    LIST_EACH(&service_list, it) {
+        struct service *s = LIST_ENTRY(it, struct service, link);
+        if (!s->removed) asks |= s->current->asks | s->coming;
+    }
+    return asks;
 }
 
 struct service *service_by_host(struct str host) {
@@ -178,7 +202,9 @@ struct service *service_new(struct generation *g, const char *host, bool in_forc
     }
     struct service *s = mem_zalloc(sizeof *s);
     if (s) s->locals = mem_zalloc((size_t)worker_count * sizeof *s->locals);
-    if (!s || !s->locals) {
+    if (s) s->figures = mem_zalloc((size_t)worker_count * sizeof *s->figures);
+    if (!s || !s->locals || !s->figures) {
+        if (s) mem_free(s->locals);
         mem_free(s);
         err_set(e, -ENOMEM, "out of memory");
         return NULL;
@@ -193,6 +219,7 @@ struct service *service_new(struct generation *g, const char *host, bool in_forc
     s->home = (int)(map_hash(str_of(s->host)) % (uint64_t)worker_count);
     for (int i = 0; i < worker_count; i++) {
         list_init(&s->locals[i].retiring);
+        rebuild_init(&s->locals[i]);
         if (in_force) s->locals[i].gen = generation_take(g);
     }
     s->removed = !in_force;
@@ -214,6 +241,25 @@ void service_report(struct buf *out) {
         buf_printf(out, ",\"embedded\":%s,\"generation\":%llu,\"hash\":\"%s\",\"loaded\":%lld}",
                    s->current->embedded ? "true" : "false", (unsigned long long)s->current->number,
                    s->current->hash, (long long)s->current->loaded_at);
+        sep = ",";
+    }
+    buf_char(out, ']');
+}
+
+void service_policies(struct buf *out) {
+    const char *sep = "";
+    buf_char(out, '[');
+    LIST_EACH(&service_list, it) {
+        struct service *s = LIST_ENTRY(it, struct service, link);
+        if (s->removed || !s->current->rules.n) continue;
+        buf_printf(out, "%s{\"host\":", sep);
+        buf_json(out, str_of(s->host));
+        buf_str(out, STR(",\"folder\":"));
+        buf_json(out, str_of(s->folder));
+        buf_printf(out,
+                   ",\"generation\":%llu,\"policies\":", (unsigned long long)s->current->number);
+        buf_str(out, s->current->rules);
+        buf_char(out, '}');
         sep = ",";
     }
     buf_char(out, ']');
@@ -293,12 +339,21 @@ static void keep_state(struct starting *st) {
 
 static void deliver_started(struct message *m) {
     struct starting *st = LIST_ENTRY(m, struct starting, msg);
+    struct service *s = st->service;
     keep_state(st);
     if (st->refused)
         refused(st);
     else
-        start_over(st->service, st->result);
+        start_over(s, st->result);
+    bool again = s->again && st->result == 0; /* else it is tried again in any case */
     st->done(st);
+    s->again = false;
+    if (again) service_start_again(s);
+}
+
+void service_start_again(struct service *s) {
+    s->again = s->starting;
+    if (!s->starting && !s->removed && !service_stopping) service_start(s, retried, NULL);
 }
 
 static void start_failed(struct starting *st, struct str why, struct str trace) {
@@ -365,8 +420,15 @@ static int push_start(lua_State *co, void *arg) {
 /* Home worker: runs the start entry of the generation in force, once per generation. */
 static void deliver_start(struct message *m) {
     struct starting *st = LIST_ENTRY(m, struct starting, msg);
+    struct local *l = &st->service->locals[st->service->home];
     struct err e = {0};
+    if (rebuild_holds(l, st)) return;
     st->msg.deliver = deliver_started;
+    if (l->closed) {
+        st->result = ERR_CANCELED;
+        worker_post(service_control, &st->msg);
+        return;
+    }
     struct resident *r = find_resident(st->service, worker_self(), &e);
     if (r && st->check && resident_check(r, true, checked, st)) return;
     struct task *t = NULL;
@@ -376,6 +438,7 @@ static void deliver_start(struct message *m) {
         t = resident_task(r, push_start, &args, &e);
         if (t) {
             t->data = st;
+            t->kind = "start";
             t->ended = started;
             task_start(t);
             return;
@@ -545,6 +608,7 @@ static void close_poll(struct timer *t) {
 
 static void close_local(struct local *l) {
     l->closed = true;
+    rebuild_close(l, worker_self());
     LIST_EACH(&l->retiring, it) {
         struct resident *old = LIST_ENTRY(it, struct resident, link);
         old->give_up = 0;
@@ -665,6 +729,7 @@ void service_free_all(void) {
         generation_give(s->current);
         buf_free(&s->handed);
         mem_free(s->locals);
+        mem_free(s->figures);
         mem_free(s);
     }
     reload_close();

@@ -58,12 +58,21 @@ void service_free_all(void);
 /* One JSON array for the admin address: host, folder, embedded, generation, hash, loaded. */
 void service_report(struct buf *out);
 
+/* One JSON array of the services that ask policies: host, folder, generation, policies. */
+void service_policies(struct buf *out);
+
 /* One JSON object: host, folder, and what is remembered of its generations. False: there is none
  * of that name. */
 bool service_history(struct str name, struct buf *out);
 
 /* Any worker: the state of the generation in force here, built on first use. NULL + *e. */
 struct resident *service_here(struct service *s, struct worker *w, struct err *e);
+/* Any worker: its state of that serial number here, also one that is going out of service; NULL =
+ * it is gone. */
+struct resident *service_resident(struct service *s, struct worker *w, uint64_t serial);
+/* Control thread: the flags of the questions that policies answer (asker.h), those of a generation
+ * that is coming into service among them. */
+unsigned service_asks(void);
 /* Any worker: by host name, or by <id>.<host>, from the routes in force there; NULL when there is
  * none. */
 struct service *service_find(struct worker *w, struct str host);
@@ -71,6 +80,8 @@ struct service *service_find(struct worker *w, struct str host);
 struct str service_host(const struct service *s);
 /* Any thread: the id of this replica, ten of 0-9 and a-v. */
 const char *service_id(const struct service *s);
+/* [its worker] A state of it goes, which spent so many ns in Lua. */
+void service_spent(struct service *s, const struct worker *w, uint64_t ns);
 /* Any thread: whose metrics they are. */
 struct metric_owner *service_metrics(const struct service *s);
 /* Any thread: a service from the binary. */

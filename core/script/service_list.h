@@ -5,18 +5,29 @@
 #ifndef SERVICE_LIST_H
 #define SERVICE_LIST_H
 
+#include "core/script/figures.h"
 #include "core/script/history.h"
 #include "core/script/service.h"
 
 #define SERVICES_MAX 1000
+#define REBUILD_FAILURES \
+    3 /* requests that ended for want of memory until a state is built anew \
+       */
 
 /* A service as one worker sees it. Only that worker touches it once the service is routed. */
 struct local {
-    struct generation *gen;    /* in force here; owns a reference; NULL = not in service */
-    struct resident *resident; /* its state; NULL until first used */
-    struct resident *next;     /* built for a generation that is not in force yet */
-    struct list retiring;      /* struct resident.link */
-    bool closed;               /* the host is going down: nothing new */
+    struct generation *gen;             /* in force here; owns a reference; NULL = not in service */
+    struct resident *resident;          /* its state; NULL until first used */
+    struct resident *next;              /* built for a generation that is not in force yet */
+    struct list retiring;               /* struct resident.link */
+    bool closed;                        /* the host is going down: nothing new */
+    uint64_t starved[REBUILD_FAILURES]; /* loop ms of the last that had no memory; 0 = none */
+    struct timer rebuild;               /* armed when the state is to be built anew: rebuild.c */
+    uint64_t rebuild_after;             /* loop ms before which that is not done again */
+    uint64_t backoff;                   /* ms that this was away */
+    bool stopping;                      /* on_stop of a state that was replaced runs */
+    struct list held;                   /* struct starting.link: starts that wait for its end */
+    uint64_t cpu;                       /* ns that states which are gone spent in Lua */
 };
 
 struct service {
@@ -30,15 +41,20 @@ struct service {
     _Atomic bool down;            /* it never started: nothing is answered until it has */
     bool begun;                   /* it has started once */
     bool starting;                /* a start is under way */
+    bool again;                   /* its home worker got a fresh state meanwhile: start that, too */
     int tries;                    /* starts that failed, one after the other */
     struct timer retry;           /* on the control worker: to the next one */
     bool removed;                 /* its folder is gone, or it never came: not routed */
     bool unchecked;               /* it waits for the on_check of its first load: removed so long */
     int home;                     /* index of the worker that runs its tickers */
-    struct generation *current;   /* owns a reference; NULL: it was never in service */
-    struct history history;       /* current included */
-    struct buf handed;            /* of the generation before, for the next start to take */
-    struct local *locals;         /* one per worker */
+    unsigned coming;            /* flags of policies of the generation that is being switched to */
+    struct generation *current; /* owns a reference; NULL: it was never in service */
+    struct history history;     /* current included */
+    struct buf handed;          /* of the generation before, for the next start to take */
+    _Atomic int leaving;        /* states of replaced generations that still have work to do, on
+                                   all workers */
+    struct local *locals;       /* one per worker */
+    struct figures *figures;    /* the same: what it said last of itself; see figures.h */
 };
 
 extern struct list service_list;       /* struct service.link */
@@ -62,6 +78,7 @@ void service_adopt(struct service *s, struct generation *g, const char *who, dou
 /* The start of a generation on the service's home worker. */
 struct starting {
     struct message msg;
+    struct list link; /* in local.held */
     struct service *service;
     uint64_t began;
     uint64_t number;  /* of the generation */
@@ -77,6 +94,8 @@ struct starting {
 void starting_free(struct starting *st);
 /* Starts the generation in force, once. 0 or -ENOMEM (then done will not come). */
 int service_start(struct service *s, void (*done)(struct starting *st), void *arg);
+/* The home worker has a fresh state of the generation in force, which is to be started. */
+void service_start_again(struct service *s);
 
 /* Looks at all files, before anything is started: `report` gets what failed. */
 void reload_first(struct buf *report);

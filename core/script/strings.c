@@ -168,7 +168,8 @@ static int strings_gmatch(lua_State *L) {
 
 /* ---- gsub ------------------------------------------------------------------------------------ */
 
-/* The replacement is text: %0 is all that was found, %1 to %9 are captures, %% is %. */
+/* The replacement is text: %0 is all that was found, %1 to %9 are captures, %% is %. A capture may
+ * be empty, so that the length of the result bounds nothing here. */
 static void add_text(struct pattern *p, luaL_Buffer *b, struct str found) {
     struct str text;
     const char *escape;
@@ -176,6 +177,7 @@ static void add_text(struct pattern *p, luaL_Buffer *b, struct str found) {
     while ((escape = memchr(text.p, '%', text.n)) != NULL) {
         size_t before = (size_t)(escape - text.p);
         char c = before + 1 < text.n ? escape[1] : 0;
+        pattern_spend(p, 1);
         luaL_addlstring(b, text.p, before);
         if (c == '%') {
             luaL_addchar(b, '%');

@@ -26,6 +26,8 @@
 #define IDLE_MAX    256
 #define ARENA_FIRST 512
 #define SLOTS_FIRST 64
+/* Seconds after which an error may say to try again. */
+#define RETRY_AFTER_MAX 86400
 /* Inner coroutines for which a recycled task keeps room. */
 #define NEST_KEPT 16
 /* Parents whose traceback follows a child's. */
@@ -129,6 +131,7 @@ static void destroy(struct task *t) {
     arena_free(&t->arena);
     buf_free(&t->trace);
     buf_free(&t->remote);
+    fault_free(t);
     mem_free(t->nest);
     give_slot(sched_of(vm->worker), t);
     mem_free(t);
@@ -156,6 +159,8 @@ static void recycle(struct task *t, bool usable) {
     arena_reset(&t->arena);
     buf_free(&t->trace);
     buf_free(&t->remote);
+    t->retry_after = 0;
+    fault_free(t);
     next_generation(sched_of(vm->worker), t);
     t->state = TASK_FREE;
     list_push_front(&vm->idle, &t->link);
@@ -174,13 +179,16 @@ static void reset(struct task *t) {
     t->canceled = t->overrun = t->killed = t->timed_out = t->exposed = t->detached = t->background =
         false;
     t->nargs = t->n_nest = 0;
+    t->stretch = 0;
+    t->slow = false;
     t->op = NULL;
     t->parent = NULL;
     t->big = t->vm->big;
     t->started = t->vm->worker->now_ms;
-    t->deadline = t->cpu = t->cpu_rested = 0;
+    t->deadline = t->cpu = t->cpu_rested = t->cpu_most = 0;
     t->request_id = STR_NONE;
     t->what = NULL;
+    t->kind = "task";
     t->ended = NULL;
     t->data = t->context = NULL;
     t->exchange = NULL;
@@ -249,6 +257,11 @@ struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void
     return vm->closing ? refuse(vm, "is going out of service", e) : new_task(vm, push, arg, e);
 }
 
+struct task *task_late(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                       struct err *e) {
+    return new_task(vm, push, arg, e);
+}
+
 /* ---- family ---------------------------------------------------------------------------------- */
 
 struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *arg), void *arg,
@@ -259,6 +272,7 @@ struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *ar
     list_push(&parent->children, &child->sibling);
     child->request_id = parent->request_id;
     child->what = parent->what;
+    child->kind = "child";
     child->context = parent->context;
     return child;
 }
@@ -304,7 +318,8 @@ void task_ready(struct task *t) {
     assert(t->state != TASK_FREE && t->state != TASK_DONE && t->state != TASK_RUNNING);
     t->state = TASK_READY;
     if (!list_empty(&t->ready)) return;
-    list_push(&s->ready, &t->ready);
+    list_push(&t->vm->ready, &t->ready);
+    if (list_empty(&t->vm->turn)) list_push(&s->ready, &t->vm->turn);
     worker_turn_soon(s->worker);
 }
 
@@ -403,15 +418,23 @@ void task_start(struct task *t) {
     s->busy = false;
 }
 
+/* States take turns, one task each, so that a service with thousands of busy tasks holds up its own
+ * only. NULL: a state whose ready tasks have ended meanwhile. */
+static struct task *next_ready(struct sched *s) {
+    struct vm *vm = LIST_ENTRY(list_pop(&s->ready), struct vm, turn);
+    struct list *node = list_pop(&vm->ready);
+    if (!list_empty(&vm->ready)) list_push(&s->ready, &vm->turn);
+    return node ? LIST_ENTRY(node, struct task, ready) : NULL;
+}
+
 static bool turn(struct worker_turn *turn) {
     struct sched *s = LIST_ENTRY(turn, struct sched, turn);
     if (s->busy || list_empty(&s->ready)) return false;
     uint64_t began = uv_hrtime();
     s->busy = true;
-    for (int i = 0; i < TURN_TASKS; i++) {
-        struct list *node = list_pop(&s->ready);
-        if (!node) break;
-        struct task *t = LIST_ENTRY(node, struct task, ready);
+    for (int i = 0; i < TURN_TASKS && !list_empty(&s->ready); i++) {
+        struct task *t = next_ready(s);
+        if (!t) continue;
         if (t->canceled)
             end(t, TASK_CANCELED, 0);
         else
@@ -451,6 +474,14 @@ static int asked_status(lua_State *L) {
     return status >= 300 && status <= 599 ? (int)status : 0;
 }
 
+/* [protected] The seconds after which the error on top says to try again, or 0. */
+static int asked_pause(lua_State *L) {
+    lua_getfield(L, -1, "retry_after");
+    lua_Integer seconds = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
+    return seconds > 0 && seconds <= RETRY_AFTER_MAX ? (int)seconds : 0;
+}
+
 static int examine(lua_State *L) {
     struct verdict *v = lua_touserdata(L, 1);
     push_error(L, v->task);
@@ -480,6 +511,7 @@ static void keep_trace(struct task *t) {
         const struct watchdog_mark *mark = watchdog_of(t->vm->worker);
         if (mark->killing) buf_printf(&t->trace, "over the limit at %s\n", mark->where);
     }
+    if (t->end == TASK_FAILED) buf_str(&t->trace, fault_trace(t));
     if (t->op && t->op->awaited) buf_printf(&t->trace, "waiting for %s\n", t->op->kind->name);
     trace_one(t, &t->trace);
     struct task *p = t->parent;
@@ -651,9 +683,14 @@ static int explain(lua_State *L) {
         lua_getfield(L, -1, "trace"); /* errors.remote: how it went in the called service */
         size_t n = 0;
         const char *trace = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
+        lua_getfield(L, -2, "service");
+        const char *host =
+            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "a called service";
         buf_clear(&v->task->remote);
+        if (trace) buf_printf(&v->task->remote, "because of %s:\n", host);
         if (trace) buf_add(&v->task->remote, trace, n);
-        lua_pop(L, 1);
+        lua_pop(L, 2);
+        v->task->retry_after = asked_pause(L);
         lua_getfield(L, -1, "message");
         if (lua_type(L, -1) != LUA_TSTRING) lua_pop(L, 1);
     }
@@ -709,7 +746,7 @@ int task_error(struct task *t, struct buf *traceback, struct buf *message) {
         if (conf.dev) quote(t, buf_view(&text), traceback);
         if (t->trace.n) buf_char(traceback, '\n');
         buf_str(traceback, buf_view(&t->trace));
-        if (t->remote.n) buf_str(traceback, STR("\nbecause of:\n"));
+        if (t->remote.n) buf_char(traceback, '\n');
         buf_str(traceback, buf_view(&t->remote));
     }
     buf_free(&text);
@@ -726,7 +763,7 @@ int task_open(struct worker *w) {
     s->free_slot = SCHED_NO_SLOT;
     list_init(&s->ready);
     w->slot[WORKER_SCRIPT] = s;
-    watchdog_open(&s->mark);
+    watchdog_open(&s->mark, w);
     worker_turn_add(w, &s->turn);
     return 0;
 }

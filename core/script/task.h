@@ -44,6 +44,9 @@ struct op_kind {
     bool (*cancel)(struct op *op);
     /* Releases what it holds, not the op itself. Always called once; may be NULL. */
     void (*drop)(struct op *op);
+    /* Appends what it waits for, in words for people: "sleep 10 s". Never what a script calls
+     * secret: names and numbers only. May be NULL: then it is `name`. */
+    void (*tell)(const struct op *op, struct buf *out);
 };
 
 struct op {
@@ -89,7 +92,7 @@ enum task_state {
 
 struct task {
     struct list link;    /* vm->tasks or vm->idle */
-    struct list ready;   /* the worker's ready list */
+    struct list ready;   /* among those of its vm that can go on */
     struct vm *vm;       /* whose it is */
     lua_State *co;       /* its coroutine */
     int ref;             /* keeps co alive */
@@ -114,9 +117,13 @@ struct task {
     uint64_t deadline;     /* loop ms, 0 = none: then it is cancelled with "deadline exceeded" */
     struct timer timer;    /* for the deadline */
     uint64_t cpu;          /* ns so far, its ended children's too; sampled by the watchdog */
+    uint64_t stretch;      /* ns in the turns since it waited, the one that runs not counted */
+    bool slow;             /* that was told to the log */
     uint64_t cpu_rested;   /* ns of them that waiting has earned back: see op.c */
+    uint64_t cpu_most;     /* ns that it may use; 0 = what every task may */
     struct str request_id; /* for logs, in the arena; may be empty */
-    const char *what;      /* "GET /x", ticker name: in the arena */
+    const char *what;      /* the endpoint or ticker that it runs: in the arena */
+    const char *kind;      /* "request", "call" … for people: static text */
     /* Called once, when it is over: the coroutine is closed by then. co's stack holds the results
      * (RETURNED: nresults on top) or the error value (FAILED, on top). Runs outside lua_resume: use
      * vm_protect to touch values that may allocate. May be NULL. */
@@ -126,7 +133,9 @@ struct task {
     void *context;             /* verified caller, trace ...: owned by the starter */
     enum task_end end;         /* how it ended; from TASK_DONE on */
     struct buf trace;          /* where it failed, taken before the coroutine was closed */
+    struct fault *fault;       /* where an error that it met came from, or NULL: see fault.c */
     struct buf remote;         /* that of the service whose failure it passed on */
+    int retry_after;           /* seconds after which its error says to try again; 0 = it does not */
 };
 
 /* Makes a task. `push` runs protected with the coroutine's stack: it pushes the function and its
@@ -134,6 +143,9 @@ struct task {
  * -ENOMEM, or the error push raised. The task does not run before task_start. */
 struct task *task_new(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
                       struct err *e);
+/* The same, also while the vm is closing: for what began before. */
+struct task *task_late(struct vm *vm, int (*push)(lua_State *co, void *arg), void *arg,
+                       struct err *e);
 /* The same for a child, which is cancelled when its parent ends; its processor time is the parent's
  * too. It shows the parent's request id and context. Also while the vm is closing: who may finish
  * may do so in several tasks. */

@@ -25,9 +25,6 @@
 
 /* The state's bytes are told to the statistics in steps of this. */
 #define REPORT_STEP ((ptrdiff_t)16 * 1024)
-/* Frames of a traceback shown from the top, and from the bottom. */
-#define TRACE_TOP    12
-#define TRACE_BOTTOM 10
 
 static const char *const PINNED[] = {
     "C stack overflow",
@@ -156,6 +153,8 @@ static struct vm *make(struct worker *w, const struct vm_options *o) {
     vm->options.name = name;
     vm->loading = o->load_phase;
     list_init(&vm->tasks);
+    list_init(&vm->ready);
+    list_init(&vm->turn);
     list_init(&vm->idle);
     buf_init(&vm->warning);
     return vm;
@@ -195,6 +194,7 @@ void vm_free(struct vm *vm) {
     assert(vm->n_tasks == 0 && vm->n_ops == 0 && !vm->running);
     vm->closing = true;
     task_drop_idle(vm);
+    list_unlink(&vm->turn);
     unmake(vm);
     stat_add(STAT_STATES_OPEN, -1);
 }
@@ -290,8 +290,20 @@ int vm_load_named(lua_State *L, struct str name, struct str source) {
     return r;
 }
 
+/* "policies/<service>.lua": a file of the snapshot that lies in the user's folder of policies. */
+static bool is_policy(const struct vm *vm, struct str path) {
+    char name[300];
+    if (!vm->options.platform) return false;
+    int n = snprintf(name, sizeof name, "policies/%s.lua", vm->options.name);
+    return n > 0 && (size_t)n < sizeof name && str_eq(path, str_make(name, (size_t)n));
+}
+
 int vm_load(lua_State *L, struct vm *vm, struct str path, struct str source) {
-    lua_pushfstring(L, "services/%s/%s", vm->options.name, lua_pushlstring(L, path.p, path.n));
+    const char *text = lua_pushlstring(L, path.p, path.n);
+    if (is_policy(vm, path))
+        lua_pushstring(L, text);
+    else
+        lua_pushfstring(L, "services/%s/%s", vm->options.name, text);
     size_t n;
     const char *name = lua_tolstring(L, -1, &n);
     int r = vm_load_named(L, str_make(name, n), source);
@@ -307,51 +319,4 @@ void vm_text(lua_State *L, int index, struct buf *out) {
     const char *text = sandbox_tostring(L, index, &n);
     buf_add(out, text, n);
     lua_pop(L, 1);
-}
-
-static void frame(lua_State *co, lua_Debug *at, struct buf *out) {
-    lua_getinfo(co, "Slnt", at);
-    buf_printf(out, "\n    %s:", at->short_src);
-    if (at->currentline > 0) buf_printf(out, "%d:", at->currentline);
-    if (*at->namewhat)
-        buf_printf(out, " in %s '%s'", at->namewhat, at->name);
-    else if (*at->what == 'm')
-        buf_str(out, STR(" in main chunk"));
-    else if (*at->what == 'C')
-        buf_str(out, STR(" in a host function"));
-    else
-        buf_printf(out, " in function <%s:%d>", at->short_src, at->linedefined);
-    if (at->istailcall) buf_str(out, STR("\n    (tail calls)"));
-}
-
-static int depth(lua_State *co) {
-    lua_Debug at;
-    int low = 0, high = 1;
-    while (lua_getstack(co, high, &at)) {
-        low = high;
-        high *= 2;
-    }
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (lua_getstack(co, middle, &at))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-void vm_traceback(lua_State *co, const char *message, struct buf *out) {
-    lua_Debug at;
-    int n = depth(co), skip = n - TRACE_BOTTOM;
-    if (message) buf_printf(out, "%s\n", message);
-    buf_str(out, STR("stack traceback:"));
-    for (int level = 0; lua_getstack(co, level, &at); level++) {
-        if (level == TRACE_TOP && level < skip) {
-            buf_printf(out, "\n    ... %d levels", skip - level);
-            level = skip - 1;
-        } else {
-            frame(co, &at, out);
-        }
-    }
 }

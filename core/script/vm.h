@@ -56,6 +56,8 @@ struct vm {
     uint8_t starve;            /* refuse this many growths: see vm_throw_memory */
     struct task *running;      /* the task inside lua_resume now */
     struct list tasks;         /* struct task.link: alive */
+    struct list ready;         /* struct task.ready: those that can go on, in order */
+    struct list turn;          /* among the worker's states with such tasks */
     struct list idle;          /* recycled tasks with their coroutine */
     int n_tasks, n_idle;       /* length of the two lists */
     int n_ops, n_refs;         /* outstanding, for leak checks */
@@ -67,6 +69,8 @@ struct vm {
     bool closing;       /* no new tasks but children of those that are left */
     struct buf warning; /* the pieces of what Lua is warning of */
     void *owner;        /* the generation's per-worker record, or whatever made this vm */
+    uint64_t log_since; /* loop ms in which its second began to be counted: lib_log.c */
+    size_t log_bytes;   /* written since then */
     uint64_t cpu;       /* nanoseconds spent in its tasks, sampled by the watchdog */
 };
 
@@ -91,8 +95,9 @@ static inline struct vm *vm_of(lua_State *L) {
  * makes it ready). */
 int vm_protect(struct vm *vm, lua_CFunction fn, void *arg, struct err *e);
 /* Compiles text (never bytecode) and leaves the function on the stack; luaL_loadbufferx's result.
- * Chunk names are "@services/<name>/<path>" so that messages carry file and line. A byte order mark
- * and a first line that begins with '#' are skipped. */
+ * Chunk names are "@services/<name>/<path>" so that messages carry file and line, and
+ * "@policies/<name>.lua" for the user's policies. A byte order mark and a first line that begins
+ * with '#' are skipped. */
 int vm_load(lua_State *L, struct vm *vm, struct str path, struct str source);
 /* The same with the whole name, for files of the embedded tree: "lua/service.lua". */
 int vm_load_named(lua_State *L, struct str name, struct str source);

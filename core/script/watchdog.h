@@ -9,7 +9,8 @@
  * instruction, so pcall cannot swallow it.
  *
  * All limits are processor time of the worker's thread: a busy machine stops nobody. While no
- * worker runs Lua the thread sleeps.
+ * worker runs Lua the thread sleeps, but for a look each second at whether all loops turn
+ * (stuck.h).
  */
 #ifndef WATCHDOG_H
 #define WATCHDOG_H
@@ -21,15 +22,20 @@
 #include "core/base/err.h"
 #include "core/base/list.h"
 #include "core/loop/worker.h"
+#include "core/script/stuck.h"
 
+struct profile;
 struct task;
 struct vm;
+
+#define WATCHDOG_SIGNAL SIGUSR2 /* include <signal.h> */
 
 /* What is raised in a script that is over its limit. Short: Lua keeps one copy of it. */
 #define WATCHDOG_MESSAGE "stopped: it ran too long"
 
 /* What a worker and the watchdog tell each other; the first member of the worker's scheduler. */
 struct watchdog_mark {
+    struct worker *worker;     /* whose it is */
     struct list link;          /* among the watched; under the watchdog's lock */
     _Atomic uint64_t turn;     /* odd while the worker is inside Lua; written by the worker */
     lua_State *_Atomic active; /* the coroutine that runs; written by the worker, read by its own
@@ -39,10 +45,15 @@ struct watchdog_mark {
     _Atomic uint64_t sampled;  /* ns to charge for that turn: `spent` and the look that began it */
     uint64_t base;             /* thread clock when it met that turn; the watchdog's */
     uint64_t last;             /* `turn` at its last look; the watchdog's */
-    pthread_t thread;          /* who enters; under the watchdog's lock */
+    struct stuck stuck;        /* whether its loop turns; the watchdog's */
+    pthread_t thread;          /* who enters, once `known`; under the watchdog's lock */
     clockid_t clock;           /* processor clock of `thread`; under the watchdog's lock */
+    pid_t tid;                 /* the same, as the kernel calls it */
+    bool known;                /* under the watchdog's lock */
     bool killing;              /* the turn is over its limit: every instruction raises; worker's */
-    char where[128];           /* "file:line" where it was found over the limit; worker's */
+    struct profile *_Atomic profile; /* that is being taken of the worker, or NULL; worker's */
+    _Atomic uint64_t sample; /* the turn of which its signal asks a sample, else 0; worker's */
+    char where[128];         /* "file:line" where it was found over the limit; worker's */
 };
 
 /* Reads the limits from conf. Negative + *e when there is no memory or thread for it. */
@@ -51,8 +62,15 @@ int watchdog_start(struct err *e);
 void watchdog_stop(void);
 
 /* A worker begins and ends to be watched (task_open, task_close). */
-void watchdog_open(struct watchdog_mark *m);
+void watchdog_open(struct watchdog_mark *m, struct worker *w);
 void watchdog_close(struct watchdog_mark *m);
+
+/* Before watchdog_start: loops that do not turn are watched for, too, see stuck.h. */
+void watchdog_on_stuck(void (*leave)(const char *why));
+/* The loops that do not turn now, as members of a JSON list; their number. Any thread. */
+int watchdog_stuck(struct buf *out);
+/* For stuck.c, under the watchdog's lock: SIGUSR2 to the thread. */
+void watchdog_signal(const struct watchdog_mark *m);
 
 extern _Thread_local struct watchdog_mark *watchdog_mine; /* whom this thread's signals concern */
 extern _Atomic bool watchdog_asleep;                      /* the thread waits to be woken */

@@ -237,7 +237,7 @@ end
 ---@param path string
 ---@param body string?
 ---@param headers table<string, string>?
----@param timeout number? seconds; 60
+---@param timeout number? seconds for all of it (60)
 function M.request(server, method, path, body, headers, timeout)
   local answer, why, code = http.request {
     url = server .. path,
@@ -315,9 +315,9 @@ end
 --- A request to the admin address of the host on this machine.
 ---@param method string
 ---@param path string
+---@param timeout number? seconds for all of it (60)
 ---@param body string?
----@param timeout number? seconds; 60
-function M.admin(method, path, body, timeout)
+function M.admin(method, path, timeout, body)
   local here = announced()
   if not here then
     errors.raise(503, ("no host runs with the home folder %s; start one with: moonbus run"):format(cli.home()))

@@ -1,6 +1,7 @@
 -- moonbus gen [PATH ...]
 
 local diff = require "gen.diff"
+local editor = require "cli.editor"
 local generate = require "gen.generate"
 local json = require "json"
 local output = require "cli.output"
@@ -151,6 +152,7 @@ return {
     end
     if not flags.check and not flags.diff then
       workspace.write(results)
+      editor.refresh()
     end
     return tell(results, flags)
   end,

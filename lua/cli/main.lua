@@ -11,8 +11,9 @@ local M = {}
 
 -- In the order in which help shows them.
 local COMMANDS = {
-  "run", "new", "gen", "check", "test",
-  "login", "whoami", "instance", "user", "value", "call", "repl", "reload", "generations", "rollback", "logs", "config",
+  "run", "new", "gen", "check", "types", "test",
+  "login", "whoami", "instance", "user", "value", "call", "repl", "reload", "generations",
+  "rollback", "top", "tasks", "trace", "profile", "logs", "config",
   "version", "help",
 }
 

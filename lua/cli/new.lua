@@ -1,7 +1,9 @@
 -- moonbus new NAME
 
+local editor = require "cli.editor"
 local errors = require "errors"
 local folder = require "folder"
+local json = require "json"
 local output = require "cli.output"
 local template = require "gen.template"
 local workspace = require "cli.workspace"
@@ -18,11 +20,25 @@ local function check_name(name)
   end
 end
 
+local function tell(made, advice, flags)
+  if flags.json then
+    made.advice = json.list(advice)
+    output.json(made)
+    return
+  end
+  for _, line in ipairs(advice) do
+    output.write(line, "\n")
+  end
+  output.write(("%s/service.yaml declares %s. Fill it in, then run:\n\n    moonbus gen %s\n"):format(
+    made.folder, made.host, made.service))
+end
+
 return {
   usage = "new NAME",
   summary = "make the folder of a new service",
   text = "Makes services/NAME with a service.yaml that explains itself. Declare there what the service does; then moonbus gen\n"
-    .. "writes everything but the business logic.",
+    .. "writes everything but the business logic. What the working folder lacks for editors it gets: .luarc.json (the Lua\n"
+    .. "language server), .luacheckrc (luacheck) and, in .moonbus/types, the host's modules. What is there stays as it is.",
   words = 1,
   run = function(arguments, flags)
     local name = arguments[1]
@@ -35,15 +51,13 @@ return {
       errors.raise(409, place .. " is there already")
     end
     local host, path = name:match("[^/]+$") .. ".example", place .. "/service.yaml"
-    local done, why = folder.replace { { path = path, text = template.fresh(host) } }
+    local files, advice = editor.missing()
+    table.insert(files, { path = path, text = template.fresh(host) })
+    local done, why = folder.replace(files)
     if not done then
       errors.raise(500, why)
     end
-    if flags.json then
-      output.json { service = name, host = host, folder = place, files = { "service.yaml" } }
-    else
-      output.write(("%s declares %s. Fill it in, then run:\n\n    moonbus gen %s\n"):format(path, host, name))
-    end
+    tell({ service = name, host = host, folder = place, files = { "service.yaml" } }, advice, flags)
     return 0
   end,
 }

@@ -31,10 +31,12 @@ function M.flush()
   check(io.stdout:flush())
 end
 
---- Prints a table, a line for each row. Cells are texts, nil is empty; the last column is not padded.
+--- Lays out a table, a line for each row. Cells are texts, nil is empty; the last column is not padded.
 ---@param header string[]
 ---@param rows string[][]
-function M.table(header, rows)
+---@param right table<integer, boolean>? columns of numbers, which stand at the right
+---@return string[] lines without their ends
+function M.lines(header, rows, right)
   local widths, lines = {}, {}
   for n, row in ipairs(table.move(rows, 1, #rows, 2, { header })) do
     lines[n] = {}
@@ -44,12 +46,25 @@ function M.table(header, rows)
       widths[i] = math.max(widths[i] or 0, columns)
     end
   end
-  for _, line in ipairs(lines) do
+  local texts = {}
+  for n, line in ipairs(lines) do
     local parts = {}
     for i, cell in ipairs(line) do
-      parts[i] = cell.text .. (" "):rep(i < #line and widths[i] - cell.columns + GAP or 0)
+      local blanks = (" "):rep(widths[i] - cell.columns)
+      parts[i] = right and right[i] and blanks .. cell.text or cell.text .. blanks
     end
-    M.write((table.concat(parts):gsub(" +$", "")), "\n")
+    texts[n] = table.concat(parts, (" "):rep(GAP)):gsub(" +$", "")
+  end
+  return texts
+end
+
+--- Prints a table, as `lines` lays it out.
+---@param header string[]
+---@param rows string[][]
+---@param right table<integer, boolean>?
+function M.table(header, rows, right)
+  for _, line in ipairs(M.lines(header, rows, right)) do
+    M.write(line, "\n")
   end
 end
 

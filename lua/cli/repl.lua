@@ -16,7 +16,7 @@ local HISTORY_MAX = 500 -- lines of it
 local LINE_SECONDS = 58 -- the host gives up before
 
 local function ask(method, path, body)
-  local answer = client.admin(method, path, body, LINE_SECONDS)
+  local answer = client.admin(method, path, LINE_SECONDS, body)
   local value = json.decode(answer.body)
   if answer.status ~= 200 or type(value) ~= "table" then
     errors.raise(answer.status >= 400 and answer.status or 502,

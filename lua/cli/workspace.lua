@@ -195,6 +195,13 @@ local function in_order(services)
   return list
 end
 
+--- The types.lua of all services below a root, by folder; those inside the binary are known, too (as true).
+---@param root string
+---@return table<string, string|boolean>
+function M.types(root)
+  return setmetatable((neighbours(root, {})), Platform)
+end
+
 ---@class WorkspaceResult: GenerationResult
 ---@field service ServiceFolder
 ---@field before table<string, string> the files as they were read

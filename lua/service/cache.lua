@@ -12,7 +12,7 @@ local M = {}
 
 local TTL = 3600 -- seconds
 
----@class Cache
+---@class Cache svc.cache: texts and values that all workers of the host share, until they are too old
 ---@field ttl number seconds that store keeps for, unless it is told otherwise
 local Cache = {}
 Cache.__index = Cache

@@ -153,7 +153,7 @@ local function run_detached(fn, ctx, ...)
 end
 
 --- Runs fn(ctx, ...) beside the call and beyond its end, with a context of its own. Its errors go to the log.
----@param fn fun(ctx: Context, ...)
+---@param fn fun(ctx: Context, ...: any)
 function Context:go(fn, ...)
   task.detach(errors.check(task.spawn(run_detached, fn, detached(self), ...)))
 end

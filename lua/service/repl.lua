@@ -201,7 +201,7 @@ local function described(e)
   local text = errors.is(e) and ("error %d: %s"):format(e.status, e.message) or tostring(e)
   text = without_us(debug.traceback(text, 2))
   if errors.is(e) and e.trace then
-    text = text .. "\nbecause of:\n" .. e.trace
+    text = ("%s\nbecause of %s:\n%s"):format(text, e.service or "another service", e.trace)
   end
   return text
 end

@@ -50,6 +50,7 @@ local function beat(ticker, handler)
 end
 
 local function run(ticker, handler)
+  request.handling(ticker.name, 0, "")
   local due = time.monotonic() + ticker.seconds
   while true do
     local now = time.monotonic()

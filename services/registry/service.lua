@@ -7,6 +7,7 @@ local health = require "health"
 local json = require "json"
 local log = require "log"
 local nodes = require "nodes"
+local policies = require "policies"
 local task = require "task"
 local urls = require "url"
 
@@ -97,6 +98,10 @@ end
 function svc.RegisterInstance(ctx, httpRequestBody)
   local account = auth.need(ctx, "registry-svc:instance:edit")
   check_url(httpRequestBody.url)
+  local allowed, why = policies.ask("register", account, httpRequestBody)
+  if not allowed then
+    errors.raise(403, why)
+  end
   local known = by_url(httpRequestBody.url)
   local row, message, code
   if known then

@@ -25,6 +25,14 @@
 ---@field status string "Unknown", "Healthy", "Degraded" or "Unreachable"
 ---@field slug? string the owner
 
+---@class HealthCheck
+---@field kind? "tcp"|"http" connect, or GET path
+---@field path? string of the request; behind that of the URL
+---@field interval? number seconds between probes, 0.05 to 3600
+---@field timeout? number seconds that one has, 0.01 to 60
+---@field healthy? integer good probes in a row that make it reachable, 1 to 10
+---@field unhealthy? integer bad ones that make it unreachable, 1 to 10
+
 ---@class ListInstancesResponse
 ---@field instances? Instance[]
 

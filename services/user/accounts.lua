@@ -3,21 +3,16 @@
 local db = require "db"
 local errors = require "errors"
 local host = require "host"
+local logins = require "logins"
 local pass = require "pass"
+local policies = require "policies"
+local reserved = require "reserved"
 local seal = require "seal"
 local store = require "store"
 local time = require "time"
 local tokens = require "tokens"
 
 local M = {}
-
--- Names of platform services, present or to come: their permits must not fall to whoever is first.
-local RESERVED = {}
-local NAMES = "user registry proxy config secret data file email firehose policy deploy docker container "
-  .. "model prompt chat source host"
-for name in NAMES:gmatch("%S+") do
-  RESERVED[name .. "-svc"] = true
-end
 
 --- The account as callers see it.
 function M.view(user)
@@ -62,6 +57,13 @@ local function user_by_slug(slug)
   return errors.check(db.users:one { filters = { db.is("slug", slug) } })
 end
 
+-- An attempt at a password, for logins.try.
+local function attempt(ctx, a)
+  a.origin = logins.origin(ctx)
+  a.address = ctx.request and ctx.request.client or a.origin
+  return a
+end
+
 -- ---- passwords ----
 
 local function hash(password)
@@ -94,16 +96,36 @@ local function matches(password, row)
   return ok
 end
 
-local function require_password(password)
+-- Raises unless an account may have the password: { id, slug, name, contact }.
+local function allow_password(password, account)
   if not password or password == "" then
     errors.raise(400, "Password missing")
   end
+  local ok, why = policies.ask("password", password, account)
+  if not ok then
+    errors.raise(400, why or "Password refused")
+  end
 end
 
-function M.change_password(user_id, current, new)
-  require_password(new)
-  local row = password_row(user_id)
-  if not matches(current or "", row) then
+-- What the policy knows of an account that exists.
+local function known_account(user)
+  local contact = errors.check(db.contacts:one { filters = { db.is("userId", user.id) } })
+  return { id = user.id, slug = user.slug, name = user.name, contact = contact and contact.id }
+end
+
+--- Replaces the password of the caller, who knows the current one.
+---@param ctx Context
+---@param account Caller
+---@param current string?
+---@param new string?
+function M.change_password(ctx, account, current, new)
+  local user = errors.check(db.users:get(account.id)) or errors.raise(401, "Unauthorized")
+  allow_password(new, known_account(user))
+  local row = password_row(user.id)
+  local right = logins.try(attempt(ctx, { slug = user.slug, user = user, device = account.device }), function()
+    return matches(current or "", row)
+  end)
+  if not right then
     errors.raise(401, "Invalid Password")
   end
   local fresh = hash(new)
@@ -111,6 +133,22 @@ function M.change_password(user_id, current, new)
     if r.hash ~= row.hash then
       errors.raise(401, "Invalid Password") -- somebody was faster: what was checked is not the current one any more
     end
+    r.hash = fresh
+  end))
+end
+
+--- Gives an account another password, whatever the current one is.
+---@param user_id string
+---@param new string?
+function M.reset_password(user_id, new)
+  local user = errors.check(db.users:get(user_id)) or errors.raise(404, "User not found")
+  allow_password(new, known_account(user))
+  local row, fresh = password_row(user.id), hash(new)
+  if not row then
+    errors.check(db.passwords:create { userId = user.id, hash = fresh })
+    return
+  end
+  errors.check(db.passwords:update(row.id, function(r)
     r.hash = fresh
   end))
 end
@@ -161,44 +199,54 @@ local function check_slug(slug)
     errors.raise(400, "Slug must be lowercase and can only contain letters, numbers, and dashes")
   elseif #slug > 63 then
     errors.raise(400, "Slug must not be longer than 63 characters")
-  elseif RESERVED[slug] then
-    errors.raise(409, "Slug is reserved")
+  end
+  local ok, why = policies.ask("slug", slug, "account")
+  if not ok or reserved.is_platform(slug) then -- the second whatever the policy says: a service must get its own account
+    errors.raise(400, why or ("Slug is reserved: %s"):format(slug))
   end
 end
 
 --- Makes an account and gives its token.
+---@param ctx Context
 ---@param req RegisterRequest
-function M.register(req)
+function M.register(ctx, req)
   check_slug(req.slug)
-  local app = db.app(db.app_host(req.appHost))
-  local user = M.create {
-    slug = req.slug,
-    name = req.name,
-    password = req.password,
-    contact = contact_row(req.contact),
-  }
+  local app_host, contact = db.app_host(req.appHost), contact_row(req.contact)
+  if req.password and req.password ~= "" then
+    allow_password(req.password, { slug = req.slug, name = req.name, contact = contact and contact.id })
+  end
+  local app = db.app(app_host)
+  local user = M.create { slug = req.slug, name = req.name, password = req.password, contact = contact }
+  logins.remember(user, logins.origin(ctx))
   return tokens.issue(app, user, req.device)
 end
 
--- The account that a login names, by slug or by contact.
-local function find_account(req)
+-- What a login names, and the account of that name: by slug or by contact.
+local function named_account(req)
   local id = req.contact and req.contact.id
   if id and id ~= "" then
-    local contact = errors.check(db.contacts:get(normalise_contact(id)))
-    return contact and errors.check(db.users:get(contact.userId))
+    id = normalise_contact(id)
+    local contact = errors.check(db.contacts:get(id))
+    return { contact = id, user = contact and errors.check(db.users:get(contact.userId)), device = req.device }
   end
-  return req.slug and req.slug ~= "" and user_by_slug(req.slug) or nil
+  return { slug = req.slug, user = req.slug and req.slug ~= "" and user_by_slug(req.slug) or nil, device = req.device }
 end
 
 --- Checks a password and gives the account's token. An unknown account looks like a wrong password, in time as well.
+---@param ctx Context
 ---@param req LoginRequest
-function M.login(req)
-  local app = db.app(db.app_host(req.appHost))
-  local user = find_account(req)
-  if not matches(req.password or "", user and password_row(user.id)) then
+function M.login(ctx, req)
+  local app_host = db.app_host(req.appHost)
+  local named = named_account(req)
+  local app
+  local right = logins.try(attempt(ctx, named), function()
+    app = db.app(app_host)
+    return matches(req.password or "", named.user and password_row(named.user.id))
+  end)
+  if not right then
     errors.raise(401, "Invalid Password")
   end
-  return tokens.issue(app, user, req.device)
+  return tokens.issue(app, named.user, req.device)
 end
 
 --- The account of a platform service, made at its first start with a password that nobody knows.

@@ -6,6 +6,7 @@ local errors = require "errors"
 local host = require "host"
 local log = require "log"
 local permits = require "permits"
+local policies = require "policies"
 local seal = require "seal"
 local token = require "token"
 
@@ -53,9 +54,14 @@ function M.public_key()
   return errors.check(db.keys:one()).publicKey
 end
 
+-- What the operator chose counts, and is told about when nobody else could have it.
 local function admin_password()
   local given = host.setting("admin_password")
   if given ~= "" then
+    local ok, why = policies.ask("password", given, { slug = ADMIN, name = "Admin" })
+    if not ok then
+      log.warn("the password of the setting admin_password is a bad one", { slug = ADMIN, why = why })
+    end
     return given
   elseif host.setting("test") then
     return TEST_PASSWORD

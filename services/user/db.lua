@@ -15,6 +15,9 @@ M.keys = store.collection("keyPairs", { id = "keyp" })
 -- hash: SHA-256 of the token's text. slot: "app:user:device" while the token is the active one of its device.
 M.tokens = store.collection("tokens", { id = "tok", indexes = { "hash", "userId", { "slot", unique = true }, "device_key" } })
 
+-- Where accounts logged in from, by the account's id: addresses = { { mark = hash, at = seconds } }, see logins.lua.
+M.logins = store.collection("logins", { id = "login" })
+
 --- What a time is that never happened.
 M.ZERO_TIME = "0001-01-01T00:00:00Z"
 

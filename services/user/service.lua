@@ -32,17 +32,19 @@ local function token_response(row)
 end
 
 --- Register makes an account and logs it in.
+---@param ctx Context
 ---@param httpRequestBody RegisterRequest?
 ---@return TokenResponse? httpResponseBody
-function svc.Register(_, httpRequestBody)
-  return token_response(accounts.register(httpRequestBody))
+function svc.Register(ctx, httpRequestBody)
+  return token_response(accounts.register(ctx, httpRequestBody))
 end
 
 --- Login gives a token for a slug and its password. The same token comes again while it is valid.
+---@param ctx Context
 ---@param httpRequestBody LoginRequest?
 ---@return TokenResponse? httpResponseBody
-function svc.Login(_, httpRequestBody)
-  return token_response(accounts.login(httpRequestBody))
+function svc.Login(ctx, httpRequestBody)
+  return token_response(accounts.login(ctx, httpRequestBody))
 end
 
 --- ReadSelf gives the account behind the token, with its roles and contacts.
@@ -85,7 +87,18 @@ end
 ---@return Empty? httpResponseBody
 function svc.ChangePassword(ctx, httpRequestBody)
   local account = need(ctx, "user-svc:user:password-change")
-  accounts.change_password(account.id, httpRequestBody.currentPassword, httpRequestBody.newPassword)
+  accounts.change_password(ctx, account, httpRequestBody.currentPassword, httpRequestBody.newPassword)
+  return {}
+end
+
+--- ResetPassword gives an account another password; for admins.
+---@param ctx Context
+---@param userId string
+---@param httpRequestBody ResetPasswordRequest?
+---@return Empty? httpResponseBody
+function svc.ResetPassword(ctx, userId, httpRequestBody)
+  need(ctx, "user-svc:user:password-reset")
+  accounts.reset_password(userId, httpRequestBody.newPassword)
   return {}
 end
 

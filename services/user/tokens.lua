@@ -7,6 +7,7 @@
 
 local db = require "db"
 local errors = require "errors"
+local extras = require "extras"
 local host = require "host"
 local json = require "json"
 local seal = require "seal"
@@ -61,9 +62,9 @@ function M.caller(ctx)
 end
 
 -- user-svc:user first, then the roles of this app and of all apps; an admin of any app is an admin everywhere.
-local function roles_of(app_id, user_id)
+local function roles_of(app_id, user_id, contacts)
   local ids = {}
-  for _, contact in ipairs(errors.check(db.contacts:find { filters = { db.is("userId", user_id) } })) do
+  for _, contact in ipairs(contacts) do
     table.insert(ids, contact.id)
   end
   local mine = { db.is("userId", user_id) }
@@ -81,16 +82,57 @@ local function roles_of(app_id, user_id)
   return roles
 end
 
--- The claims in the order that clients have always seen.
-local function claims_text(app, user, device, now, roles)
-  return ('{"1ui":%s,"1ai":%s,"1sl":%s,"1ro":%s,"1de":%s,"exp":%d,"iat":%d,"jti":%s}'):format(
+local function copy(list)
+  return table.move(list, 1, #list, 1, {})
+end
+
+-- The account as policies see it, made anew for each: what they do with it is their own affair.
+local function policy_account(user, device, contacts, roles)
+  local seen, labels = {}, {}
+  for i, contact in ipairs(contacts) do
+    seen[i] = { id = contact.id, platform = contact.platform, verified = contact.verified or false }
+  end
+  for name, value in pairs(user.labels or {}) do
+    labels[name] = value
+  end
+  return {
+    id = user.id, slug = user.slug, name = user.name, labels = labels, device = device, contacts = seen, roles = copy(roles),
+  }
+end
+
+-- The claims in the order that clients have always seen; those of policies come last.
+local function claims_text(app, user, device, now, roles, more)
+  return ('{"1ui":%s,"1ai":%s,"1sl":%s,"1ro":%s,"1de":%s,"exp":%d,"iat":%d,"jti":%s%s}'):format(
     json.encode(user.id), json.encode(app.id), json.encode(user.slug), json.encode(roles), json.encode(device),
-    math.floor(now + expiration()), math.floor(now), json.encode(seal.id("")))
+    math.floor(now + expiration()), math.floor(now), json.encode(seal.id("")), more)
+end
+
+-- A token with what the policies add; without it when that makes no good token: too long, or nested too deeply.
+local function sign(app, user, device, now)
+  local contacts = errors.check(db.contacts:find { filters = { db.is("userId", user.id) } })
+  local plain = roles_of(app.id, user.id, contacts)
+  local roles = copy(plain)
+  for _, role in ipairs(extras.roles(policy_account(user, device, contacts, plain), { id = app.id, host = app.host })) do
+    table.insert(roles, role)
+  end
+  local more = extras.claims(policy_account(user, device, contacts, roles), { id = app.id, host = app.host })
+  if #roles > #plain or more ~= "" then
+    local text, problem, code = token.sign(claims_text(app, user, device, now, roles, more))
+    local claims
+    if text then
+      claims, problem = token.verify(text)
+    end
+    if claims or code == "busy" then
+      return errors.check(text, problem, code)
+    end
+    extras.too_much(problem)
+  end
+  return errors.check(token.sign(claims_text(app, user, device, now, plain, "")))
 end
 
 local function new_row(app, user, device)
   local now = time.now()
-  local text = errors.check(token.sign(claims_text(app, user, device, now, roles_of(app.id, user.id))))
+  local text = sign(app, user, device, now)
   local key = device_key(app.id, user.id, device)
   return {
     appId = app.id,

@@ -89,6 +89,9 @@
 ---@field currentPassword? string
 ---@field newPassword? string
 
+---@class ResetPasswordRequest
+---@field newPassword? string
+
 ---@class HasPermissionResponse
 ---@field authorized boolean
 ---@field appId string

@@ -15,59 +15,21 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
-import {
-  LOAD_CORE,
-  SERVER_CORE,
-  coreBusy,
-  cpuTime,
-  family,
-  freePort,
-  memory,
-  run,
-  which,
-} from "./lib/process.mjs";
+import { CONNECTIONS, load, measure, rounds, seconds } from "./lib/load.mjs";
+import { LOAD_CORE, SERVER_CORE, cpuTime, family, freePort, memory, run } from "./lib/process.mjs";
 import { figure, spawnMoonbus, startMoonbus, startPeer, startUpstream } from "./lib/servers.mjs";
 import { median, micros, printTable, spread, thousands } from "./lib/table.mjs";
+import { reloads } from "./reloads.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const binary = path.resolve(
   process.env.MOONBUS_BIN ?? path.join(here, "../../build/release/moonbus"),
 );
 const filter = process.argv[2] ?? "";
-const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
-const seconds = Number(process.env.BENCH_SECONDS ?? 4);
-const CONNECTIONS = 64;
 const IDLE = 10_000;
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "moonbus-bench-"));
 process.on("exit", () => fs.rmSync(scratch, { recursive: true, force: true }));
-
-/** One run of wrk: { rate, p50, p99, errors, requests }. */
-async function load(url, { connections = CONNECTIONS, duration = seconds, method, body } = {}) {
-  const script = path.join(here, "wrk/report.lua");
-  const args = ["-t1", `-c${connections}`, `-d${duration}s`, "--timeout", "10s", "-s", script, url];
-  const env = {
-    ...process.env,
-    ...(method && { WRK_METHOD: method }),
-    ...(body && { WRK_BODY: body }),
-  };
-  const output = await run(LOAD_CORE, which("wrk"), args, { env });
-  const match = /BENCH requests=(\d+) us=(\d+) p50=(\d+) p99=(\d+) errors=(\d+)/.exec(output);
-  if (!match) throw new Error(`wrk said nothing:\n${output}`);
-  const [requests, us, p50, p99, errors] = match.slice(1).map(Number);
-  return { requests, rate: (requests * 1e6) / us, p50, p99, errors };
-}
-
-/** A run with the server's processor time: adds cpu (µs per request) and busy (of the load's core). */
-async function measure(server, url, options) {
-  const pids = family(server.pid);
-  const mark = coreBusy(LOAD_CORE);
-  const before = cpuTime(pids);
-  const result = await load(url, options);
-  result.cpu = (cpuTime(pids) - before) / Math.max(1, result.requests);
-  result.busy = coreBusy(LOAD_CORE, mark);
-  return result;
-}
 
 const cases = [
   { name: "static answer from C", moonbus: (m) => `${m.adminUrl}/healthz`, peer: "/static" },
@@ -380,5 +342,6 @@ const done = [
   await calls(),
   await startUp(),
   await generator(),
+  await reloads(binary, scratch, filter),
 ];
 if (!done.some(Boolean)) throw new Error(`nothing matches '${filter}'`);

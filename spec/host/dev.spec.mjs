@@ -230,7 +230,7 @@ describe("run --dev", () => {
     assert.match(text, /attempt to index a nil value \(local 'nothing'\)/);
     assert.match(text, /services\/front\/service\.lua:\d+: in/);
     assert.match(text, /> +\d+ \| {3}local n = require\("bus"\)\.call/);
-    assert.match(text, /because of:\n/);
+    assert.match(text, /because of back\.example:\n/);
     assert.match(text, /> +\d+ \| {3}return nothing\.field\n/);
     assert.match(text, /services\/back\/service\.lua:\d+: in/);
   });

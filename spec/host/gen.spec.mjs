@@ -1,6 +1,6 @@
 // moonbus new and moonbus gen: a declaration becomes files, and files stay their owner's.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
@@ -57,6 +57,60 @@ function snapshot(cwd) {
 
 const succeeded = (done) => assert.equal(done.status, 0, done.output);
 
+it("an editor knows the host's modules from the first service on", async (t) => {
+  const { cwd, run } = workspace(t);
+  const read = (file) => fs.readFileSync(path.join(cwd, file), "utf8");
+  succeeded(await run("new", "shop"));
+  succeeded(await run("gen"));
+  const settings = JSON.parse(read(".luarc.json"));
+  assert.deepEqual(settings["workspace.library"], [".moonbus/types"]);
+  assert.match(read(".moonbus/types/store.lua"), /function Collection:create\(doc\) end/);
+  assert.match(read(".moonbus/types/shared.lua"), /---@meta shared\n/);
+  assert.equal(read(".moonbus/types/.gitignore"), "*\n");
+  const checked = execFileSync("luacheck", ["--no-color", "."], { cwd, encoding: "utf8" });
+  assert.match(checked, /Total: 0 warnings \/ 0 errors in 5 files/);
+});
+
+it("what services cannot reach is undefined for luacheck", async (t) => {
+  const { cwd, run } = workspace(t, {
+    "../bad": { "bad.lua": 'os.execute("ls")\nio.read()\nprint(os.time(), debug.getinfo(1))\n' },
+  });
+  succeeded(await run("new", "shop"));
+  const checked = spawnSync("luacheck", ["--no-color", "bad"], { cwd, encoding: "utf8" });
+  assert.match(checked.stdout, /bad\.lua:1:1: .*execute/);
+  assert.match(checked.stdout, /bad\.lua:2:1: .*io/);
+  assert.match(checked.stdout, /bad\.lua:3:18: .*getinfo/);
+  assert.match(checked.stdout, /Total: 3 warnings/);
+});
+
+it("settings of an editor that are there stay, and what to add is told", async (t) => {
+  const { cwd, run } = workspace(t);
+  const own = { ".luarc.json": '{ "mine": true }\n', ".luacheckrc": 'std = "lua54"\n' };
+  writeFiles(cwd, own);
+  const made = await run("new", "shop");
+  succeeded(made);
+  assert.match(made.stdout, /\.luarc\.json is there already; add to it: .*\.moonbus\/types/);
+  assert.match(made.stdout, /\.luacheckrc is there already; add to it: .*exclude_files/);
+  for (const [file, text] of Object.entries(own))
+    assert.equal(fs.readFileSync(path.join(cwd, file), "utf8"), text);
+  const told = await run("new", "other", "--json");
+  assert.equal(JSON.parse(told.stdout).advice.length, 2);
+});
+
+it("stubs of another binary are brought up to date by gen, and made by nothing but new", async (t) => {
+  const { cwd, run } = workspace(t, { shop: { "service.yaml": SHOP } });
+  succeeded(await run("gen"));
+  assert.ok(!fs.existsSync(path.join(cwd, ".moonbus")));
+  succeeded(await run("new", "other"));
+  const stub = path.join(cwd, ".moonbus/types/store.lua");
+  const fresh = fs.readFileSync(stub, "utf8");
+  writeFiles(cwd, { ".moonbus/types/version": "0.0.1 ffff\n", ".moonbus/types/store.lua": "old" });
+  succeeded(await run("gen", "--check", "shop"));
+  assert.equal(fs.readFileSync(stub, "utf8"), "old");
+  succeeded(await run("gen"));
+  assert.equal(fs.readFileSync(stub, "utf8"), fresh);
+});
+
 it("a new service is declared, generated and tested in an empty folder", async (t) => {
   const { run, read } = workspace(t);
   const made = await run("new", "shop");
@@ -108,8 +162,19 @@ it("without services it says how to begin", async (t) => {
 });
 
 it("check says what is wrong or odd, where that is, and writes nothing", async (t) => {
-  const { cwd, run, write } = workspace(t, { shop: { "service.yaml": SHOP } });
+  const { cwd, run, read, write } = workspace(t, { shop: { "service.yaml": SHOP } });
   succeeded(await run("gen"));
+  const unwritten = await run("check");
+  assert.equal(unwritten.status, 1, unwritten.output);
+  assert.match(
+    unwritten.stdout,
+    /service\.lua:\d+:20: Add is declared but has no code: it answers/,
+  );
+  assert.match(unwritten.stdout, /^3 findings$/m);
+  write(
+    "shop/service.lua",
+    read("shop/service.lua").replace(/require "errors"\.raise.*/g, "return"),
+  );
   const fine = await run("check");
   succeeded(fine);
   assert.equal(fine.stdout, "nothing to say\n");
@@ -141,6 +206,67 @@ it("check says what is wrong or odd, where that is, and writes nothing", async (
     snapshot(cwd).map(([file, text]) => [file, text]),
     before.map(([file, text]) => [file, text]),
   );
+});
+
+it("check reads code and policies: names, modules, their fields, and who asks", async (t) => {
+  const { cwd, run, write } = workspace(t, {
+    shop: { "service.yaml": "general:\n  host: shop.example\n" },
+  });
+  succeeded(await run("gen"));
+  write(
+    "shop/service.lua",
+    `local json = require "json"
+local svc = require "service" (...)
+local task = require "taks"
+svc.cache = json.encod(task) -- json.encod in a comment
+function svc.on_start()
+  undefined()
+end
+return svc
+`,
+  );
+  writeFiles(cwd, {
+    "policies/user.lua":
+      'local shipped = require "policy"\nreturn { pasword = shipped.password }\n',
+    "policies/proxy.lua": "return {\n",
+  });
+  const broken = await run("check");
+  assert.equal(broken.status, 2, broken.output);
+  assert.match(broken.stdout, /^policies\/proxy\.lua:2:1: .*near <eof>/m);
+  writeFiles(cwd, { "policies/proxy.lua": "return { limit = function() end }\n" });
+  const before = snapshot(cwd);
+  const found = await run("check");
+  assert.equal(found.status, 1, found.output);
+  assert.deepEqual(found.stdout.split("\n"), [
+    "services/shop/service.lua:3:22: there is no module 'taks'; did you mean 'task'?",
+    "services/shop/service.lua:4:18: there is no json.encod; did you mean 'encode'?",
+    "services/shop/service.lua:6:3: nothing defines 'undefined'",
+    "policies/user.lua:2:10: nobody asks user.pasword; did you mean 'password'?",
+    "4 findings",
+    "",
+  ]);
+  const policies = await run("check", "policies", "--json");
+  assert.deepEqual(JSON.parse(policies.stdout), {
+    findings: [
+      {
+        file: "policies/user.lua",
+        line: 2,
+        column: 10,
+        text: "nobody asks user.pasword; did you mean 'password'?",
+      },
+    ],
+  });
+  assert.equal((await run("check", "policies/proxy.lua")).stdout, "nothing to say\n");
+  assert.match((await run("check", "shop")).stdout, /^3 findings$/m);
+  assert.deepEqual(snapshot(cwd), before);
+});
+
+it("check has nothing to say about what is in the tree", async () => {
+  for (const folder of ["services", "services/examples"]) {
+    const done = await runCommand(["check", folder], { cwd: root });
+    succeeded(done);
+    assert.equal(done.stdout, "nothing to say\n");
+  }
 });
 
 it("an empty declaration becomes one to be filled in, and nothing else", async (t) => {

@@ -126,6 +126,17 @@ it("a handler chooses the status of its error", async () => {
   }
 });
 
+it("an error may say when to try again", async () => {
+  for (const status of [429, 503]) {
+    const answer = await get(`/refuse?status=${status}&later=7`);
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers["retry-after"], "7");
+    assert.equal(answer.json.error, "refused as asked");
+  }
+  assert.equal((await get("/refuse?status=429&later=-1")).headers["retry-after"], undefined);
+  assert.equal((await get("/refuse?status=429")).headers["retry-after"], undefined);
+});
+
 for (const how of ["false", "true"])
   it(`an endless loop fails its own request only (protected: ${how})`, async () => {
     const spinning = get(`/spin?protected=${how}`);

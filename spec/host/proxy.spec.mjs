@@ -336,8 +336,19 @@ it("when every instance is down the answer says so and names no address", async 
   assert.ok(answer.text.length > 0);
 });
 
-it("an instance that is the host itself is noticed as a loop", async () => {
-  const { path } = await proxied(host, host.url);
+it("an instance that leads back to the host is noticed as a loop", async (t) => {
+  const relay = net.createServer((client) => {
+    const back = net.connect(host.port, "127.0.0.1");
+    for (const [from, to] of [
+      [client, back],
+      [back, client],
+    ])
+      from.on("error", () => to.destroy()).pipe(to);
+  });
+  t.after(() => relay.close());
+  relay.listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  const { path } = await proxied(host, `http://127.0.0.1:${relay.address().port}`);
   assert.equal((await call(host.url, path)).status, 508);
 });
 

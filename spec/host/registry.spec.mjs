@@ -103,6 +103,36 @@ it("a registration without a usable URL is refused", async () => {
   assert.deepEqual(await instances(host, token), []);
 });
 
+it("a URL that leads where its owner may not go is refused with the reason", async () => {
+  const token = await account();
+  const admin = host.adminPort;
+  for (const [url, why] of [
+    [host.url, "is this host itself"],
+    [`http://localhost:${host.port}/x`, "is this host itself"],
+    [`http://0x7f.1:${host.port}`, "is this host itself"],
+    [`http://[::ffff:127.0.0.1]:${admin}`, "is this host itself"],
+    [`http://2130706433:${admin}/reload`, "is this host itself"],
+    ["http://169.254.169.254/latest/meta-data", "link-local"],
+    ["http://metadata.google.internal", "metadata"],
+    ["http://0.0.0.0:9", "no address to connect to"],
+  ]) {
+    const answer = await registry("/instance", { method: "PUT", token, json: { url } });
+    assert.equal(answer.status, 403, url);
+    assert.ok(answer.json.error.includes(why), answer.text);
+  }
+  assert.deepEqual(await instances(host, token), []);
+});
+
+it("a strict host takes public addresses only", async (t) => {
+  const strict = await startHost(t, { env: { MOONBUS_REGISTRY_STRICT: "true" } });
+  const token = await register(strict, "stranger");
+  const put = (url) =>
+    call(strict.url, "/registry-svc/instance", { method: "PUT", token, json: { url } });
+  for (const url of ["http://127.0.0.1:9", "http://10.0.0.1", "http://[fd00::1]"])
+    assert.equal((await put(url)).status, 403, url);
+  assert.equal((await put("http://[2001:db8::1]:9")).status, 201);
+});
+
 it("health follows the instance: healthy, unreachable, healthy again", async (t) => {
   const token = await account();
   const server = await upstream(t);

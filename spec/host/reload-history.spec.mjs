@@ -114,6 +114,14 @@ it("generations tells what was in service, and what failed and why", async () =>
   assert.match(table, /not today/);
 });
 
+it("SIGHUP is a reload of everything", async () => {
+  const next = (await version()) + 1;
+  write(labCode(next));
+  host.process.kill("SIGHUP");
+  await waitFor(async () => (await version()) === next, "the new version");
+  assert.equal((await history()).generations[0].who, "signal");
+});
+
 it("what cannot be done is said in a sentence", async () => {
   assert.match(await fails("generations", "nobody"), /there is no service nobody/);
   assert.match(await fails("rollback", "nobody"), /nobody: no such service/);

@@ -37,12 +37,24 @@ it("an edit changes the next answer", async () => {
   await waitFor(async () => (await version()) === 3, "the new version");
 });
 
+it("an editor that empties a file before it writes never has half of it served", async () => {
+  fs.writeFileSync(file(host), "");
+  fs.appendFileSync(file(host), labCode(4).slice(0, 500));
+  fs.appendFileSync(file(host), labCode(4).slice(500));
+  let seen = await version();
+  await waitFor(async () => {
+    seen = await version();
+    assert.ok(seen === 3 || seen === 4, `version ${seen}`);
+    return seen === 4;
+  }, "the new version");
+});
+
 it("a syntax error keeps the old code serving and is reported with file and line", async () => {
   const before = await version();
   const failed = await metric(host, "reloads_failed_total");
   const from = host.logs().length;
-  const lines = labCode(4).split("\n").length;
-  replace(file(host), `${labCode(4)}\nlocal x = = 1\n`);
+  const lines = labCode(40).split("\n").length;
+  replace(file(host), `${labCode(40)}\nlocal x = = 1\n`);
   const entry = await host.waitForLog(
     (entry) => /service\.lua:\d+/.test(JSON.stringify(entry)),
     20_000,

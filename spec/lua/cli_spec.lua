@@ -48,3 +48,19 @@ describe("cli.alive", function()
     end
   end)
 end)
+
+describe("cli.screen and cli.key", function()
+  it("tell nothing where there is no terminal", function()
+    if not cli.is_terminal(1) then
+      assert.is_nil(cli.screen())
+    end
+    if not cli.is_terminal(0) then
+      assert.is_nil(cli.key(0))
+    end
+  end)
+
+  it("a wait for a key is between nothing and an hour", function()
+    assert.error_matches(function() cli.key(-1) end, "between 0 and an hour")
+    assert.error_matches(function() cli.key(3601) end, "between 0 and an hour")
+  end)
+end)

@@ -1,6 +1,7 @@
 -- require "egress": requests as the text that travels.
 
 local egress = require "egress"
+local spec = require "spec"
 
 local function refused(pattern, request)
   local ok, problem = pcall(egress.serialise, request)
@@ -53,5 +54,38 @@ describe("egress.serialise", function()
     for _, value in ipairs { "x\r\nB: y", "\0", true, { "x", "\n" }, { {} } } do
       refused("control characters", { url = "http://a.example/", headers = { A = value } })
     end
+  end)
+end)
+
+describe("egress", function()
+  local seen
+
+  before_each(function()
+    spec.mock("http.egress.core", {
+      MakeRequest = function(_, req, res)
+        seen = req:body()
+        res:header("X-From", "far")
+        return 203, "hello"
+      end,
+    })
+  end)
+
+  it("get gives what is at an address", function()
+    local answer = egress.get({}, "http://far.example/x")
+    assert.equal(203, answer.status)
+    assert.equal("far", answer.headers["x-from"])
+    assert.equal("hello", answer.body)
+    assert.matches("^GET http://far.example/x HTTP/1.1\r\n", seen)
+  end)
+
+  it("post sends a body with its type", function()
+    egress.post({}, "http://far.example/x", "text/plain", "body")
+    assert.matches("^POST ", seen)
+    assert.matches("\r\nContent%-Type: text/plain\r\n.*\r\n\r\nbody$", seen)
+  end)
+
+  it("request sends any method", function()
+    egress.request({}, { method = "PATCH", url = "http://far.example/x", body = "part" })
+    assert.matches("^PATCH .*part$", seen)
   end)
 end)

@@ -121,6 +121,44 @@ describe("task.race", function()
   end)
 end)
 
+describe("task.bounded", function()
+  it("returns true and what the function returns", function()
+    local got = table.pack(task.bounded(1, 10, function(...)
+      time.sleep(0.001)
+      return ...
+    end, 1, nil, "x", nil))
+    assert.same({ true, 1, nil, "x", nil, n = 5 }, got)
+  end)
+
+  it("tells what was raised, and where", function()
+    local ok, message, trace, code = task.bounded(1, 10, error, { status = 418, message = "tea" })
+    assert.same({ false, "tea", "error" }, { ok, message, code })
+    assert.contains("tea", trace)
+    local _, text, way = task.bounded(1, 10, function()
+      error "here"
+    end)
+    assert.matches("task_spec%.lua:%d+: here$", text)
+    assert.contains("stack traceback", way)
+  end)
+
+  it("stops what takes more time", function()
+    local log = {}
+    local ok, message, _, code = task.bounded(1, 0.002, function()
+      local _ <close> = guard(log, "closed")
+      forever()
+    end)
+    assert.same({ false, "it took too long", "timeout" }, { ok, message, code })
+    assert.same({ "closed" }, log)
+  end)
+
+  it("refuses bounds that are none", function()
+    for _, bad in ipairs { 0, -1, 1 / 0, 0 / 0, 1e-9 } do
+      assert.contains("must be seconds", select(2, pcall(task.bounded, bad, 1, forever)))
+      assert.contains("must be seconds", select(2, pcall(task.bounded, 1, bad, forever)))
+    end
+  end)
+end)
+
 describe("task.timeout", function()
   it("passes arguments and results through", function()
     local a, b = task.timeout(10, function(x, y)
@@ -277,6 +315,26 @@ describe("task.spawn", function()
     assert.error_matches(function()
       child:join()
     end, "cannot join itself")
+  end)
+end)
+
+describe("task.background", function()
+  it("runs by itself, beyond the end of the task that began it", function()
+    local done
+    assert.is_true(task.spawn(function()
+      return task.background(function(value)
+        task.sleep(0.01)
+        done = value
+      end, 5)
+    end):join())
+    while not done do
+      task.sleep(0.005)
+    end
+    assert.equal(5, done)
+  end)
+
+  it("takes a function only", function()
+    assert.matches("function expected", select(2, pcall(task.background, 1)))
   end)
 end)
 

@@ -13,6 +13,7 @@ local client = require "client"
 ---@field GetPublicKey fun(ctx: Context): fun(): Answer?
 ---@field RefreshToken fun(ctx: Context): fun(): Answer?
 ---@field ChangePassword fun(ctx: Context, httpRequestBody: ChangePasswordRequest?): fun(): Answer?
+---@field ResetPassword fun(ctx: Context, userId: string, httpRequestBody: ResetPasswordRequest?): fun(): Answer?
 ---@field HasPermission fun(ctx: Context, permission: string): fun(): Answer?
 ---@field ListPermissions fun(ctx: Context, httpRequestBody: ListPermissionsRequest?): fun(): Answer?
 ---@field SavePermits fun(ctx: Context, httpRequestBody: SavePermitsRequest?): fun(): Answer?
@@ -36,6 +37,7 @@ local api = client.bind {
     { name = "GetPublicKey", method = "GET", port = 443, path = "/public-key" },
     { name = "RefreshToken", method = "POST", port = 443, path = "/refresh-token" },
     { name = "ChangePassword", method = "POST", port = 443, path = "/change-password" },
+    { name = "ResetPassword", method = "POST", port = 443, path = "/{userId}/reset-password" },
     { name = "HasPermission", method = "POST", port = 443, path = "/self/has/{permission}" },
     { name = "ListPermissions", method = "POST", port = 443, path = "/permissions" },
     { name = "SavePermits", method = "PUT", port = 443, path = "/permits" },
@@ -93,6 +95,15 @@ end
 ---@return Empty? httpResponseBody
 function api.ChangePassword(ctx, httpRequestBody)
   return api.call("ChangePassword", ctx, httpRequestBody)
+end
+
+--- ResetPassword gives an account another password; for admins.
+---@param ctx Context
+---@param userId string
+---@param httpRequestBody ResetPasswordRequest?
+---@return Empty? httpResponseBody
+function api.ResetPassword(ctx, userId, httpRequestBody)
+  return api.call("ResetPassword", ctx, userId, httpRequestBody)
 end
 
 --- HasPermission says whether the account behind the token holds a permission, and until when the answer is good.

@@ -19,6 +19,7 @@
 ---@field GetPublicKey fun(ctx: Context): PublicKeyResponse?
 ---@field RefreshToken fun(ctx: Context): TokenResponse?
 ---@field ChangePassword fun(ctx: Context, httpRequestBody: ChangePasswordRequest?): Empty?
+---@field ResetPassword fun(ctx: Context, userId: string, httpRequestBody: ResetPasswordRequest?): Empty?
 ---@field HasPermission fun(ctx: Context, permission: string): HasPermissionResponse?
 ---@field ListPermissions fun(ctx: Context, httpRequestBody: ListPermissionsRequest?): ListPermissionsResponse?
 ---@field SavePermits fun(ctx: Context, httpRequestBody: SavePermitsRequest?): Empty?
@@ -29,7 +30,7 @@
 ---@field Refresh fun(ctx: Context, token: string): string
 
 return {
-  source = "9a27fc0a1ea0fbf3dc1aab7231090f8ddf2826a85a36810992fa6b2a09c09634",
+  source = "f2e17b6e0d7890aa9a2784216bd948275361bccff9903949f579c22eb1374329",
   host = "user-svc",
   description = "Accounts, roles, permits and tokens of people and services.",
   openApi = true,
@@ -47,6 +48,7 @@ return {
     Refresh = "function",
     RefreshToken = "function",
     Register = "function",
+    ResetPassword = "function",
     SavePermits = "function",
   },
   configs = {},
@@ -115,6 +117,20 @@ return {
       path = "/change-password",
       queue = "default",
       inputs = { { name = "httpRequestBody", type = "*ChangePasswordRequest" } },
+      outputs = { { name = "httpResponseBody", type = "*Empty" } },
+    },
+    {
+      name = "ResetPassword",
+      description = "ResetPassword gives an account another password; for admins.",
+      openApi = true,
+      method = "POST",
+      port = 443,
+      path = "/{userId}/reset-password",
+      queue = "default",
+      inputs = {
+        { name = "userId", type = "string" },
+        { name = "httpRequestBody", type = "*ResetPasswordRequest" },
+      },
       outputs = { { name = "httpResponseBody", type = "*Empty" } },
     },
     {
@@ -350,6 +366,7 @@ return {
         { name = "contact", type = "ContactInput", optional = true },
       },
     },
+    ResetPasswordRequest = { fields = { { name = "newPassword", type = "string", optional = true } } },
     SavePermitsRequest = { fields = { { name = "permits", type = "[]PermitInput", optional = true } } },
     Token = {
       fields = {

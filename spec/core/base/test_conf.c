@@ -443,6 +443,25 @@ static void lists_may_be_empty_and_may_have_lines(void **state) {
     assert_true(LOAD("--blocked-paths=/a\t") < 0);
 }
 
+static void requests_are_spread_in_ways_that_there_are(void **state) {
+    static const char *const choose[] = {"fair", "a=fair",  "=hash", "hash,round_robin",
+                                         "a=",   "a b=hash"};
+    static const char *const hash[] = {"header", "header:", "cookie:a b", "x=address=1", "ip"};
+    assert_int_equal(LOAD(), 0);
+    assert_string_equal(conf.proxy_choose, "round_robin");
+    assert_string_equal(conf.proxy_hash, "address");
+    assert_int_equal(LOAD("--proxy-choose=a-svc=hash,least_outstanding",
+                          "--proxy-hash=header:X-Tenant,a-svc=cookie:sid,b=path"),
+                     0);
+    assert_refused("proxy_choose: \"a=random\" from --proxy-choose has \"a=random\" in it: write "
+                   "round_robin, least_outstanding, hash or SLUG=hash",
+                   "--proxy-choose=a=random");
+    for (size_t i = 0; i < sizeof choose / sizeof *choose; i++)
+        assert_true(LOAD("--proxy-choose", (char *)(uintptr_t)choose[i]) < 0);
+    for (size_t i = 0; i < sizeof hash / sizeof *hash; i++)
+        assert_true(LOAD("--proxy-hash", (char *)(uintptr_t)hash[i]) < 0);
+}
+
 static void ports_that_are_none_cannot_be_blocked(void **state) {
     static const char *const bad[] = {"x", "0", "65536", "-1", "80-90", "1 2", "1;2"};
     assert_refused("blocked_ports: \"444,http\" from --blocked-ports has \"http\" in it: a port is "
@@ -778,6 +797,7 @@ int main(void) {
         TEST(addresses_that_make_no_sense_are_refused),
         TEST(the_door_has_defaults_that_refuse_strangers),
         TEST(lists_may_be_empty_and_may_have_lines),
+        TEST(requests_are_spread_in_ways_that_there_are),
         TEST(ports_that_are_none_cannot_be_blocked),
         TEST(blocked_paths_are_paths_endings_or_the_word),
         TEST(origins_are_written_as_browsers_do),

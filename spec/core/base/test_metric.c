@@ -421,6 +421,24 @@ static void nobody_measures_nothing(void **state) {
 /* ---- what the host measures -------------------------------------------------------------------
  */
 
+static void answers_are_summed_over_endpoints_and_codes(void **state) {
+    struct metric_owner *o = metric_owner(STR("sum.test"), STR("1"), STR("a"));
+    struct metric_answers a = {.count = 9};
+    metric_answers(NULL, &a);
+    assert_int_equal(a.count, 0);
+    metric_answers(o, &a);
+    assert_int_equal(a.count, 0);
+    metric_response(o, STR("sum.test:443/x"), 443, STR("GET"), 200, 0.25, 1);
+    metric_response(o, STR("sum.test:443/x"), 443, STR("GET"), 200, 100, 1); /* above all buckets */
+    metric_response(o, STR("sum.test:443/y"), 443, STR("POST"), 404, 0.25, 1);
+    metric_response(o, STR("sum.test:443/y"), 443, STR("POST"), 503, 0.5, 1);
+    metric_answers(o, &a);
+    assert_int_equal(a.count, 4);
+    assert_int_equal(a.errors, 1);
+    assert_true(a.seconds == 101);
+    metric_forget(o);
+}
+
 static void responses_have_a_duration_and_a_size(void **state) {
     struct metric_owner *o = metric_owner(STR("std.test"), STR("1"), STR("a"));
     metric_response(o, STR("std.test:443/x/{id}"), 443, STR("GET"), 200, 0.02, 70000);
@@ -666,6 +684,7 @@ int main(void) {
         cmocka_unit_test(who_is_forgotten_is_out_of_sight_until_it_is_back),
         cmocka_unit_test(an_owner_has_so_many_families_and_no_more),
         cmocka_unit_test(nobody_measures_nothing),
+        cmocka_unit_test(answers_are_summed_over_endpoints_and_codes),
         cmocka_unit_test(responses_have_a_duration_and_a_size),
         cmocka_unit_test(requests_to_nobody_are_no_errors),
         cmocka_unit_test(callbacks_logs_and_caches_are_measured),

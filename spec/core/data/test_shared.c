@@ -14,6 +14,7 @@
 #include "core/data/shared.h"
 
 #define SHARDS 64
+#define SECOND 1000000000u
 
 static struct shared *m;
 static uint64_t now_ms;
@@ -176,6 +177,94 @@ static void cas_replaces_only_what_is_expected(void **state) {
     assert_holds(STR("n"), "six");
 }
 
+/* ---- token buckets ------------------------------------------------------------------------ */
+
+/* What is left in a bucket after taking `cost`, at `s` seconds; negative: it was not taken. */
+static double take(const struct shared_bucket *b, double cost, double s) {
+    struct shared_left left;
+    now_ms = (uint64_t)(s * 1000);
+    int rc = shared_take(m, STR("bucket"), b, cost, (uint64_t)(s * SECOND), &left);
+    assert_true(rc >= 0);
+    return left.taken ? left.tokens : -1;
+}
+
+static void a_bucket_gives_its_burst_and_then_its_rate(void **state) {
+    const struct shared_bucket b = {.rate = 3, .burst = 5};
+    for (int left = 4; left >= 0; left--)
+        assert_int_equal((int)(take(&b, 1, 10) + 0.001), left);
+    assert_true(take(&b, 1, 10) < 0);
+    assert_true(take(&b, 1, 10.3) < 0);
+    assert_true(take(&b, 1, 10.34) >= 0);
+    int taken = 0;
+    for (int i = 1; i <= 1000; i++) /* ten seconds more, asked every 10 ms */
+        taken += take(&b, 1, 10.34 + i * 0.01) >= 0;
+    assert_in_range(taken, 29, 30);
+    assert_true(take(&b, 1, 100) > 3.99); /* it holds no more than its burst */
+}
+
+static void a_bucket_tells_when_there_will_be_enough(void **state) {
+    const struct shared_bucket b = {.rate = 2, .burst = 4};
+    struct shared_left left;
+    assert_int_equal(shared_take(m, STR("w"), &b, 3, SECOND, &left), 0);
+    assert_true(left.taken);
+    assert_int_equal(left.full_ns, 1500000000);
+    assert_int_equal(left.enough_ns, 0);
+    assert_int_equal(shared_take(m, STR("w"), &b, 2, SECOND, &left), 0);
+    assert_false(left.taken);
+    assert_int_equal((int)left.tokens, 1);
+    assert_int_equal(left.full_ns, 1500000000);
+    assert_int_equal(left.enough_ns, 500000000);
+    assert_int_equal(shared_take(m, STR("w"), &b, 2, SECOND + left.enough_ns, &left), 0);
+    assert_true(left.taken);
+}
+
+static void a_look_into_a_bucket_costs_nothing(void **state) {
+    const struct shared_bucket b = {.rate = 1, .burst = 2};
+    assert_true(take(&b, 0, 1) == 2);
+    assert_int_equal(entries(), 0);
+    assert_true(take(&b, 1.5, 1) == 0.5);
+    assert_true(take(&b, 0, 1) == 0.5);
+}
+
+static void a_bucket_that_is_full_again_is_forgotten(void **state) {
+    const struct shared_bucket b = {.rate = 10, .burst = 10};
+    take(&b, 5, 1);
+    assert_true(shared_ttl(m, STR("bucket")) >= 500);
+    now_ms = 1501 + 1;
+    assert_int_equal(shared_ttl(m, STR("bucket")), -ENOENT);
+    assert_true(take(&b, 10, 1.502) >= 0);
+}
+
+static void a_bucket_may_become_another_one(void **state) {
+    const struct shared_bucket large = {.rate = 1, .burst = 100}, small = {.rate = 1, .burst = 2};
+    take(&large, 50, 1);
+    assert_true(take(&small, 1, 2) < 0); /* what was taken stays taken */
+    assert_true(take(&large, 50, 2) >= 0);
+    assert_true(take(&small, 1, 200) >= 0);
+}
+
+static void numbers_that_make_no_bucket_are_refused(void **state) {
+    const struct {
+        double rate, burst, cost;
+    } bad[] = {{0, 1, 1},         {-1, 1, 1},        {1, 0.5, 0.5},     {1, 1, 2},
+               {1, 1, -1},        {2e6, 1, 1},       {1e-9, 100, 1},    {0.0 / 0.0, 1, 1},
+               {1, 0.0 / 0.0, 1}, {1, 1, 0.0 / 0.0}, {1.0 / 0.0, 1, 1}, {1, 1.0 / 0.0, 1}};
+    struct shared_left left;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const struct shared_bucket b = {bad[i].rate, bad[i].burst};
+        assert_int_equal(shared_take(m, STR("b"), &b, bad[i].cost, SECOND, &left), -EINVAL);
+    }
+    const struct shared_bucket good = {.rate = 1, .burst = 1};
+    shared_set(m, STR("b"), STR("text"), 0);
+    assert_int_equal(shared_take(m, STR("b"), &good, 1, SECOND, &left), -EINVAL);
+    const struct shared_bucket most = {.rate = SHARED_RATE_MAX, .burst = 1e12};
+    assert_int_equal(shared_take(m, STR("most"), &most, 1e12, SECOND, &left), 0);
+    const struct shared_bucket slow = {.rate = 1e-8, .burst = 10};
+    assert_int_equal(shared_take(m, STR("slow"), &slow, 10, SECOND, &left), 0);
+    assert_int_equal(shared_take(m, STR("slow"), &slow, 10, SECOND, &left), 0);
+    assert_false(left.taken);
+}
+
 static void deleting_tells_whether_something_was_there(void **state) {
     shared_set(m, STR("k"), STR("v"), 0);
     assert_true(shared_del(m, STR("k")));
@@ -331,6 +420,9 @@ static void running_out_of_memory_changes_nothing(void **state) {
     assert_int_equal(shared_add(m, STR("new"), STR("w"), 0), -ENOMEM);
     assert_int_equal(shared_cas(m, STR("k"), STR("v"), STR("w"), 0), -ENOMEM);
     assert_int_equal(shared_incr(m, STR("n"), 1, 0, 0, &v), -ENOMEM);
+    const struct shared_bucket bucket = {.rate = 1, .burst = 1};
+    struct shared_left left;
+    assert_int_equal(shared_take(m, STR("bucket"), &bucket, 1, SECOND, &left), -ENOMEM);
     struct buf b;
     buf_init(&b);
     assert_int_equal(shared_get(m, STR("k"), &b), -ENOMEM);
@@ -426,6 +518,28 @@ static void threads_never_lose_a_count(void **state) {
     assert_holds(STR("cas"), expected);
 }
 
+#define BURST 500
+
+static _Atomic int taken;
+
+static void *drink(void *arg) {
+    const struct shared_bucket b = {.rate = 0.001, .burst = BURST};
+    struct shared_left left;
+    for (int i = 0; i < BURST; i++)
+        if (shared_take(m, STR("bucket"), &b, 1, SECOND, &left) == 0 && left.taken) taken++;
+    return arg;
+}
+
+static void threads_never_take_more_than_there_is(void **state) {
+    pthread_t threads[THREADS];
+    taken = 0;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, drink, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(taken, BURST);
+}
+
 static void the_clock_is_monotonic(void **state) {
     uint64_t a = shared_now(), b = shared_now();
     assert_true(a > 0 && b >= a);
@@ -453,7 +567,14 @@ int main(void) {
         WITH_MAP(expired_entries_go_before_live_ones),
         WITH_MAP(what_is_larger_than_a_shard_is_refused),
         WITH_MAP(running_out_of_memory_changes_nothing),
+        WITH_MAP(a_bucket_gives_its_burst_and_then_its_rate),
+        WITH_MAP(a_bucket_tells_when_there_will_be_enough),
+        WITH_MAP(a_look_into_a_bucket_costs_nothing),
+        WITH_MAP(a_bucket_that_is_full_again_is_forgotten),
+        WITH_MAP(a_bucket_may_become_another_one),
+        WITH_MAP(numbers_that_make_no_bucket_are_refused),
         WITH_MAP(threads_never_lose_a_count),
+        WITH_MAP(threads_never_take_more_than_there_is),
         cmocka_unit_test(the_clock_is_monotonic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

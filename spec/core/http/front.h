@@ -28,6 +28,7 @@ static char urls[INSTANCES][2][64]; /* url, authority */
 static struct upstream list[INSTANCES];
 static struct upstreams ups;  /* of /svc */
 static struct upstreams none; /* of /empty */
+static unsigned front_flags;  /* of the route /svc */
 
 static inline int setup(void **state) {
     conf.max_request_line = 16384;
@@ -57,10 +58,10 @@ static inline int setup(void **state) {
                                     .authority = str_of(urls[i][1]),
                                     .healthy = true};
     }
-    ups = (struct upstreams){list, 1};
+    ups = (struct upstreams){.list = list, .n = 1};
     struct route_table *t = route_table_new();
     assert_non_null(t);
-    assert_int_equal(route_table_add(t, STR("svc"), &proxy_handler, &ups, 0), 0);
+    assert_int_equal(route_table_add(t, STR("svc"), &proxy_handler, &ups, front_flags), 0);
     assert_int_equal(route_table_add(t, STR("empty"), &proxy_handler, &none, ROUTE_CORS), 0);
     assert_int_equal(route_table_add(t, STR("gone"), &nowhere_handler, NULL, ROUTE_CORS), 0);
     route_publish(t);

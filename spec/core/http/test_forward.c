@@ -280,6 +280,31 @@ static void trusted_proxies_are_known_by_their_networks(void **state) {
     assert_false(trust_peer(STR("203.0.113.9")));
 }
 
+static void a_client_is_who_the_nearest_stranger_is(void **state) {
+    static const struct {
+        const char *peer, *fields, *client;
+    } cases[] = {
+        {"203.0.113.9", "X-Forwarded-For: 1.1.1.1\r\n", "203.0.113.9"},
+        {"10.0.0.1", "", "10.0.0.1"},
+        {"10.0.0.1", "X-Forwarded-For: 6.6.6.6, 1.1.1.1\r\n", "1.1.1.1"},
+        {"10.0.0.1", "X-Forwarded-For: 6.6.6.6, 1.1.1.1 ,10.0.0.9\r\n", "1.1.1.1"},
+        {"10.0.0.1", "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 10.0.0.3\r\n", "1.1.1.1"},
+        {"10.0.0.1", "X-Forwarded-For: 10.0.0.4, 10.0.0.3\r\n", "10.0.0.4"},
+        {"10.0.0.1", "X-Forwarded-For: 1.1.1.1, unknown, 10.0.0.3\r\n", "10.0.0.3"},
+        {"10.0.0.1", "X-Forwarded-For: ,\r\n", "10.0.0.1"},
+        {"10.0.0.1", "X-Forwarded-For: 2001:db8::7\r\n", "2001:db8::7"},
+    };
+    struct err e = {0};
+    char text[200];
+    assert_int_equal(trust_set("10.0.0.0/8", &e), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: me\r\n%s\r\n", cases[i].fields);
+        struct str client = trust_client(str_of(cases[i].peer), parse(H1_REQUEST, text));
+        if (!str_eq(client, str_of(cases[i].client))) fail_msg("%zu: %.*s", i, STR_FMT(client));
+    }
+    assert_int_equal(trust_set("", &e), 0);
+}
+
 static void methods_that_may_be_repeated_are_known(void **state) {
     assert_true(forward_idempotent(STR("GET")));
     assert_true(forward_idempotent(STR("DELETE")));
@@ -326,6 +351,7 @@ int main(void) {
         T(max_forwards_counts_for_options_and_trace_only),
         T(a_large_head_fits),
         T(a_response_loses_only_what_is_ours_to_say),
+        T(a_client_is_who_the_nearest_stranger_is),
         T(methods_that_may_be_repeated_are_known),
         T(without_memory_there_is_no_head),
     };

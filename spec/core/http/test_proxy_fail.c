@@ -198,6 +198,73 @@ static void requests_take_turns_among_healthy_instances(void **state) {
     assert_int_equal(seen[2], 3);
 }
 
+/* The instance that gets the next request, which stays unanswered. */
+static struct raw *asked_anybody(struct raw *c, const char *request, int *who) {
+    struct raw *u = NULL;
+    raw_send(c, request);
+    for (*who = 0; !(u = raw_try_accept(inst[*who])); *who = (*who + 1) % INSTANCES) {
+    }
+    raw_expect(u, "\r\n\r\n");
+    return u;
+}
+
+static void the_idle_instance_gets_the_next_request(void **state) {
+    static struct load loads[INSTANCES]; /* also when the requests end */
+    struct raw *u[INSTANCES], *c[INSTANCES];
+    int who, seen = 0;
+    ups.n = 3;
+    ups.chooser.how = CHOOSE_LEAST;
+    for (int i = 0; i < INSTANCES; i++)
+        list[i].load = &loads[i];
+    for (int i = 0; i < INSTANCES; i++) { /* each gets one, whose turn it may be */
+        c[i] = raw_connect(door);
+        u[i] = asked_anybody(c[i], GET, &who);
+        assert_int_equal(loads[who].open, 1);
+        seen |= 1 << who;
+    }
+    assert_int_equal(seen, 7);
+    raw_send(u[1], "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+    raw_expect(c[1], "\r\n\r\nok");
+    int idle = loads[0].open == 0 ? 0 : loads[1].open == 0 ? 1 : 2;
+    assert_int_equal(loads[idle].open, 0);
+    raw_forget(c[1]);
+    asked_anybody(c[1], GET, &who);
+    assert_int_equal(who, idle);
+    raw_reset(c[0]); /* who leaves is not counted any more */
+    raw_reset(c[2]);
+    UNTIL(loads[0].open + loads[1].open + loads[2].open == 1);
+}
+
+static void a_hash_keeps_a_client_with_its_instance(void **state) {
+    int first, who, moved = 0;
+    ups.n = 3;
+    ups.chooser = (struct chooser){CHOOSE_HASH, CHOOSE_COOKIE, STR("sid")};
+    for (int i = 0; i < INSTANCES; i++)
+        list[i].hash = choose_hash(list[i].url);
+    for (int client = 0; client < 6; client++) {
+        char request[128];
+        snprintf(request, sizeof request,
+                 "GET /svc HTTP/1.1\r\nHost: me\r\nCookie: a=b; sid=%d; c=sid\r\n\r\n", client);
+        for (int i = 0; i < 3; i++) {
+            struct raw *c = raw_connect(door);
+            struct raw *u = asked_anybody(c, request, &who);
+            raw_send(u, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+            raw_expect(c, "\r\n\r\nok");
+            if (i == 0) first = who;
+            assert_int_equal(who, first);
+        }
+        moved |= 1 << who;
+    }
+    assert_true(moved & (moved - 1)); /* not all of them have the same */
+    int seen = 0;
+    for (int i = 0; i < 3; i++) { /* who has no key goes in turn */
+        struct raw *c = raw_connect(door);
+        asked_anybody(c, GET, &who);
+        seen |= 1 << who;
+    }
+    assert_int_equal(seen, 7);
+}
+
 static void a_refused_connection_sends_the_request_elsewhere(void **state) {
     static const struct {
         const char *id; /* another one each time: a failure is remembered by it */
@@ -428,6 +495,8 @@ int main(void) {
         T(a_client_that_leaves_takes_its_request_along),
         T(a_malformed_body_never_looks_complete),
         T(requests_take_turns_among_healthy_instances),
+        T(the_idle_instance_gets_the_next_request),
+        T(a_hash_keeps_a_client_with_its_instance),
         T(a_refused_connection_sends_the_request_elsewhere),
         T(an_instance_that_refused_is_left_alone_for_a_while),
         T(all_instances_are_tried_before_the_client_is_told),

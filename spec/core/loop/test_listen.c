@@ -138,6 +138,64 @@ static void a_reserved_port_is_for_our_listeners_alone(void **state) {
     door_close();
 }
 
+/* A client's socket, connected to the port or -1. */
+static int knock(int port) {
+    struct sockaddr_in sa = loopback(port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    if (connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0) return fd;
+    assert_int_equal(errno, ECONNREFUSED);
+    close(fd);
+    return -1;
+}
+
+static void a_socket_outlives_its_listener_and_keeps_who_connects(void **state) {
+    (void)state;
+    struct err e = {0};
+    char address[64];
+    int port, client, reserved = listener_reserve("127.0.0.1:0", &port, &e);
+    snprintf(address, sizeof address, "127.0.0.1:%d", port);
+    int fd = listener_bind(address, &e);
+    assert_true(fd >= 0);
+    assert_int_equal(knock(port), -1); /* nobody listens yet */
+
+    /* As if a process had ended without a word, and another one began. */
+    accepts = 0;
+    assert_int_equal(listen(fd, 8), 0);
+    assert_true((client = knock(port)) >= 0);
+    assert_int_equal(listener_open_on(&door, fd, door_accepted, &e), 0);
+    assert_int_equal(door.port, port);
+    here_until_n(&accepts, 1);
+    close(client);
+
+    door_close();
+    assert_int_equal(knock(port), -1);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC); /* still there, and may listen again */
+    assert_int_equal(listener_open_on(&door, fd, door_accepted, &e), 0);
+    assert_true((client = knock(port)) >= 0);
+    close(client);
+    door_close();
+    listener_release(reserved);
+    close(fd);
+}
+
+static void a_reservation_that_others_hold_keeps_nobody_out_once_it_is_released(void **state) {
+    (void)state;
+    struct err e = {0};
+    char address[64];
+    int port, again, next, reserved = listener_reserve("127.0.0.1:0", &port, &e);
+    snprintf(address, sizeof address, "127.0.0.1:%d", port);
+    int fd = listener_bind(address, &e), other = dup(reserved);
+    assert_int_equal(listener_open_on(&door, fd, door_accepted, &e), 0);
+    listener_release(reserved);
+    assert_int_equal(listener_reserve(address, &again, &e), -EADDRINUSE); /* somebody listens */
+    door_close();
+    assert_true((next = listener_reserve(address, &again, &e)) >= 0);
+    close(next);
+    close(other);
+    close(fd);
+}
+
 static void closing_a_listener_that_never_opened_answers_too(void **state) {
     (void)state;
     struct err e = {0};
@@ -369,6 +427,8 @@ int main(void) {
         HERE(a_port_in_use_is_named_with_what_to_do),
         HERE(a_reserved_port_is_for_our_listeners_alone),
         HERE(workers_share_a_port_and_a_second_host_finds_it_taken),
+        HERE(a_socket_outlives_its_listener_and_keeps_who_connects),
+        HERE(a_reservation_that_others_hold_keeps_nobody_out_once_it_is_released),
         HERE(closing_a_listener_that_never_opened_answers_too),
         HERE(a_burst_of_connections_is_taken_in_several_turns),
         HERE(a_listener_may_be_closed_while_it_accepts),

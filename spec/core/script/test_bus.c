@@ -151,7 +151,7 @@ static void a_trace_leads_through_all_services(void **state) {
             "local function deep() error 'at the end' end deep()") ")") ") end) "
                                                                         "local first = "
                                                                         "e.trace:find('because "
-                                                                        "of:', 1, true) "
+                                                                        "of third.example:', 1, true) "
                                                                         "return e.status, "
                                                                         "e.internal, first ~= nil "
                                                                         "and e.trace:find('deep', "

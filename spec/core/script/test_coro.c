@@ -32,7 +32,7 @@ static void hold_drop(struct op *op) {
 }
 
 static const struct op_kind hold_kind = {
-    "spec.hold", sizeof(struct hold), hold_done, hold_cancel, hold_drop,
+    "spec.hold", sizeof(struct hold), hold_done, hold_cancel, hold_drop, NULL,
 };
 
 static int l_hold(lua_State *L) {

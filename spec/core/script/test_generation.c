@@ -2,6 +2,7 @@
 #include "spec/core/script/folder.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/mem.h"
 #include "core/script/generation.h"
@@ -18,14 +19,14 @@ static int close_folder(void **state) {
 
 static struct generation *snapshot(const char *folder) {
     struct err e = {0};
-    struct generation *g = generation_read(folder_root, str_of(folder), &e);
+    struct generation *g = generation_read(folder_root, NULL, str_of(folder), &e);
     if (!g) fail_msg("%s", e.text);
     return g;
 }
 
 static void refused(const char *folder, int code, const char *part) {
     struct err e = {0};
-    struct generation *g = generation_read(folder_root, str_of(folder), &e);
+    struct generation *g = generation_read(folder_root, NULL, str_of(folder), &e);
     assert_null(g);
     assert_int_equal(e.code, code);
     if (!strstr(e.text, part)) fail_msg("'%s' has no '%s'", e.text, part);
@@ -259,7 +260,7 @@ static void no_memory_is_an_error_wherever_it_comes(void **state) {
     for (long n = 1;; n++) {
         struct err e = {0};
         mem_fail_at(n, false);
-        struct generation *g = generation_read(folder_root, STR("a"), &e);
+        struct generation *g = generation_read(folder_root, NULL, STR("a"), &e);
         bool fired = mem_fail_fired();
         mem_fail_at(0, false);
         if (!fired) {
@@ -338,7 +339,7 @@ static void the_binary_brings_the_platform_services(void **state) {
     assert_int_equal(generation_scan_embedded(note, &s), 0);
     assert_true(was_seen(&s, "user"));
     assert_true(was_seen(&s, "registry"));
-    struct generation *g = generation_embedded(folder_root, STR("user"), &e);
+    struct generation *g = generation_embedded(folder_root, NULL, STR("user"), &e);
     assert_non_null(g);
     assert_true(g->embedded);
     assert_true(g->platform);
@@ -359,6 +360,78 @@ static void a_folder_in_place_of_a_platform_service_is_one(void **state) {
     g = snapshot("mine");
     assert_false(g->platform);
     generation_give(g);
+}
+
+/* ---- the user's policies -------------------------------------------------------------------- */
+
+/* A folder of policies beside the services. */
+static const char *policies(void) {
+    static char path[512];
+    snprintf(path, sizeof path, "%s/policies", folder_root);
+    return path;
+}
+
+static struct generation *with_policies(const char *folder) {
+    struct err e = {0};
+    struct generation *g = generation_read(folder_root, policies(), str_of(folder), &e);
+    if (!g) fail_msg("%s", e.text);
+    return g;
+}
+
+static void a_platform_service_with_policies_has_the_users_as_a_file(void **state) {
+    struct err e = {0};
+    folder_write("user/service.yaml", "");
+    folder_write("user/policy.lua", "return {}");
+    struct generation *without = with_policies("user");
+    folder_write("policies/user.lua", "mine");
+    folder_write("policies/registry.lua", "yours");
+    struct generation *g = with_policies("user");
+    has(g, "policies/user.lua", "mine");
+    lacks(g, "policies/registry.lua");
+    assert_int_equal(g->n_files, 3);
+    assert_string_not_equal(g->hash, without->hash);
+    generation_give(g);
+    generation_give(without);
+    g = generation_embedded(folder_root, policies(), STR("registry"), &e);
+    assert_non_null(g);
+    has(g, "policies/registry.lua", "yours");
+    generation_give(g);
+}
+
+static void others_have_no_policies(void **state) {
+    folder_write("mine/service.yaml", "");
+    folder_write("mine/policy.lua", "");
+    folder_write("metrics/service.yaml", "");
+    folder_write("policies/mine.lua", "");
+    folder_write("policies/metrics.lua", "");
+    struct generation *g = with_policies("mine");
+    assert_int_equal(g->n_files, 2);
+    generation_give(g);
+    g = with_policies("metrics");
+    assert_int_equal(g->n_files, 1);
+    generation_give(g);
+}
+
+static void a_policy_file_that_cannot_be_read_is_an_error(void **state) {
+    struct err e = {0};
+    char loop[512];
+    folder_write("user/service.yaml", "");
+    folder_write("user/policy.lua", "");
+    folder_write("policies/other.lua", "");
+    snprintf(loop, sizeof loop, "%s/user.lua", policies());
+    assert_int_equal(symlink("user.lua", loop), 0);
+    assert_null(generation_read(folder_root, policies(), STR("user"), &e));
+    assert_non_null(strstr(e.text, "cannot read policies/user.lua"));
+}
+
+static void a_file_of_the_service_cannot_pass_for_a_policy(void **state) {
+    struct err e = {0};
+    folder_write("user/service.yaml", "");
+    folder_write("user/policy.lua", "");
+    folder_write("user/policies/user.lua", "");
+    assert_null(generation_read(folder_root, policies(), STR("user"), &e));
+    assert_int_equal(e.code, -EEXIST);
+    assert_non_null(strstr(e.text, "services/user/policies/user.lua"));
 }
 
 /* ---- files of other services ----------------------------------------------------------------- */
@@ -494,6 +567,10 @@ int main(void) {
         T(a_scan_of_nothing_says_so),
         T(the_binary_brings_the_platform_services),
         T(a_folder_in_place_of_a_platform_service_is_one),
+        T(a_platform_service_with_policies_has_the_users_as_a_file),
+        T(others_have_no_policies),
+        T(a_policy_file_that_cannot_be_read_is_an_error),
+        T(a_file_of_the_service_cannot_pass_for_a_policy),
         T(files_of_other_services_stay_as_they_were_first_read),
         T(only_what_is_made_for_others_can_be_imported),
         T(once_sealed_nothing_more_is_imported),

@@ -319,6 +319,192 @@ static void what_must_not_be_sent_twice_is_not(void **state) {
           "nil|closed");
 }
 
+/* ---- in pieces ------------------------------------------------------------------------------- */
+
+/* Hears until the other side says this, or hangs up. */
+static void hear_until(int fd, const char *end) {
+    size_t n = 0;
+    do {
+        ssize_t got = recv(fd, heard + n, sizeof heard - 1 - n, 0);
+        if (got <= 0) return;
+        n += (size_t)got;
+        heard[n] = 0;
+    } while (!strstr(heard, end));
+}
+
+#define LARGE (16u << 20)
+static char pieces[64 * 1024];
+
+/* Sends a large answer. Once it is held back, it answers a second request, and goes on; and it says
+ * so when it is never held back. */
+static void *answer_much(void *arg) {
+    int fd = take_client(), other;
+    struct timeval patience = {.tv_usec = 300000};
+    size_t sent = 0;
+    hear(fd);
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 16777216\r\n\r\n");
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    memset(pieces, 'x', sizeof pieces);
+    while (sent < LARGE) {
+        ssize_t n = send(fd, pieces, sizeof pieces, MSG_NOSIGNAL);
+        if (n < 0) break;
+        sent += (size_t)n;
+    }
+    other = take_client();
+    hear(other);
+    say(other, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n");
+    say(other, sent < LARGE ? "held" : "free");
+    close(other);
+    memset(&patience, 0, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    while (sent < LARGE) {
+        size_t left = LARGE - sent;
+        ssize_t n = send(fd, pieces, left < sizeof pieces ? left : sizeof pieces, MSG_NOSIGNAL);
+        if (n <= 0) break;
+        sent += (size_t)n;
+    }
+    close(fd);
+    return NULL;
+}
+
+#define OPEN "local r <close> = assert(http.request { url = P, stream = true })\n"
+
+static void an_answer_comes_in_pieces_and_the_sender_is_held_back(void **state) {
+    play(answer_much);
+    GIVES(OPEN "local held = http.request { url = P }.body\n"
+               "local n = 0 for chunk in r:chunks() do n = n + #chunk end return held, n, r:read()",
+          "held|16777216|nil");
+}
+
+static void a_stream_has_status_and_headers_before_its_body(void **state) {
+    play_answer("HTTP/1.1 203 OK\r\nX-One: 1\r\nContent-Length: 2\r\n\r\nok");
+    GIVES(OPEN "return r.status, r.headers['x-one'], r:read()", "203|1|ok");
+    played();
+    play_answer("HTTP/1.1 204 OK\r\n\r\n");
+    GIVES(OPEN "return r.status, r:read()", "204|nil");
+}
+
+/* Reads a body in chunks, to its end. */
+static void *take_chunks(void *arg) {
+    int fd = take_client();
+    hear_until(fd, "\r\n0\r\n\r\n");
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    close(fd);
+    return NULL;
+}
+
+static void a_body_comes_from_a_function(void **state) {
+    play(take_chunks);
+    GIVES("local n = 0 return http.request { url = P, method = 'PUT', body = function()\n"
+          "n = n + 1 if n == 2 then return '' end\n"
+          "if n < 4 then task.sleep(0.01) return ('p'):rep(n) end end }.body",
+          "ok");
+    was_heard("Transfer-Encoding: chunked\r\n\r\n1\r\np\r\n3\r\nppp\r\n0\r\n\r\n");
+}
+
+static void a_large_body_from_a_function_waits_for_room(void **state) {
+    play(take_chunks);
+    GIVES("local n = 0 return http.request { url = P, method = 'PUT', body = function()\n"
+          "n = n + 1 return n <= 32 and ('p'):rep(65536) or nil end }.body",
+          "ok");
+    played();
+    assert_true(strlen(heard) > 32 * 65536);
+}
+
+/* Answers at the head of a request, and hears no more of it. */
+static void *answer_early(void *arg) {
+    int fd = take_client();
+    hear_until(fd, "\r\n\r\n");
+    say(fd, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+    hear_until(fd, "never");
+    close(fd);
+    return NULL;
+}
+
+static void an_answer_before_the_body_ends_it(void **state) {
+    play(answer_early);
+    GIVES("local r = http.request { url = P, method = 'PUT', body = function()\n"
+          "task.sleep(0.005) return 'p' end } return r.status, r.body",
+          "413|no");
+}
+
+static void *hear_all(void *arg) {
+    int fd = take_client();
+    hear_until(fd, "\r\n0\r\n\r\n");
+    close(fd);
+    return NULL;
+}
+
+static void a_body_that_breaks_off_is_no_complete_one(void **state) {
+    play(hear_all);
+    GIVES("local first = true\n"
+          "return select(2, pcall(http.request, { url = P, method = 'PUT', body = function()\n"
+          "if not first then error('broken', 0) end first = false return 'piece' end }))",
+          "broken");
+    played();
+    assert_null(strstr(heard, "\r\n0\r\n"));
+}
+
+static void an_answer_that_breaks_off_raises(void **state) {
+    play_answer("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01");
+    GIVES(OPEN "local got = {} local ok, e = pcall(function()\n"
+               "for chunk in r:chunks() do got[#got + 1] = chunk end end)\n"
+               "return table.concat(got), ok, e.status",
+          "01|false|502");
+}
+
+/* The beginning of an answer, and then nothing until the other side hangs up. */
+static void *answer_half(void *arg) {
+    int fd = take_client();
+    hear(fd);
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01");
+    hear_until(fd, "never");
+    close(fd);
+    return NULL;
+}
+
+static void an_answer_that_stops_moving_is_given_up(void **state) {
+    play(answer_half);
+    GIVES("local r <close> = assert(http.request { url = P, stream = true, timeout = 0.1 })\n"
+          "local first = r:read() return first, select(3, r:read()), select(3, r:read())",
+          "01|timeout|timeout");
+}
+
+static void leaving_the_block_hangs_up(void **state) {
+    play(answer_half);
+    GIVES("do " OPEN "r:read() end return 'left'", "left");
+    played(); /* its connection was closed */
+}
+
+static void a_stream_that_is_forgotten_is_closed_when_it_is_collected(void **state) {
+    play(answer_half);
+    GIVES("http.request { url = P, stream = true }:read()\n"
+          "return 'forgotten'",
+          "forgotten");
+    assert_int_equal(vm_protect(s.vm, script_collect, NULL, NULL), 0);
+    played();
+}
+
+static void a_task_that_ends_while_it_reads_leaves_nothing(void **state) {
+    play(answer_half);
+    GIVES("return (task.timeout(0.05, function() " OPEN "r:read() return r:read() end))", "nil");
+    played();
+}
+
+static void a_closed_stream_says_so(void **state) {
+    play(answer_half);
+    GIVES(OPEN "local t = task.spawn(function() r:read() return select(3, r:read()) end)\n"
+               "task.sleep(0.05) r:close() return t:join(), select(3, r:read())",
+          "closed|closed");
+}
+
+static void two_tasks_cannot_read_one_stream(void **state) {
+    play(answer_half);
+    GIVES(OPEN "r:read() local t <close> = task.spawn(r.read, r) task.sleep(0.01)\n"
+               "return select(2, pcall(r.read, r)):match('another.*')",
+          "another task reads this stream already");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, prepare, finish)
 
 int main(void) {
@@ -341,6 +527,19 @@ int main(void) {
         T(a_connection_is_used_again),
         T(a_kept_connection_that_was_dead_is_replaced),
         T(what_must_not_be_sent_twice_is_not),
+        T(an_answer_comes_in_pieces_and_the_sender_is_held_back),
+        T(a_stream_has_status_and_headers_before_its_body),
+        T(a_body_comes_from_a_function),
+        T(a_large_body_from_a_function_waits_for_room),
+        T(an_answer_before_the_body_ends_it),
+        T(a_body_that_breaks_off_is_no_complete_one),
+        T(an_answer_that_breaks_off_raises),
+        T(an_answer_that_stops_moving_is_given_up),
+        T(leaving_the_block_hangs_up),
+        T(a_stream_that_is_forgotten_is_closed_when_it_is_collected),
+        T(a_task_that_ends_while_it_reads_leaves_nothing),
+        T(a_closed_stream_says_so),
+        T(two_tasks_cannot_read_one_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -444,7 +444,8 @@ static const char *const endless[] = {
     "return ('('):rep(1000000):find('%b()')",
     "return ('('):rep(1000000):gsub('%b()', '')",
     "return ('ab'):rep(1000000):find('(.*)%1c')",
-    "return ((' '):rep(100000) .. 'x'):match('^(.-)%s*$')",
+    "return ((' '):rep(100000) .. 'x'):match('^(.-)%s*,')",
+    "return ('x'):rep(1000000):gsub('x(y*)', ('%1'):rep(1000))",
     "return ('a'):rep(100000):match(('a-'):rep(10000) .. 'b')",
     "for _ in ('a'):rep(1000000):gmatch('a-b') do end",
     "return ('a'):rep(100):gsub('.-.-.-.-.-b', function() end)",
@@ -512,6 +513,38 @@ static void plain_searches_take_linear_time(void **state) {
         {"return ('ab'):rep(1000000):find(('ba'):rep(500000), 1, true)", "2|1000001"},
     };
     CHECK_OURS(examples);
+}
+
+/* However many blanks there are, and wherever. */
+static void trimming_takes_linear_time(void **state) {
+    static const struct example examples[] = {
+        {"return #('a' .. (' '):rep(1000000) .. 'b'):match('^%s*(.-)%s*$')", "1000002"},
+        {"return #(' a' .. (' '):rep(1000000) .. 'b '):match('^%s*(.-)%s+$')", "1000002"},
+        {"return #('a b '):rep(300000):match('^(.-)()%s*$')", "1199999"},
+        {"return #('a' .. (' '):rep(1000000) .. 'b  '):gsub('%s+$', '')", "1000002"},
+        {"return #('a' .. (' '):rep(1000000) .. 'b  '):gsub('%s*$', '')", "1000002"},
+        {"return (' '):rep(1000000):match('^%s*(.-)%s*$')", ""},
+        {"return ('a' .. (' '):rep(1000000) .. 'b'):match('^[^b]-%s+$')", "nil"},
+    };
+    CHECK_OURS(examples);
+}
+
+/* What ends at the end or nowhere is not looked at everywhere. */
+static void what_only_the_end_follows_means_the_same(void **state) {
+    static const struct example examples[] = {
+        {"return ('  a  b  '):match('^%s*(.-)%s*$')", "a  b"},
+        {"return (' a '):match('^(.-)%s*$'), ('a'):match('^(.-)%s*$'), (''):match('^(.-)%s*$')",
+         " a|a|"},
+        {"return ('a  b'):match('^(%w-)%s*$'), ('a  '):match('^(%w-)%s*$')", "nil|a"},
+        {"return ('ax  xx a'):match('a?x?[^a]-%s+$'), ('a  xa  '):match('a?x-%s+$')", "nil|a  "},
+        {"return ('aab  ab '):match('a*b?[^b]-%s+$')", "ab "},
+        {"return ('a  b  '):find('()%s*()$')", "5|6|5|7"},
+        {"return ('a  b  '):gsub('%s*$', '<%0>'), ('a b'):gsub('%s*$', '!')", "a  b<  >|a b!|1"},
+        {"return ('aa ba'):gsub('a+$', '-'), ('aa'):gsub('a-a*$', '-')", "aa b-|-|1"},
+        {"return ('a.a'):match('(a*(.*))$'), ('ab'):match('.-(b*)$')", "a.a|b"},
+        {"return ('xaXa'):match('(%u-)(%w*)$'), ('a b'):match('.-%s+$')", "|nil"},
+    };
+    CHECK_ALL(examples);
 }
 
 #define MANY_CALLS \
@@ -676,6 +709,8 @@ int main(void) {
         cmocka_unit_test(the_number_of_steps_is_the_same_each_time),
         cmocka_unit_test(long_texts_are_matched_to_their_end),
         cmocka_unit_test(plain_searches_take_linear_time),
+        cmocka_unit_test(trimming_takes_linear_time),
+        cmocka_unit_test(what_only_the_end_follows_means_the_same),
         cmocka_unit_test(calls_that_follow_each_other_in_c_are_stopped_at_the_hard_limit),
         cmocka_unit_test(nobody_can_swallow_being_stopped),
         cmocka_unit_test(results_that_grow_meet_the_memory_cap),

@@ -61,7 +61,7 @@ static int finish(void **state) {
 
 static struct generation *snapshot(void) {
     struct err e = {0};
-    struct generation *g = generation_read(folder_root, STR("lab"), &e);
+    struct generation *g = generation_read(folder_root, NULL, STR("lab"), &e);
     if (!g) fail_msg("%s", e.text);
     return g;
 }

@@ -45,7 +45,7 @@ static void hold_drop(struct op *op) {
 }
 
 static const struct op_kind hold_kind = {
-    "spec.hold", sizeof(struct hold), hold_done, hold_cancel, hold_drop,
+    "spec.hold", sizeof(struct hold), hold_done, hold_cancel, hold_drop, NULL,
 };
 
 static int l_hold(lua_State *L) {
@@ -874,6 +874,34 @@ static void processor_time_is_earned_back_by_waiting(void **state) {
     script_close(&s);
 }
 
+/* One task per state and turn: who is alone does not wait for all fifty of another state. */
+static void states_take_turns_however_many_tasks_they_have(void **state) {
+    static const char code[] = "for _ = 1, 100 do require 'task'.yield() end";
+    static struct run busy[50];
+    struct script s, other = {0};
+    struct vm_options o = {.name = "other", .max_tasks = 1000};
+    struct run alone = {0};
+    script_open(&s);
+    other.vm = vm_new(&s.w, &o, NULL);
+    assert_non_null(other.vm);
+    for (int i = 0; i < 50; i++) {
+        busy[i] = (struct run){0};
+        run_start(&s, &busy[i], code);
+    }
+    run_start(&other, &alone, code);
+    while (!alone.over)
+        script_turn(&s);
+    for (int i = 0; i < 50; i++)
+        assert_false(busy[i].over);
+    for (int i = 0; i < 50; i++) {
+        run_wait(&busy[i]);
+        run_free(&busy[i]);
+    }
+    run_free(&alone);
+    vm_free(other.vm);
+    script_close(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_runs_at_once_and_returns_its_results),
@@ -911,6 +939,7 @@ int main(void) {
         cmocka_unit_test(a_coroutine_that_a_script_has_seen_is_not_used_again),
         cmocka_unit_test(the_arena_ends_last_whatever_the_way_out),
         cmocka_unit_test(a_task_without_ended_just_ends),
+        cmocka_unit_test(states_take_turns_however_many_tasks_they_have),
         cmocka_unit_test(processor_time_is_earned_back_by_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

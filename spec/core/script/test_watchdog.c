@@ -136,6 +136,41 @@ static const struct {
      "table.concat(setmetatable({}, {__index = function() return '' end, __len = function() return "
      "1000000 end}))",
      false},
+    {"elements that are found slowly",
+     "local t = {} for i = 1, 200000 do t[i] = i end for i = 1, 199999 do t[i] = nil end "
+     "setmetatable(t, {__index = next}) while true do pcall(table.concat, t, '', 1, 199999) end",
+     false},
+    {"elements behind a chain of tables",
+     "local t = setmetatable({}, {__index = rawlen}) "
+     "for _ = 1, 1900 do t = setmetatable({}, {__index = t}) end "
+     "while true do pcall(table.unpack, t, 1, 900000) end",
+     false},
+    {"moves from a chain of tables",
+     "local t = setmetatable({}, {__index = rawlen}) "
+     "for _ = 1, 1900 do t = setmetatable({}, {__index = t}) end "
+     "while true do pcall(table.move, t, 1, 900000, 1, {}) end",
+     false},
+    {"insertions before a chain of tables",
+     "local function long() return 900000 end "
+     "local t = setmetatable({}, {__index = rawlen, __newindex = rawequal, __len = long}) "
+     "for _ = 1, 1900 do t = setmetatable({}, {__index = t, __newindex = t, __len = long}) end "
+     "while true do pcall(table.insert, t, 1, 1) pcall(table.remove, t, 1) end",
+     false},
+    {"C functions that call each other through metamethods",
+     "local t = setmetatable({nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, "
+     "nil, "
+     "nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, 30}, "
+     "{__index = pcall, __call = table.unpack, __len = rawlen}) table.unpack(t, 1, 30)",
+     false},
+    {"texts of a format that are made slowly",
+     "local empty = {} for i = 1, 1000000 do empty[i] = '' end "
+     "setmetatable(empty, {__tostring = table.concat}) local all = {} "
+     "for i = 1, 4000 do all[i] = empty end "
+     "while true do pcall(string.format, ('%s'):rep(4000), table.unpack(all)) end",
+     false},
+    {"a replacement of many captures that are empty",
+     "while true do pcall(string.gsub, ('x'):rep(1000000), 'x(y*)', ('%1'):rep(100000)) end",
+     false},
     {"turns given all the time", "while true do for i = 1, 100000 do end turn() end", true},
     {"a handler of what loops inside a C call",
      "xpcall(function() table.sort({3, 2, 1}, function() " FOREVER "end) end, function() " FOREVER

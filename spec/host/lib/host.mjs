@@ -22,6 +22,7 @@ export const releaseBinary = path.resolve(
 
 const START_MS = 60_000;
 const STOP_MS = 60_000;
+const BROKE = "the host broke and is started again";
 const SANITIZER = /(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error: )/;
 
 const alive = new Set(); // processes and folders of this spec file, for the way out
@@ -39,6 +40,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
  *   services by folder name: files, or a folder to copy
  * @property {boolean} [test]                 test mode, on by default; off = data survives restarts
  * @property {boolean} [release]              use the release binary
+ * @property {boolean} [breaks]               the spec breaks it: being started again is no failure
  * @property {boolean} [start]                false = only prepare the folders
  */
 
@@ -118,7 +120,8 @@ export class Host {
       if (typeof files === "string") fs.cpSync(files, target, { recursive: true });
       else writeFiles(target, files);
     }
-    this.process = null;
+    this.process = null; // the command: the supervisor of what serves
+    this.pid = null; // what serves now
     this.lines = []; // every line of both streams since the last start, raw
     this.waiters = new Set();
     alive.add(this);
@@ -131,6 +134,7 @@ export class Host {
       TMPDIR: this.tmp,
       MOONBUS_HOME: this.home,
       MOONBUS_DRAIN_TIMEOUT: "5s",
+      MOONBUS_STUCK_AFTER: "60s", // the disks of a busy machine may be slow
       ...(this.options.test === false
         ? { MOONBUS_ADMIN_PASSWORD: "changeme" }
         : { OB_TEST: "true" }),
@@ -138,9 +142,6 @@ export class Host {
     };
   }
 
-  get pid() {
-    return this.process?.pid;
-  }
   get port() {
     return Number(new URL(this.url).port);
   }
@@ -190,6 +191,7 @@ export class Host {
     );
     this.url = started.address;
     this.adminUrl = started.admin;
+    this.pid = started.pid;
     assert.match(this.url, /^http:\/\/127\.0\.0\.1:\d+$/, "the start line carries the address");
     assert.match(
       this.adminUrl,
@@ -253,14 +255,28 @@ export class Host {
     const report = this.lines.findIndex((line) => SANITIZER.test(line));
     if (report >= 0) assert.fail(this.lines.slice(report, report + 60).join("\n"));
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, `a clean stop:\n${this.tail()}`);
+    const broke = this.lines.filter((line) => line.includes(BROKE)).length;
+    if (!this.options.breaks) assert.equal(broke, 0, `nothing broke it:\n${this.lines.join("\n")}`);
   }
 
-  /** SIGKILL. */
+  /** SIGKILL, and nothing of it is left: what serves ends with its supervisor. */
   async kill() {
     const child = this.process;
     if (!child) return;
+    const { pid } = this;
     child.kill("SIGKILL");
     await this.exited;
+    while (pid !== child.pid && isAlive(pid))
+      await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+
+  /** What the supervisor said when it had to start the host again, now or soon, and the new start. */
+  async waitForRestart(from) {
+    const broke = await this.waitForLog((entry) => entry.msg === BROKE, 60_000, from);
+    const at = this.logs().findIndex((entry, i) => i >= from && entry.msg === BROKE);
+    const started = await this.waitForLog((entry) => entry.msg === "Server started", START_MS, at);
+    this.pid = started.pid;
+    return { broke, started };
   }
 
   async restart({ kill = false } = {}) {
@@ -281,6 +297,16 @@ export class Host {
     this.process?.kill("SIGKILL");
     fs.rmSync(this.folder, { recursive: true, force: true });
     alive.delete(this);
+  }
+}
+
+/** Whether there is such a process that has not ended. */
+export function isAlive(pid) {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+  } catch {
+    return false;
   }
 }
 

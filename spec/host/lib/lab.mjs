@@ -8,7 +8,7 @@ functions:
   - signature: Add(x int, y int) (sum int)
   - signature: Reverse(text string, list []string) (text2 string, list2 []string)
   - signature: Fail(message string) (n int)
-  - signature: Refuse(status int) (n int)
+  - signature: Refuse(status int, later int) (n int)
   - signature: Spin(protected bool) (n int)
   - signature: Eat() (n int)
   - signature: Nap(seconds float64) (n int)
@@ -55,8 +55,8 @@ function svc.Fail(_, message)
   error("internal detail: " .. message)
 end
 
-function svc.Refuse(_, status)
-  errors.raise(status, "refused as asked")
+function svc.Refuse(_, status, later)
+  errors.raise(status, "refused as asked", later)
 end
 
 function svc.Spin(_, protected)

@@ -1,0 +1,147 @@
+-- http: the HTTP client. Connections are kept and used again, by worker; an answer comes whole, or in pieces.
+--
+--     local answer = errors.check(http.request { url = "http://far.example/" })        -- { status, headers, body }
+--
+--     local answer <close> = errors.check(http.request { url = …, stream = true })
+--     for chunk in answer:chunks() do … end                                             -- holds the other side back
+--
+-- A request's body may be a function that gives the next piece, or nil at the end: what comes in can go out as it comes,
+-- `body = req:chunks()`. What can happen comes back as nil, message, code: "refused", "closed", "timeout", "protocol", "limit".
+
+local core = require "http.core"
+local errors = require "errors"
+
+local M = {}
+
+---@class HttpRequest
+---@field url string absolute, http
+---@field method? string GET
+---@field headers? table<string, string>
+---@field body? string|fun(): string? all of it, or what gives its next piece
+---@field timeout? number seconds for all of it (30); with `stream`, or a body in pieces, those in which nothing moves
+---@field limit? integer bytes of an answer that comes whole (16 MB)
+---@field stream? boolean the answer comes in pieces
+
+---@class HttpAnswer
+---@field status integer
+---@field headers table<string, string> by lower-case name; several of one name are joined with ", ", Set-Cookie with a line break
+---@field body string all of it
+
+---@class HttpStream an answer that comes in pieces
+---@field status integer
+---@field headers table<string, string> as of HttpAnswer
+local HttpStream = {}
+HttpStream.__index = HttpStream
+
+local STATUS = { timeout = 504, limit = 503, busy = 503 }
+
+--- The next piece of the body, nil alone at its end; or nil, message, code. Returns when something has come.
+---@return string?
+---@return string? message
+---@return string? code
+function HttpStream:read()
+  local piece, message, code = self.exchange:read()
+  if piece then
+    return piece
+  end
+  self.exchange:close()
+  if code then
+    return nil, message, code
+  end
+  return nil
+end
+
+--- Iterates over the body as it comes. What is not read holds the other side back. Raises 502 when it breaks off, 504
+--- when nothing came in time.
+---@return fun(): string?
+function HttpStream:chunks()
+  return function()
+    local piece, message, code = self:read()
+    if code then
+      errors.raise(STATUS[code] or 502, message)
+    end
+    return piece
+  end
+end
+
+--- Hangs up, unless the answer is complete. Leaving the block of a <close> variable does so, too.
+function HttpStream:close()
+  self.exchange:close()
+end
+
+HttpStream.__close = HttpStream.close
+
+-- Keeps an exchange until it is handed out: whatever ends the task before that hangs up.
+local Guard = {}
+
+function Guard.__close(guard)
+  if guard.exchange then
+    guard.exchange:close()
+  end
+end
+
+-- The body, piece by piece, until the other side has answered and wants no more of it.
+local function send(exchange, body)
+  for piece in body do
+    if not exchange:write(piece) then
+      break
+    end
+  end
+  exchange:finish()
+end
+
+-- The rest of the answer, or nil, message, code.
+local function collect(exchange, limit)
+  local parts, size = {}, 0
+  while true do
+    local piece, message, code = exchange:read()
+    if code then
+      return nil, message, code
+    elseif not piece then
+      return table.concat(parts)
+    end
+    size = size + #piece
+    if size > limit then
+      return nil, "the answer is larger than the limit", "limit"
+    end
+    table.insert(parts, piece)
+  end
+end
+
+local function in_pieces(request)
+  local exchange, message, code = core.open(request)
+  if not exchange then
+    return nil, message, code
+  end
+  local guard <close> = setmetatable({ exchange = exchange }, Guard)
+  if type(request.body) == "function" then
+    send(exchange, request.body)
+  end
+  local status, headers, why = exchange:head()
+  if not status then
+    return nil, headers, why
+  elseif request.stream then
+    guard.exchange = nil
+    return setmetatable({ status = status, headers = headers, exchange = exchange }, HttpStream)
+  end
+  local body, problem, kind = collect(exchange, request.limit or 16 << 20)
+  if not body then
+    return nil, problem, kind
+  end
+  return { status = status, headers = headers, body = body }
+end
+
+--- One HTTP/1.1 request. Every answer is one, whatever its status. With `stream` it is there when its head is, and its body
+--- is read in pieces.
+---@param request HttpRequest
+---@return HttpAnswer|HttpStream|nil
+---@return string? message
+---@return string? code
+function M.request(request)
+  if type(request) == "table" and (request.stream or type(request.body) == "function") then
+    return in_pieces(request)
+  end
+  return core.request(request)
+end
+
+return M

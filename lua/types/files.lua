@@ -1,0 +1,31 @@
+---@meta files
+--
+-- Generated from core/script/lib_files.c by ./dev fmt; do not edit.
+
+local files = {}
+
+--- A file of this service, by its path in the folder.
+---@param path string
+---@return string?
+function files.read(path) end
+
+--- A file of another service by its path below services/: gen/api.lua, gen/plumbing.lua, service.yaml and
+--- types.lua, as they were when this generation was read.
+---@param path string
+---@return string?
+function files.other(path) end
+
+--- Whether this state only tries the files and serves nobody.
+---@return boolean
+function files.trial() end
+
+--- Whether the files are those inside the binary.
+---@return boolean
+function files.embedded() end
+
+--- The paths of this service's files that begin so, in any order.
+---@param prefix? string
+---@return string[]
+function files.list(prefix) end
+
+return files

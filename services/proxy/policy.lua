@@ -1,0 +1,61 @@
+-- The proxy's policies, none of which is there unless policies/proxy.lua defines it: what nobody asks costs nothing.
+--
+--     return {
+--       request = function(req)
+--         if req.path:find("^/shop%-svc/internal/") then
+--           return 404, "nothing here"
+--         end
+--         req.headers["x-tenant"] = req.account and req.account.organization
+--       end,
+--       limit = function(req)
+--         return req.address, 50, 100 -- fifty a second for every address, a hundred at once
+--       end,
+--     }
+--
+-- limit(req) -> key, rate, burst, cost?
+--   Asked about every request to the front door, once its token is verified, whoever answers it. Nothing = no limit. Else all
+--   requests with the same key (a text, at most 512 bytes) share a bucket of `burst` tokens, which gets `rate` new ones a
+--   second, on all workers together; each takes `cost` of them, 1 unless said. Answers tell RateLimit-Limit, -Remaining and
+--   -Reset; when there are too few it is 429 with Retry-After.
+--
+-- request(req) -> nothing | status, body | { status =, headers =, body = }
+--   Asked about every request for an instance, before one is chosen. Nothing = it goes on, with what was changed of it. A
+--   status is the answer; the body is a text, or a table, which goes out as JSON.
+--
+-- response(req, res)
+--   Asked about every final response of an instance, before its body goes on; not about a WebSocket that opens.
+--
+-- limit and request decide: one that raises or runs too long denies with 503. response only tunes: then the response goes on
+-- as it came. Either is told in the log, once a minute. The settings policy_cpu and policy_timeout bound them.
+
+---@class PolicyRequest
+---@field method string
+---@field path string with the service's name: /shop-svc/items; request may set it, which changes what the instance gets
+---@field query_string string? behind the '?'; request may set it, nil takes it away
+---@field query table<string, string> names and values of the query
+---@field headers table<string, string?> by name, in any case; request may set them: a text, a list for several fields, nil
+---@field service string the first segment of the path: whom it is for
+---@field host string of the Host header
+---@field address string of the client, behind trusted_proxies the one that they name
+---@field peer string of the other end of the connection
+---@field account table? the verified caller, as auth.account gives it
+---@field id string of the request
+---@field length integer of the body; -1 = unknown
+---@field add_header fun(self: PolicyRequest, name: string, value: string): PolicyRequest others of that name stay
+
+---@class PolicyResponse
+---@field status integer
+---@field headers table<string, string?> as those of a request; response may set them
+---@field add_header fun(self: PolicyResponse, name: string, value: string): PolicyResponse others of that name stay
+
+-- What says who sends a message, from where and how it is framed is the host's: Host, Connection, Content-Length,
+-- Transfer-Encoding, Upgrade, TE, Trailer, Expect, Via, Forwarded, X-Forwarded-*, X-Real-IP, X-Request-Id, Max-Forwards,
+-- Proxy-*, Keep-Alive. To set one is an error, as is a value with line breaks.
+
+---@class ProxyPolicy
+---@field limit? fun(req: PolicyRequest): key: string?, rate: number?, burst: number?, cost: number?
+---@field request? fun(req: PolicyRequest): integer|table|nil, string|table|nil
+---@field response? fun(req: PolicyRequest, res: PolicyResponse)
+
+---@type ProxyPolicy
+return {}

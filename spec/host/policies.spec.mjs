@@ -1,0 +1,250 @@
+// Policies of the operator's: files that come and go while requests flow, files that are refused, and
+// functions that fail.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+
+import {
+  after,
+  call,
+  it,
+  register,
+  root,
+  runCommand,
+  startHost,
+  waitFor,
+  writeFiles,
+} from "./lib/spec.mjs";
+
+// A policy that knows some ports, by what registering with them does.
+const mischief = `
+local time = require "time"
+local default = require "policy"
+
+local function forever()
+  while true do end
+end
+
+return {
+  register = function(account, instance)
+    local port = instance.url:match(":(%d+)$")
+    if port == "1001" then
+      forever()
+    elseif port == "1002" then
+      table.sort({ 1, 2, 3 }, forever)
+    elseif port == "1003" then
+      error("boom")
+    elseif port == "1004" then
+      return 42
+    elseif port == "1005" then
+      time.sleep(3600)
+    elseif port == "1006" then
+      return nil, "not on Fridays"
+    elseif port == "1007" then
+      local hoard = "x"
+      while true do
+        hoard = hoard .. hoard
+      end
+    end
+    return default.register(account, instance)
+  end,
+}
+`;
+
+const quiet = {
+  MOONBUS_WATCH: "false",
+  MOONBUS_POLICY_CPU: "50ms",
+  MOONBUS_POLICY_TIMEOUT: "1500ms",
+};
+
+let n = 0;
+const put = (host, token, port, more = {}) =>
+  call(host.url, "/registry-svc/instance", {
+    method: "PUT",
+    token,
+    json: { url: `http://127.0.0.1:${port}`, ...more },
+  });
+const account = (host) => register(host, `policies-spec-${++n}`);
+const moonbus = (host, ...args) =>
+  runCommand(args, { env: { MOONBUS_HOME: host.home }, cwd: host.cwd });
+
+/** The policies folder of a host. */
+const folder = (host) => path.join(host.cwd, "policies");
+const write = (host, text, name = "registry.lua") => writeFiles(folder(host), { [name]: text });
+const denies = (why) => `return { register = function() return nil, "${why}" end }`;
+
+async function inForce(host) {
+  const { secret } = JSON.parse(fs.readFileSync(path.join(host.home, "host.json"), "utf8"));
+  const headers = { Authorization: `Bearer ${secret}` };
+  const services = (await call(host.adminUrl, "/policies", { headers })).json;
+  return Object.fromEntries(
+    services.flatMap((service) =>
+      service.policies.map((policy) => [
+        policy.name,
+        policy.file && `${policy.file}:${policy.line}`,
+      ]),
+    ),
+  );
+}
+
+const broken = await startHost(
+  { after },
+  {
+    test: false,
+    env: { ...quiet, MOONBUS_LUA_MEMORY: "16m" },
+    files: { "policies/registry.lua": mischief },
+  },
+);
+
+it("a policy that raises, loops, dawdles or answers nonsense denies, and is reported once", async () => {
+  const token = await account(broken);
+  const from = broken.logs().length;
+  for (const port of [1001, 1001, 1002, 1003, 1003, 1004, 1005, 1007]) {
+    const answer = await put(broken, token, port);
+    assert.equal(answer.status, 403, `${port}`);
+    assert.equal(answer.json.error, "the policy registry.register failed");
+  }
+  const told = broken
+    .logs()
+    .slice(from)
+    .filter((entry) => entry.msg === "a policy failed");
+  assert.equal(told.length, 1);
+  assert.equal(told[0].policy, "registry.register");
+  assert.equal(told[0].code, "overrun");
+  assert.equal(told[0].result, "denied");
+  assert.match(told[0].at, /^policies\/registry\.lua:\d+$/);
+  assert.match(told[0].error, /policies\/registry\.lua:\d+/);
+  const text = (await call(broken.adminUrl, "/metrics")).text;
+  const counted = text.split("\n").filter((line) => /^moonbus_policy_failures_total/.test(line));
+  const counts = counted.map((line) => `${/code="(\w+)"/.exec(line)[1]} ${line.split(" ").at(-1)}`);
+  assert.deepEqual(counts.sort(), ["answer 1", "error 2", "memory 1", "overrun 3", "timeout 1"]);
+  assert.match(counted[0], /policy="registry\.register"/);
+});
+
+it("what a policy does to one request it does to no other", async () => {
+  const token = await account(broken);
+  const bad = Promise.all([1001, 1001, 1002, 1005].map((port) => put(broken, token, port)));
+  for (let i = 0; i < 20; i++) {
+    const answer = await put(broken, token, 2000 + i);
+    assert.equal(answer.status, 201, answer.text);
+  }
+  for (const answer of await bad) assert.equal(answer.status, 403);
+});
+
+it("a policy's own reason is what the caller is told", async () => {
+  const answer = await put(broken, await account(broken), 1006);
+  assert.equal(answer.status, 403);
+  assert.equal(answer.json.error, "not on Fridays");
+});
+
+const host = await startHost({ after }, { test: false, env: quiet });
+
+it("a policy comes into force, changes, goes, and comes back by a rollback", async () => {
+  const token = await account(host);
+  const shipped = (await inForce(host))["registry.register"];
+  assert.match(shipped, /^services\/registry\/policy\.lua:\d+$/);
+  assert.equal((await put(host, token, 9)).status, 201);
+  write(host, denies("first"));
+  assert.equal((await moonbus(host, "reload", "registry-svc")).status, 0);
+  assert.equal((await put(host, token, 9)).json.error, "first");
+  assert.equal((await inForce(host))["registry.register"], "policies/registry.lua:1");
+  write(host, denies("second"));
+  assert.equal((await moonbus(host, "reload")).status, 0);
+  assert.equal((await put(host, token, 9)).json.error, "second");
+  fs.rmSync(path.join(folder(host), "registry.lua"));
+  process.kill(host.process.pid, "SIGHUP");
+  await waitFor(async () => (await put(host, token, 9)).status === 201, "the default");
+  assert.equal((await inForce(host))["registry.register"], shipped);
+  assert.equal((await moonbus(host, "rollback", "registry")).status, 0);
+  assert.equal((await put(host, token, 9)).json.error, "second");
+  assert.equal((await moonbus(host, "reload", "registry", "--force")).status, 0);
+  assert.equal((await put(host, token, 9)).status, 201);
+});
+
+it("a broken policy file is refused with file and line, and the old one serves on", async () => {
+  const token = await account(host);
+  write(host, denies("the old one"));
+  assert.equal((await moonbus(host, "reload", "registry")).status, 0);
+  for (const [text, why] of [
+    ["return {\n  register = function(\n", /policies\/registry\.lua:\d+: /],
+    ["local x = nil\nx.y = 1\n", /policies\/registry\.lua:2: /],
+    ["while true do end", /too long/],
+    [
+      "return {\n  registr = function() end,\n}",
+      /policies\/registry\.lua:2: there is no policy 'registr'; did you mean 'register'\?/,
+    ],
+    ["return { register = true }", /register is a boolean; a policy is a function/],
+    ["return true", /policies\/registry\.lua returns boolean: end it with `return \{/],
+  ]) {
+    write(host, text);
+    for (const flags of [["--check"], []]) {
+      const result = await moonbus(host, "reload", "registry", ...flags);
+      assert.equal(result.status, 1, text);
+      assert.match(result.output, why);
+    }
+    assert.equal((await put(host, token, 9)).json.error, "the old one");
+  }
+  fs.rmSync(path.join(folder(host), "registry.lua"));
+  assert.equal((await moonbus(host, "reload", "registry")).status, 0);
+});
+
+it("a file that fits no service is told with the name that was meant", async (t) => {
+  write(host, "return {}", "usr.lua");
+  write(host, "return {}", "weather.lua");
+  write(host, "nonsense", "registry_spec.lua");
+  const from = host.logs().length;
+  const { output, status } = await moonbus(host, "reload");
+  assert.equal(status, 0);
+  assert.match(
+    output,
+    /policies\/weather\.lua is not in force: .*there are policies\/registry\.lua/,
+  );
+  assert.ok(!output.includes("_spec"));
+  await host.waitForLog((entry) => /policies\/weather\.lua/.test(entry.warning), 20_000, from);
+  const fresh = await startHost(t, { files: { "policies/registri.lua": "return {}" } });
+  await fresh.waitForLog((entry) => /did you mean policies\/registry\.lua\?/.test(entry.warning));
+});
+
+it("a host does not start with policies that it cannot read", async (t) => {
+  const files = { "policies/registry.lua": "return {\n  nonsense\n" };
+  const stillborn = await startHost(t, { start: false, files });
+  await assert.rejects(stillborn.start(), (error) => {
+    assert.match(`${error}`, /policies\/registry\.lua:\d+/);
+    return true;
+  });
+});
+
+it("policies change while requests flow, and no request fails", async (t) => {
+  const watching = await startHost(t, {});
+  const token = await account(watching);
+  let stop = false;
+  const seen = new Set();
+  const flow = (async () => {
+    while (!stop) {
+      const answer = await put(watching, token, 9);
+      if (answer.status === 201) seen.add("default");
+      else seen.add(`${answer.status} ${answer.json.error}`);
+    }
+  })();
+  for (let i = 0; i < 5; i++) {
+    write(watching, denies(`no ${i}`));
+    await waitFor(() => seen.has(`403 no ${i}`), `policy ${i}`);
+    if (i !== 2) continue;
+    fs.rmSync(folder(watching), { recursive: true });
+    seen.delete("default");
+    await waitFor(() => seen.has("default"), "the default");
+  }
+  stop = true;
+  await flow;
+  assert.deepEqual(
+    [...seen].filter((answer) => !/^(default|403 no \d)$/.test(answer)),
+    [],
+  );
+});
+
+it("a user's service in place of the platform's has the user's policies", async (t) => {
+  const files = { "policies/registry.lua": denies("mine") };
+  const services = { registry: path.join(root, "services/registry") };
+  const own = await startHost(t, { files, services });
+  assert.equal((await put(own, await account(own), 9)).json.error, "mine");
+});
