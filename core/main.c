@@ -226,15 +226,13 @@ static void reloaded(void *arg, int result, struct str report) {
 static void on_signal(uv_signal_t *handle, int number) {
     (void)handle;
     uint64_t now = uv_hrtime();
-    bool same = run.stop_asked && now - run.stop_asked < SAME_SIGNAL_NS;
     if (number == SIGHUP) {
         service_reload(&(struct reload_request){.who = "signal"}, reloaded, NULL);
         return;
     }
+    if (run.stop_asked && now - run.stop_asked < SAME_SIGNAL_NS) return;
     if (!run.stop_asked) run.stop_asked = now;
-    if (same)
-        return;
-    else if (run.stopping)
+    if (run.stopping)
         cut();
     else if (run.opening)
         run.stop_wanted = true; /* one question at a time: serving() comes at once */

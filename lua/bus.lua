@@ -10,6 +10,7 @@ local gen_url = require "gen.url"
 local json = require "json"
 local lazy = require "lazy"
 local task = require "task"
+local topics = require "topics"
 
 local message_of = lazy "service.message"
 
@@ -189,11 +190,31 @@ function M.each(answers)
   end
 end
 
---- Sends a message to every service that listens at its URL; those that do not are left out.
----@param ctx Context|table
----@param message BusMessage
----@return Answer[] each gives a BusResponse
+--- Hears what is published under a topic, by any service on any worker of this host, from now on. Each subscription gets every
+--- message; `limit` of them wait (100), then the oldest go. It ends with its block, and when this generation goes out of service:
+--- before the next one starts. nil, message, code when there are too many. Not while a service is loading: in `on_start`, in
+--- a handler, or in a task of theirs.
+---@param topic string 1 to 256 bytes
+---@param options { limit: integer? }?
+---@return Subscription?
+---@return string? message
+---@return string? code
+function M.subscribe(topic, options)
+  return topics.subscribe(topic, options and options.limit)
+end
+
+--- Publishes a value under a topic: `bus.publish("orders", { id = 5 })` tells how many subscriptions got it, or nil,
+--- message, code ("busy", "limit": more than 1 MB). Or, with a context in front, sends a message to every service that listens at
+--- its URL; those that do not are left out.
+---@param ctx Context|table|string
+---@param message BusMessage|any
+---@return Answer[]|integer|nil each gives a BusResponse
+---@return string? message
+---@return string? code
 function M.publish(ctx, message)
+  if type(ctx) == "string" then
+    return topics.publish(ctx, message)
+  end
   local parts = target(message)
   local wire = packed(message, parts)
   local answers = M.gather(audience(parts.host, parts.port), function(host)

@@ -37,10 +37,12 @@ end
 ---@param message string
 ---@param host string of the called service
 ---@param trace string "" = none
+---@param retry_after integer? 0 = it does not say
 ---@return Error
-function M.remote(status, message, host, trace)
+function M.remote(status, message, host, trace, retry_after)
   return setmetatable({
     status = status or 500, message = message, service = host, trace = trace ~= "" and trace or nil, internal = not status or nil,
+    retry_after = retry_after ~= 0 and retry_after or nil,
   }, Error)
 end
 

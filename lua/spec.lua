@@ -16,6 +16,8 @@ local client = require "client"
 local context = require "spec.context"
 local declared = require "spec.declared"
 local files = require "files"
+local host = require "host"
+local neighbour = require "spec.neighbour"
 local real_bus = require "bus"
 local runtime = require "service"
 local sinks = require "spec.sinks"
@@ -425,6 +427,15 @@ M.mock = bus.mock
 --- Puts the real other service on the bus of the spec, until the test or the file ends: `start("calculator")`.
 ---@type fun(folder: string): table
 M.start = bus.start
+
+--- The policies in force for a platform service, by name: those of policies/<service>.lua, and the shipped ones for the rest.
+--- They are called as they are: `spec.policy("user").slug("admin")`. A file that the host would refuse is an error here, too.
+---@param folder string the service: "user"
+---@return table<string, function>
+function M.policy(folder)
+  local path = ("%s/%s.lua"):format(host.setting("policies"), folder)
+  return neighbour.policies(folder, read(path)).functions
+end
 
 --- The context of a caller: `context { languages = { "it" }, account = { id = "usr-1", roles = { "admin" } } }`. Also
 --- `baggage`, `clock_shift` in seconds, `token`, `id`, `from`.

@@ -95,7 +95,14 @@ static struct {
     bool done;                    /* the thread has written everything */
 } writer = {.wake = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* The last lines: a length (uint32_t) and the bytes of each, wrapping anywhere. */
+/* In front of each of the last lines. */
+struct memory {
+    uint64_t time;  /* when it was written: ns since the epoch */
+    uint32_t n;     /* bytes of the line that follows */
+    uint32_t level; /* enum log_level */
+};
+
+/* The last lines: struct memory and the bytes of each, wrapping anywhere. */
 static struct {
     pthread_mutex_t lock;
     size_t head, tail; /* bytes ever written, bytes ever forgotten */
@@ -204,37 +211,48 @@ static void ring_push(struct ring *r, enum log_level level, uint64_t order) {
 
 /* == Writing =================================================================================== */
 
-static void remember(const char *line, uint32_t n) {
-    uint32_t old;
+static void remember(const char *line, uint32_t n, enum log_level level) {
+    struct memory old, m = {clock_ns(CLOCK_REALTIME), n, level};
     pthread_mutex_lock(&recent.lock);
-    while (recent.head + sizeof n + n - recent.tail > RECENT_SIZE) {
+    while (recent.head + sizeof m + n - recent.tail > RECENT_SIZE) {
         wrap_out(recent.bytes, RECENT_SIZE, recent.tail, &old, sizeof old);
-        recent.tail += sizeof old + old;
+        recent.tail += sizeof old + old.n;
         recent.kept--;
     }
-    wrap_in(recent.bytes, RECENT_SIZE, recent.head, &n, sizeof n);
-    wrap_in(recent.bytes, RECENT_SIZE, recent.head + sizeof n, line, n);
-    recent.head += sizeof n + n;
+    wrap_in(recent.bytes, RECENT_SIZE, recent.head, &m, sizeof m);
+    wrap_in(recent.bytes, RECENT_SIZE, recent.head + sizeof m, line, n);
+    recent.head += sizeof m + n;
     recent.newest++;
     recent.kept++;
     pthread_mutex_unlock(&recent.lock);
 }
 
-uint64_t log_recent(struct buf *out, uint64_t after) {
+uint64_t log_select(struct buf *out, const struct log_wanted *wanted) {
     pthread_mutex_lock(&recent.lock);
     uint64_t newest = recent.newest, seq = newest - recent.kept;
-    if (after > newest) after = 0;
+    uint64_t after = wanted->after > newest ? 0 : wanted->after;
     for (size_t at = recent.tail; at != recent.head;) {
-        uint32_t n;
-        wrap_out(recent.bytes, RECENT_SIZE, at, &n, sizeof n);
-        if (++seq > after) {
-            char *to = buf_room(out, n);
+        struct memory m;
+        wrap_out(recent.bytes, RECENT_SIZE, at, &m, sizeof m);
+        if (++seq > after && m.level >= wanted->level && m.time >= wanted->since) {
+            char *to = buf_room(out, m.n);
             if (!to) break;
-            wrap_out(recent.bytes, RECENT_SIZE, at + sizeof n, to, n);
-            out->n += n;
+            wrap_out(recent.bytes, RECENT_SIZE, at + sizeof m, to, m.n);
+            out->n += m.n;
         }
-        at += sizeof n + n;
+        at += sizeof m + m.n;
     }
+    pthread_mutex_unlock(&recent.lock);
+    return newest;
+}
+
+uint64_t log_recent(struct buf *out, uint64_t after) {
+    return log_select(out, &(struct log_wanted){.after = after});
+}
+
+uint64_t log_newest(void) {
+    pthread_mutex_lock(&recent.lock);
+    uint64_t newest = recent.newest;
     pthread_mutex_unlock(&recent.lock);
     return newest;
 }
@@ -282,11 +300,11 @@ static enum log_format format_now(void) {
 }
 
 /* A line with marks, as it is shown; remembered without them. */
-static void show_marked(struct buf *out, const char *line, size_t n) {
+static void show_marked(struct buf *out, const char *line, size_t n, enum log_level level) {
     bool colour = atomic_load_explicit(&cfg.colour, memory_order_relaxed);
     size_t start = out->n;
     log_dev_show(out, line, n, false);
-    if (buf_ok(out)) remember(out->p + start, (uint32_t)(out->n - start));
+    if (buf_ok(out)) remember(out->p + start, (uint32_t)(out->n - start), level);
     if (!colour) return;
     out->n = start;
     log_dev_show(out, line, n, true);
@@ -297,10 +315,10 @@ static bool batch_fits(size_t n) {
 }
 
 /* The same for a line of the batch. Without memory it goes out as it is: its marks do not show. */
-static void batch_keep_marked(char *line, uint32_t n) {
+static void batch_keep_marked(char *line, uint32_t n, enum log_level level) {
     struct buf shown;
     buf_init(&shown);
-    show_marked(&shown, line, n);
+    show_marked(&shown, line, n, level);
     if (buf_ok(&shown)) memcpy(line, shown.p, shown.n);
     writer.n += buf_ok(&shown) ? shown.n : n;
     buf_free(&shown);
@@ -310,10 +328,10 @@ static void batch_keep_marked(char *line, uint32_t n) {
 static void batch_keep(uint32_t n, enum log_level level) {
     char *line = writer.batch + writer.n;
     if (format_now() == LOG_DEV) {
-        batch_keep_marked(line, n);
+        batch_keep_marked(line, n, level);
         return;
     }
-    remember(line, n);
+    remember(line, n, level);
     if (!atomic_load_explicit(&cfg.colour, memory_order_relaxed)) {
         writer.n += n;
         return;
@@ -523,10 +541,10 @@ static void configure(enum log_level level, enum log_format format, int fd) {
 }
 
 /* Takes the line. */
-static void emit_marked(int fd, struct buf *line) {
+static void emit_marked(int fd, struct buf *line, enum log_level level) {
     struct buf shown;
     buf_init(&shown);
-    show_marked(&shown, line->p, line->n);
+    show_marked(&shown, line->p, line->n, level);
     bool lost = !buf_ok(line) || !buf_ok(&shown) || write_all(fd, shown.p, shown.n) < 0;
     if (lost) stat_add(STAT_LOG_DROPPED, 1);
     buf_free(&shown);
@@ -548,7 +566,7 @@ static void emit_now(enum log_level level, uint64_t now, const char *message,
     }
     put_line(&line, level, now, message, fields);
     if (format_now() == LOG_DEV) {
-        emit_marked(fd, &line);
+        emit_marked(fd, &line, level);
         return;
     }
     size_t n = line.n;
@@ -556,7 +574,7 @@ static void emit_now(enum log_level level, uint64_t now, const char *message,
     if (!buf_ok(&line)) {
         stat_add(STAT_LOG_DROPPED, 1);
     } else {
-        remember(line.p, (uint32_t)n);
+        remember(line.p, (uint32_t)n, level);
         if (painted != line.p) n = paint(painted, line.p, n, level);
         if (write_all(fd, painted, n)) stat_add(STAT_LOG_DROPPED, 1);
     }

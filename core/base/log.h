@@ -60,10 +60,19 @@ void log_direct(enum log_level level, enum log_format format, int fd);
 int log_start(enum log_level level, enum log_format format, int fd);
 void log_stop(void); /* writes what is left, unless the reader of fd takes nothing for 3 seconds */
 
+/* Which of the last lines are wanted. */
+struct log_wanted {
+    uint64_t after;       /* sequence number to start behind; 0, or one that was never given, = all
+                             kept */
+    enum log_level level; /* only lines of that level and above */
+    uint64_t since;       /* only what was written since: ns since the epoch */
+};
 /* The last lines written (a bounded memory of them, 1 MB), oldest first, each ended by '\n', for
- * `moonbus logs`. `after` is the sequence number to start behind (0, or one that was never given,
- * = all kept); returns the newest sequence number. */
-uint64_t log_recent(struct buf *out, uint64_t after);
+ * `moonbus logs`. Returns the newest sequence number, whether its line was wanted or not. */
+uint64_t log_select(struct buf *out, const struct log_wanted *wanted);
+uint64_t log_recent(struct buf *out, uint64_t after); /* of all levels and times */
+/* The newest sequence number. */
+uint64_t log_newest(void);
 
 /* Rings held now, one per thread that has logged and lives: for tests that look for leaks. */
 size_t log_rings(void);

@@ -120,29 +120,6 @@ static void policies(struct exchange *x) {
     admin_answer(x, 200, STR("application/json"), &body);
 }
 
-static void logs(struct exchange *x) {
-    uint64_t after = 0;
-    struct str text = admin_argument(x, STR("after"));
-    if (text.n && str_u64(text, &after) < 0) {
-        exchange_error(x, 400, "after must be a number");
-        return;
-    }
-    struct buf body;
-    char number[24];
-    buf_init(&body);
-    uint64_t newest = log_recent(&body, after);
-    int n = snprintf(number, sizeof number, "%llu", (unsigned long long)newest);
-    struct field fields[] = {
-        {STR("Content-Type"), STR("text/plain; charset=utf-8"), H1_CONTENT_TYPE},
-        {STR("X-Log-Sequence"), str_make(number, (size_t)n), H1_OTHER},
-    };
-    if (buf_ok(&body))
-        exchange_answer_fields(x, 200, fields, 2, buf_view(&body));
-    else
-        exchange_error(x, 503, "out of memory");
-    buf_free(&body);
-}
-
 static void reloaded(void *arg, int result, struct str report) {
     struct admin_wait *w = arg;
     struct exchange *x = w->x;
@@ -229,18 +206,12 @@ static void repl_line(struct exchange *x) {
 }
 
 static const struct page pages[] = {
-    {"GET", "/healthz", false, healthz},
-    {"GET", "/readyz", false, readyz},
-    {"GET", "/metrics", false, observe_metrics},
-    {"GET", "/services", true, services},
-    {"GET", "/logs", true, logs},
-    {"GET", "/generations", true, generations},
-    {"GET", "/policies", true, policies},
-    {"GET", "/tasks", true, observe_tasks},
-    {"GET", "/trace", true, observe_trace},
-    {"GET", "/top", true, observe_top},
-    {"GET", "/profile", true, observe_profile},
-    {"POST", "/reload", true, reload},
+    {"GET", "/healthz", false, healthz},         {"GET", "/readyz", false, readyz},
+    {"GET", "/metrics", false, observe_metrics}, {"GET", "/services", true, services},
+    {"GET", "/logs", true, logs_page},           {"GET", "/generations", true, generations},
+    {"GET", "/tasks", true, observe_tasks},      {"GET", "/trace", true, observe_trace},
+    {"GET", "/top", true, observe_top},          {"GET", "/profile", true, observe_profile},
+    {"GET", "/policies", true, policies},        {"POST", "/reload", true, reload},
     {"POST", "/rollback", true, rollback},
     {"POST", "/repl", true, repl},
     {"GET", "/repl/wait", true, repl_wait},

@@ -33,6 +33,9 @@ void observe_tasks(struct exchange *x);
 void observe_trace(struct exchange *x);
 void observe_top(struct exchange *x);
 void observe_metrics(struct exchange *x);
+/* [log_page.c] `after` a sequence number, of a `level` and above, `since` ms after the epoch;
+ * `wait`: so many seconds for the next one. */
+void logs_page(struct exchange *x);
 /* [profile_page.c] */
 void observe_profile(struct exchange *x);
 

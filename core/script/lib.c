@@ -40,6 +40,7 @@
     X("terminal", terminal, LIB_TRUSTED) \
     X("time", time, LIB_ALL) \
     X("token", token, LIB_ALL) \
+    X("topics", topics, LIB_ALL) \
     X("url", url, LIB_ALL) \
     X("watch", watch, LIB_TRUSTED) \
     X("yaml", yaml, LIB_ALL)

@@ -74,6 +74,11 @@ void lib_push_claims(lua_State *L, const struct claims *c);
  * are the service's from now on. Called once its host name is known, unless it was a trial. */
 int lib_metric_publish(lua_State *L);
 
+/* [lib_topics.c] Ends all subscriptions of a state, and refuses new ones: its generation goes out
+ * of service. The state's worker. */
+struct vm;
+void topics_end(struct vm *vm);
+
 /* [lib_time.c] time.sleep, which is task.sleep, too. */
 int lib_sleep(lua_State *L);
 

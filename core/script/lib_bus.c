@@ -36,6 +36,7 @@ struct bus_call {
     uint64_t began;             /* uv_hrtime() */
     int values;                 /* packed */
     int status;                 /* 0 = results, else an error with this HTTP status, or INTERNAL */
+    int retry_after;            /* seconds that the error says, 0 = none */
 };
 
 static void fail(struct bus_call *c, int status, struct str text) {
@@ -63,6 +64,7 @@ static void pack_error(struct bus_call *c, struct task *t) {
     int status = task_error(t, &c->trace, &message);
     if (status < 100 || status > 599) status = INTERNAL;
     fail(c, status, buf_view(&message));
+    c->retry_after = t->retry_after;
     buf_free(&message);
 }
 
@@ -98,7 +100,7 @@ static void push_buf(lua_State *L, const struct buf *b) {
     lua_pushlstring(L, b->p ? b->p : "", b->n < TRACE_MAX ? b->n : TRACE_MAX);
 }
 
-/* errors.remote(status, message, host, trace): status nil = the callee's own fault. */
+/* errors.remote(status, message, host, trace, retry_after): status nil = the callee's own fault. */
 static int raise_remote(lua_State *L, struct bus_call *c) {
     lua_getglobal(L, "require");
     lua_pushliteral(L, "errors");
@@ -112,7 +114,8 @@ static int raise_remote(lua_State *L, struct bus_call *c) {
     struct str host = service_host(c->to);
     lua_pushlstring(L, host.p, host.n);
     push_buf(L, &c->trace);
-    lua_call(L, 4, 1);
+    lua_pushinteger(L, c->retry_after);
+    lua_call(L, 5, 1);
     return lua_error(L);
 }
 

@@ -250,6 +250,14 @@ static int l_account(lua_State *L) {
     return 1;
 }
 
+/* The client's address, over calls between services, too. */
+static int l_client(lua_State *L) {
+    const struct exchange *x = serve_origin(task_running(L));
+    if (!x) return 0;
+    push_str(L, trust_client(exchange_peer(x), &x->h1.head));
+    return 1;
+}
+
 /* request.query() -> table of names and values, nil without a query; request.has_body() */
 static int l_query(lua_State *L) {
     struct task *t = task_running(L);
@@ -363,6 +371,9 @@ const struct lib_doc lib_request_docs[] = {
     {"account", l_account, "fun(): table?",
      "The verified caller of the running task: id, app, slug, device, organization, roles, "
      "expires; nil when anonymous."},
+    {"client", l_client, "fun(): string?",
+     "The address of the client behind the running task's request, as trusted proxies say; nil "
+     "when there is none."},
     {"token", l_token, "fun(): string?",
      "The bearer token of the running task's request, after a refresh the new one."},
     {"id", l_id, "fun(): string?", "The id of the request that the running task works for."},

@@ -16,6 +16,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/lib.h"
 #include "core/script/quote.h"
 #include "core/script/sched.h"
 
@@ -635,6 +636,7 @@ void task_cancel(struct task *t) {
 
 /* The list is walked by moving it over: cancelling one task may end any other of them. */
 void task_cancel_all(struct vm *vm, bool background_only) {
+    topics_end(vm);
     struct list todo;
     list_init(&todo);
     for (struct list *node; (node = list_pop(&vm->tasks));)

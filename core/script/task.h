@@ -170,6 +170,7 @@ struct task *task_running(lua_State *L);                     /* NULL outside a t
 /* Gives the turn to others (also what a forced yield does); nothing where one may not wait. Use as
  * `return task_yield(L)`. */
 int task_yield(lua_State *L);
+/* Ends the subscriptions of the state, too. */
 void task_cancel_all(struct vm *vm, bool background_only);
 /* Per-worker scheduler. Open before the first vm_new, on any thread; close after the last vm_free.
  */

@@ -67,6 +67,7 @@ struct vm {
     bool host_yield;    /* the yield under way is ours (a wait, a forced yield), no script's */
     bool loading;       /* load phase: vm_freeze was not called yet */
     bool closing;       /* no new tasks but children of those that are left */
+    bool unsubscribed;  /* no subscriptions any more: see topics_end */
     struct buf warning; /* the pieces of what Lua is warning of */
     void *owner;        /* the generation's per-worker record, or whatever made this vm */
     uint64_t log_since; /* loop ms in which its second began to be counted: lib_log.c */

@@ -312,6 +312,13 @@ function M.list(server, answer, name)
   return json.list(list)
 end
 
+--- What tells the host on this machine from the one before and after it; nil when it has not said that it runs.
+---@return string?
+function M.host_key()
+  local ok, here = pcall(announced)
+  return ok and here and here.pid .. " " .. here.secret or nil
+end
+
 --- A request to the admin address of the host on this machine.
 ---@param method string
 ---@param path string

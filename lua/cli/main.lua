@@ -13,7 +13,7 @@ local M = {}
 local COMMANDS = {
   "run", "new", "gen", "check", "types", "test",
   "login", "whoami", "instance", "user", "value", "call", "repl", "reload", "generations",
-  "rollback", "top", "tasks", "trace", "profile", "logs", "config",
+  "rollback", "policy", "top", "tasks", "trace", "profile", "logs", "config",
   "version", "help",
 }
 

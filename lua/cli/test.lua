@@ -2,18 +2,19 @@
 
 local core = require "spec.core"
 local errors = require "errors"
+local host = require "host"
 local json = require "json"
 local output = require "cli.output"
 
-local FOLDERS = { "lua", "services", "gen", "spec/lua" } -- where specs are looked for without a path
+local FOLDERS = { "lua", "services", "policies", "gen", "spec/lua" } -- where specs are looked for without a path
 
 local function plural(n, what)
   return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
 end
 
--- The spec files of a path: a file, a folder, or the name of a service.
+-- The spec files of a path: a file, a folder, or the name of a service. Policies are where the settings say.
 local function files_of(path)
-  local found = core.find(path) or core.find("services/" .. path)
+  local found = path == "policies" and core.find(host.setting("policies")) or core.find(path) or core.find("services/" .. path)
   if not found then
     errors.raise(404, ("there is no file, folder or service %q"):format(path))
   end
@@ -118,9 +119,9 @@ end
 return {
   usage = "test [PATH ...] [--filter TEXT] [--watch]",
   summary = "run Lua specs",
-  text = "Runs spec files (*_spec.lua): those named, those in the folders named, those of the services named, or all\n"
-    .. "below lua/, services/, gen/ and spec/lua/ of this folder. Each file runs in a state of its own, with an empty\n"
-    .. "store and shared map, and must leave nothing running. The exit code is 1 when a test failed.\n"
+  text = "Runs spec files (*_spec.lua): those named, those in the folders named, those of the services named, those of your\n"
+    .. "policies, or all below lua/, services/, policies/, gen/ and spec/lua/ of this folder. Each file runs in a state of its\n"
+    .. "own, with an empty store and shared map, and must leave nothing running. The exit code is 1 when a test failed.\n"
     .. "With --watch it goes on until Ctrl-C: when files change, what they concern runs again, and what failed before.",
   words = math.huge,
   flags = {

@@ -22,6 +22,7 @@ local QUIET = 60 -- seconds between two lines about the same function
 
 ---@class Policies
 ---@field user table<string, function> what the user's file defines; {} without one
+---@field functions table<string, function> those in force, the user's and the default ones; for specs
 ---@field ask fun(name: string, ...: any): any ... the answer of the function in force
 ---@field source fun(name: string): string?, integer? file and line of the function in force; nil when there is none
 ---@field list fun(): PolicySource[] all policies of the service, by name
@@ -193,6 +194,14 @@ local function doors_of(folder, shipped, user)
   })
 end
 
+local function in_force(folder, shipped, user)
+  local functions = {}
+  for name in pairs(known.rows[folder]) do
+    functions[name] = user[name] or shipped[name]
+  end
+  return functions
+end
+
 local function list_of(folder, shipped, user)
   local list = {}
   for i, name in ipairs(known.names(folder)) do
@@ -222,6 +231,7 @@ function M.bind(folder, load, overridden)
   local doors = doors_of(folder, shipped, user)
   return {
     user = user,
+    functions = in_force(folder, shipped, user),
     ask = function(name, ...)
       return doors[name](...)
     end,

@@ -7,6 +7,8 @@
 ---@class PolicyRow
 ---@field kind "decide"|"tune"
 ---@field about string what it decides, in a few words
+---@field inputs string its parameters
+---@field answers string in a few words
 ---@field optional boolean?
 ---@field decision boolean? it answers true, or nil (or false) and why
 ---@field wrong fun(...): string? what is wrong with answers; nil = nothing
@@ -118,24 +120,59 @@ local function anything() end
 
 -- ---- the rows ----
 
+local DECISION = "true, or nil and why"
+
 ---@type table<string, table<string, PolicyRow>>
 M.rows = {
   user = {
-    password = { kind = "decide", decision = true, wrong = decision, about = "which passwords may be chosen" },
-    slug = { kind = "decide", decision = true, wrong = decision, about = "which names accounts may have" },
-    login = { kind = "decide", decision = true, wrong = login, about = "who may try to log in, and how often" },
-    roles = { kind = "tune", wrong = list_of_texts, about = "extra roles of a token" },
-    claims = { kind = "tune", wrong = table_by_names, about = "extra claims of a token" },
+    password = {
+      kind = "decide", about = "which passwords may be chosen", inputs = "password, account", answers = DECISION,
+      decision = true, wrong = decision,
+    },
+    slug = {
+      kind = "decide", about = "which names accounts may have", inputs = "slug, kind", answers = DECISION,
+      decision = true, wrong = decision,
+    },
+    login = {
+      kind = "decide", about = "who may try to log in, and how soon", inputs = "attempt",
+      answers = "true, seconds to wait, or nil and why", decision = true, wrong = login,
+    },
+    roles = {
+      kind = "tune", about = "extra roles of a token", inputs = "account, app", answers = "a list of roles",
+      wrong = list_of_texts,
+    },
+    claims = {
+      kind = "tune", about = "extra claims of a token", inputs = "account, app", answers = "a table of claims",
+      wrong = table_by_names,
+    },
   },
   registry = {
-    register = { kind = "decide", decision = true, wrong = decision, about = "which URLs may be registered" },
-    check = { kind = "tune", wrong = health_check, about = "how an instance's health is checked" },
-    choose = { kind = "tune", optional = true, wrong = anything, about = "which instance answers a request" },
+    register = {
+      kind = "decide", about = "which URLs may be registered", inputs = "account, instance", answers = DECISION,
+      decision = true, wrong = decision,
+    },
+    check = {
+      kind = "tune", about = "how an instance's health is checked", inputs = "instance",
+      answers = "{ kind, path, interval, timeout, healthy, unhealthy }", wrong = health_check,
+    },
+    choose = {
+      kind = "tune", optional = true, about = "which instance answers a request", inputs = "instances, request",
+      answers = "one of the instances", wrong = anything,
+    },
   },
   proxy = {
-    request = { kind = "decide", optional = true, wrong = anything, about = "what happens to a proxied request" },
-    response = { kind = "tune", optional = true, wrong = anything, about = "headers of a proxied response" },
-    limit = { kind = "decide", optional = true, wrong = anything, about = "how many requests are let through" },
+    request = {
+      kind = "decide", optional = true, about = "what happens to a proxied request", inputs = "req",
+      answers = "nothing, status and body, or what changes", wrong = anything,
+    },
+    response = {
+      kind = "tune", optional = true, about = "headers of a proxied response", inputs = "req, res",
+      answers = "nothing, or what changes", wrong = anything,
+    },
+    limit = {
+      kind = "decide", optional = true, about = "how many requests are let through", inputs = "req",
+      answers = "key, rate, burst", wrong = anything,
+    },
   },
 }
 
@@ -149,6 +186,17 @@ function M.names(folder)
   end
   table.sort(names)
   return names
+end
+
+--- The services that ask policies, in order.
+---@return string[]
+function M.services()
+  local folders = {}
+  for folder in pairs(M.rows) do
+    table.insert(folders, folder)
+  end
+  table.sort(folders)
+  return folders
 end
 
 return M

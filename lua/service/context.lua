@@ -18,6 +18,7 @@ local M = {}
 ---@field account { id: string, app: string, slug: string, device: string, roles: string[] }? the verified caller
 ---@field roles string[]? of the caller
 ---@field token string? the caller's bearer token
+---@field client string? the address of the client whose request led to the call, as trusted proxies say
 ---@field request Request? when it came over HTTP
 ---@field id string? request id
 ---@field from { host: string, platform: boolean }? the service that calls, vouched for by the host; nil for requests from outside
@@ -37,6 +38,9 @@ local LAZY = {
   end,
   roles = function(ctx)
     return ctx.account and ctx.account.roles
+  end,
+  client = function(ctx)
+    return ctx.known and request.client() or nil
   end,
   request = function(ctx)
     return ctx.http and request.current() or nil

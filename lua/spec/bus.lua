@@ -122,7 +122,7 @@ local function fail(problem, host)
     error(problem, 0)
   end
   local chosen = errors.is(problem) and not problem.internal
-  error(errors.remote(chosen and problem.status or nil, tostring(problem), host, ""), 0)
+  error(errors.remote(chosen and problem.status or nil, tostring(problem), host, "", chosen and problem.retry_after), 0)
 end
 
 local function deliver(to, frame, name, ...)

@@ -8,12 +8,12 @@ local M = {}
 -- What a spec may say of a caller, and as what.
 local FIELDS = {
   languages = "table", baggage = "table", clock_shift = "number", account = "table", roles = "table", token = "string",
-  id = "string", from = "table", deadline = "number",
+  id = "string", client = "string", from = "table", deadline = "number",
 }
 
 --- The context of a caller.
 ---@param fields { languages: string[]?, baggage: table<string, string>?, clock_shift: number?, account: table?, roles: string[]?,
----  token: string?, id: string?, from: { host: string, platform: boolean }?, deadline: number? }?
+---  token: string?, id: string?, client: string?, from: { host: string, platform: boolean }?, deadline: number? }?
 ---@return Context
 function M.new(fields)
   local ctx = {}

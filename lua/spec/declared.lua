@@ -21,6 +21,12 @@ function M.look_from(path)
   root, hosts = path:match("^(.-services)/") or ROOT, nil
 end
 
+--- The same for who knows the folder of the services.
+---@param services string
+function M.look_in(services)
+  root, hosts = services, nil
+end
+
 local function read_disk(path)
   local handle = io.open(path, "rb")
   local text = handle and handle:read("a") -- nil of a folder

@@ -1,6 +1,7 @@
 -- spec.neighbour: runs the code of another service inside the state of a spec. Its `require` finds its own files first, as in
 -- a state of its own; what the runtime reads of "this service" is what belongs to the code that asks.
 
+local binding = require "policies.binding"
 local core = require "spec.core"
 local declared = require "spec.declared"
 local files = require "files"
@@ -56,8 +57,10 @@ local function is_host(name, path)
   return core.is_library(name) or core.embedded("lua/" .. path) ~= nil or (path:find("^gen/") and core.embedded(path) ~= nil)
 end
 
--- The globals of a service: those of the state, and a `require` of its own.
-local function environment(folder)
+-- The globals of a service: those of the state, and a `require` of its own. `policy` is the text of the user's policies for
+-- it; nil = it has none.
+local function environment(folder, policy)
+  local policy_path = ("policies/%s.lua"):format(folder)
   local env, loaded, loading, own = {}, {}, {}, nil
   loaded.service = setmetatable({}, {
     __index = runtime,
@@ -70,23 +73,35 @@ local function environment(folder)
     local path = tostring(name):gsub("%.", "/") .. ".lua"
     if loaded[name] then
       return loaded[name]
+    elseif name == "policies" then
+      loaded.policies = binding.bind(folder, env.require, policy ~= nil)
+      return loaded.policies
     end
-    local text = not is_host(name, path) and declared.read(folder, path)
+    local own_policy = policy and path == policy_path and policy
+    local text = own_policy or not is_host(name, path) and declared.read(folder, path)
     if not text then
       return require(name)
     elseif loading[name] then
       error(("modules require each other: %s"):format(name), 2)
     end
     loading[name] = true
-    local chunk, why = load(text, source_of(folder, path), "t", env)
+    local chunk, why = load(text, own_policy and "@" .. path or source_of(folder, path), "t", env)
     local module = chunk and chunk(name) or error(why, 0)
     if type(module) ~= "table" then
-      error(("module '%s' must return a table"):format(name), 2)
+      error(("module '%s' must return a table, it returned %s"):format(name, module == nil and "nothing" or type(module)), 0)
     end
     loading[name], loaded[name] = nil, module
     return module
   end
   return setmetatable(env, { __index = _G })
+end
+
+--- The policies of a service.
+---@param folder string below services/
+---@param policy string? the text of the user's policies for it
+---@return Policies
+function M.policies(folder, policy)
+  return environment(folder, policy).require "policies"
 end
 
 --- Runs the service.lua of another service.

@@ -63,10 +63,25 @@ function bus.gather(hosts, fn, ...) end
 ---@return fun(): Answer?
 function bus.each(answers) end
 
---- Sends a message to every service that listens at its URL; those that do not are left out.
----@param ctx Context|table
----@param message BusMessage
----@return Answer[] each gives a BusResponse
+--- Hears what is published under a topic, by any service on any worker of this host, from now on. Each subscription gets every
+--- message; `limit` of them wait (100), then the oldest go. It ends with its block, and when this generation goes out of service:
+--- before the next one starts. nil, message, code when there are too many. Not while a service is loading: in `on_start`, in
+--- a handler, or in a task of theirs.
+---@param topic string 1 to 256 bytes
+---@param options { limit: integer? }?
+---@return Subscription?
+---@return string? message
+---@return string? code
+function bus.subscribe(topic, options) end
+
+--- Publishes a value under a topic: `bus.publish("orders", { id = 5 })` tells how many subscriptions got it, or nil,
+--- message, code ("busy", "limit": more than 1 MB). Or, with a context in front, sends a message to every service that listens at
+--- its URL; those that do not are left out.
+---@param ctx Context|table|string
+---@param message BusMessage|any
+---@return Answer[]|integer|nil each gives a BusResponse
+---@return string? message
+---@return string? code
 function bus.publish(ctx, message) end
 
 --- The hosts of the services that listen to a topic, sorted.

@@ -60,7 +60,7 @@ end
 -- An attempt at a password, for logins.try.
 local function attempt(ctx, a)
   a.origin = logins.origin(ctx)
-  a.address = ctx.request and ctx.request.client or a.origin
+  a.address = ctx.client or a.origin
   return a
 end
 

@@ -150,14 +150,14 @@ local function network(address)
   return table.concat(groups, ":", 1, math.min(#groups, 4)) .. "::/64"
 end
 
---- The network that a call came from; over the bus, the service that called.
+--- The network of the client that a call is for. A service that calls for nobody is its own client.
 ---@param ctx Context
 ---@return string
 function M.origin(ctx)
-  if ctx.from then
-    return "service " .. ctx.from.host
+  if ctx.client then
+    return network(ctx.client)
   end
-  return network(ctx.request and ctx.request.client or "")
+  return ctx.from and "service " .. ctx.from.host or "nowhere"
 end
 
 -- Addresses are kept as hashes of their own for each account: the database need not tell who was where.

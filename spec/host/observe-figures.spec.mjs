@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 
 import { after, call, it, runCommand, startHost, waitFor } from "./lib/spec.mjs";
-import services from "./lib/watched.mjs";
+import services, { held } from "./lib/watched.mjs";
 
 const env = { MOONBUS_WATCH: "false", MOONBUS_WORKERS: "2" };
 const host = await startHost({ after }, { test: false, services, env });
@@ -71,7 +71,7 @@ it("top prints a table whose columns line up", async () => {
   assert.match(wrong.output, /--sort does not know "beauty"; there are requests, cpu, /);
 });
 
-it("metrics have each service's processor time, memory, tasks and states", async () => {
+it("metrics have each service's processor time, memory, tasks and states", async (t) => {
   const front = 'service="front.example"';
   const before = await figure("moonbus_service_cpu_seconds_total", front);
   await ask("burn", { rounds: 3000 });
@@ -81,20 +81,20 @@ it("metrics have each service's processor time, memory, tasks and states", async
   assert.ok((await figure("moonbus_service_states", front)) >= 1);
   assert.equal(await figure("moonbus_service_generation", front), 1);
   assert.equal(await figure("moonbus_service_tasks", front), 0);
-  const waiting = ask("ask", { name: "Nap", seconds: 1 });
+  const leave = held(t, host, "ask", { name: "Nap", seconds: 25 });
   await waitFor(async () => (await figure("moonbus_service_tasks", front)) === 1, "a task");
   assert.equal(await figure("moonbus_service_ops", front), 1);
-  await waiting;
+  leave();
   const { text } = await call(host.adminUrl, "/metrics");
   for (const name of text.match(/^moonbus_service_\w+/gm))
     assert.match(text, new RegExp(`^# HELP ${name} .+\\.\n# TYPE ${name} (counter|gauge)$`, "m"));
 });
 
-it("metrics count reloads by result, and generations that are still alive", async () => {
+it("metrics count reloads by result, and generations that are still alive", async (t) => {
   const back = 'service="back.example"';
   const file = path.join(host.cwd, "services/back/service.lua");
   const good = fs.readFileSync(file, "utf8");
-  const waiting = ask("ask", { name: "Nap", seconds: 3 });
+  const leave = held(t, host, "ask", { name: "Nap", seconds: 25 });
   await waitFor(async () => (await figure("moonbus_service_tasks", back)) === 1, "a call");
   const spent = await figure("moonbus_service_cpu_seconds_total", back);
   fs.writeFileSync(file, `${good}\n`);
@@ -107,7 +107,7 @@ it("metrics count reloads by result, and generations that are still alive", asyn
   assert.equal((await moonbus("reload", "back")).status, 1);
   assert.equal(await figure("moonbus_service_reloads_total", `${back},result="failed"`), 1);
   assert.equal(await figure("moonbus_service_generation", back), 2);
-  assert.equal((await waiting).status, 200);
+  leave();
   await waitFor(async () => (await figure("moonbus_service_generations", back)) === 1, "its end");
   assert.ok((await figure("moonbus_service_cpu_seconds_total", back)) >= spent, "never less");
 });

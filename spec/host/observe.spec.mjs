@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 
 import { after, call, it, rawUpstream, runCommand, startHost, waitFor } from "./lib/spec.mjs";
-import services, { place } from "./lib/watched.mjs";
+import services, { held, place } from "./lib/watched.mjs";
 
 const host = await startHost(
   { after },
@@ -64,13 +64,13 @@ it("a task that waits for a silent server is listed with what it waits for", asy
   assert.match(late.output, /this task is over, or there never was one/);
 });
 
-it("trace shows the callee of a bus call and who called it", async () => {
-  const answer = ask("ask", { name: "Nap", seconds: 2 });
+it("trace shows the callee of a bus call and who called it", async (t) => {
+  held(t, host, "ask", { name: "Nap", seconds: 25 });
   const callee = await found((one) => one.service === "back.example" && one.wait, "the callee");
   assert.equal(callee.kind, "call");
   assert.equal(callee.what, "back.example:443/nap");
-  assert.equal(callee.wait, "sleep 2 s");
-  const caller = (await tasks("-s", "front.example")).find((one) => one.kind === "request");
+  assert.equal(callee.wait, "sleep 25 s");
+  const caller = (await tasks("-s", "front.example")).find((one) => one.request === callee.request);
   assert.equal(caller.wait, "bus call to back.example, back.example:443/nap");
   assert.equal(caller.request, callee.request, "one request id all the way");
 
@@ -88,12 +88,11 @@ it("trace shows the callee of a bus call and who called it", async () => {
   const [asks, naps] = [place("front", "ask"), place("back", "nap")].map((at) => text.indexOf(at));
   assert.ok(asks > 0 && naps > asks, text);
   assert.match(text, /which is answered by \d+-\d+-\d+ +back\.example, generation 1: call/);
-  assert.equal((await answer).json.n, 1);
 });
 
-it("trace shows what a task started, and who started a task", async () => {
-  const answer = ask("fan", { seconds: 2 });
-  const child = await found((one) => one.kind === "child" && one.wait === "sleep 2 s", "a child");
+it("trace shows what a task started, and who started a task", async (t) => {
+  held(t, host, "fan", { seconds: 25 });
+  const child = await found((one) => one.kind === "child" && one.wait === "sleep 25 s", "a child");
   const trace = JSON.parse(await done("trace", child.parent, "--json"));
   assert.equal(trace.wait, "task.all: 2 of 2 not over");
   assert.equal(trace.children.length, 2);
@@ -105,11 +104,11 @@ it("trace shows what a task started, and who started a task", async () => {
     up.up.map((one) => [one.relation, one.id]),
     [["started by", child.parent]],
   );
-  assert.equal((await answer).json.n, 2);
 });
 
-it("the list is bounded, and says how much it leaves out", async () => {
-  const answers = Array.from({ length: 6 }, () => ask("ask", { name: "Nap", seconds: 2 }));
+it("the list is bounded, and says how much it leaves out", async (t) => {
+  await waitFor(async () => (await tasks("-s", "back")).length === 0, "the end of those before");
+  for (let i = 0; i < 6; i++) held(t, host, "ask", { name: "Nap", seconds: 25 });
   await waitFor(async () => (await tasks("-s", "back")).length === 6, "all of them");
   const few = JSON.parse(await done("tasks", "--service", "back", "--limit", "2", "--json"));
   assert.equal(few.tasks.length, 2);
@@ -118,7 +117,6 @@ it("the list is bounded, and says how much it leaves out", async () => {
     await done("tasks", "-s", "back", "--limit", "2"),
     /^and 4 younger ones; --limit 6/m,
   );
-  for (const answer of answers) assert.equal((await answer).status, 200);
 });
 
 it("wrong names, ids and numbers get an answer that helps", async () => {

@@ -221,8 +221,8 @@ it("policies change while requests flow, and no request fails", async (t) => {
   const seen = new Set();
   const flow = (async () => {
     while (!stop) {
-      const answer = await put(watching, token, 9);
-      if (answer.status === 201) seen.add("default");
+      const answer = await put(watching, token, watching.port); // what the default refuses, too
+      if (answer.json.error.endsWith("is this host itself")) seen.add("default");
       else seen.add(`${answer.status} ${answer.json.error}`);
     }
   })();
@@ -247,4 +247,68 @@ it("a user's service in place of the platform's has the user's policies", async 
   const services = { registry: path.join(root, "services/registry") };
   const own = await startHost(t, { files, services });
   assert.equal((await put(own, await account(own), 9)).json.error, "mine");
+});
+
+it("moonbus policy ls shows what the host has in force, and what files give without one", async (t) => {
+  const files = { "policies/registry.lua": `\n${denies("mine")}` };
+  const own = await startHost(t, { files, env: quiet, test: false });
+  const list = async () => (await moonbus(own, "policy", "ls")).stdout;
+  assert.match(await list(), /^registry\.register .* policies\/registry\.lua:2$/m);
+  assert.match(await list(), /^registry\.check .* services\/registry\/policy\.lua \(shipped\)$/m);
+  assert.match(await list(), /^registry\.choose .* not defined$/m);
+  write(own, denies("another")); // which is not reloaded
+  assert.match(await list(), /policies\/registry\.lua:2$/m);
+  await own.stop();
+  assert.match(await list(), /policies\/registry\.lua:1$/m);
+  assert.match(await list(), /no host runs .*\nThis is what the files say\./);
+  const { running, policies } = JSON.parse((await moonbus(own, "policy", "ls", "--json")).stdout);
+  assert.equal(running, false);
+  assert.equal(policies.find(({ name }) => name === "registry.register").line, 1);
+  write(own, "return { registr = print }");
+  const refused = await moonbus(own, "policy", "ls");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /^moonbus: .*did you mean 'register'\?$/m);
+});
+
+it("moonbus policy new writes a file that changes nothing yet", async (t) => {
+  const own = await startHost(t, { start: false });
+  const made = await moonbus(own, "policy", "new", "registry");
+  assert.equal(made.status, 0, made.output);
+  const text = fs.readFileSync(path.join(folder(own), "registry.lua"), "utf8");
+  assert.match(text, /^-- function M\.register\(account, instance\)$/m);
+  assert.match((await moonbus(own, "policy", "ls")).stdout, /^registry\.register .*\(shipped\)$/m);
+  write(own, text.replace(/^-- ?((?:function| {2}return|end).*)$/gm, "$1"));
+  assert.match((await moonbus(own, "policy", "ls")).stdout, /policies\/registry\.lua:\d+$/m);
+  const again = await moonbus(own, "policy", "new", "registry");
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /is there already/);
+  assert.match((await moonbus(own, "policy", "new", "registri")).stderr, /did you mean registry\?/);
+  assert.equal((await moonbus(own, "policy", "new")).status, 2);
+  assert.equal((await moonbus(own, "policy", "old")).status, 2);
+});
+
+it("moonbus test policies runs the specs of the user's policies and of the shipped ones", async (t) => {
+  const own = await startHost(t, {
+    start: false,
+    files: {
+      "policies/registry.lua": 'return { check = function() return { path = "/mine" } end }',
+      "policies/spec/registry_spec.lua": `
+local policy = require("spec").policy "registry"
+
+it("the user's function and the shipped one", function()
+  assert.equal("/mine", policy.check({}).path)
+  assert.is_nil((policy.register({ slug = "s" }, { url = "http://169.254.169.254" })))
+  assert.is_nil(policy.choose)
+end)
+`,
+    },
+  });
+  const run = () => moonbus(own, "test", "policies");
+  const fine = await run();
+  assert.equal(fine.status, 0, fine.output);
+  assert.match(fine.stdout, /^ok +policies\/spec\/registry_spec\.lua +1 passed$/m);
+  write(own, "return { chek = function() end }");
+  const refused = await run();
+  assert.equal(refused.status, 1);
+  assert.match(refused.stdout, /policies\/registry\.lua:1: .*did you mean 'check'\?/);
 });

@@ -6,7 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 
-import { binary, it, root, runCommand, scratch, startHost } from "./lib/spec.mjs";
+import { binary, it, root, runCommand, scratch, startHost, writeFiles } from "./lib/spec.mjs";
 
 const readme = fs.readFileSync(path.join(root, "README.md"), "utf8");
 
@@ -119,4 +119,20 @@ it("the loop shows what is shown", async (t) => {
   const { stdout } = await runCommand(["repl", "shop", "--home", host.home], { input });
   const answers = lines.filter((line) => !line.startsWith("shop.example> "));
   assert.deepEqual(stdout.trimEnd().split("\n"), answers);
+});
+
+it("the first policy is tested, comes into force and is listed as shown", async (t) => {
+  const { cwd, run } = await reader(t);
+  let file; // that the text spoke of last
+  let listed;
+  for (const part of parts("Your first policy")) {
+    if (part.text) file = /`(policies\/registry\w*\.lua)`/.exec(part.text)?.[1] ?? file;
+    if (part.language) writeFiles(cwd, { [file]: part.block });
+    if (!part.command) continue;
+    const printed = await run(part.command);
+    check(part, printed);
+    if (part.command === "moonbus policy ls") listed = printed;
+  }
+  const row = listed.split("\n").find((line) => line.startsWith("registry.register "));
+  assert.ok(row.endsWith(" policies/registry.lua:4"), listed);
 });

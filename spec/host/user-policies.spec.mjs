@@ -19,8 +19,27 @@ import {
   waitFor,
 } from "./lib/spec.mjs";
 
+// A page of somebody's own, where people log in: a service that calls for its clients.
+const DOOR = {
+  "service.yaml": `general:
+  host: door.example
+  description: A door.
+functions:
+  - signature: Enter(slug string, password string) (slug2 string)
+`,
+  "service.lua": `local user = require "services.user.api"
+local svc = require "service" (...)
+
+function svc.Enter(ctx, slug, password)
+  return user.Login(ctx, { appHost = "unnamed", slug = slug, password = password }).token.userId
+end
+
+return svc
+`,
+};
+
 const TRUSTING = { MOONBUS_TRUSTED_PROXIES: "127.0.0.1", MOONBUS_WORKERS: "2" };
-const host = await startHost({ after }, { env: TRUSTING });
+const host = await startHost({ after }, { env: TRUSTING, services: { door: DOOR } });
 
 const from = (address) => (address ? { "X-Forwarded-For": address } : {});
 const post = (on, route, json, { token, address } = {}) =>
@@ -176,6 +195,21 @@ describe("guessing", { concurrency: true }, () => {
       answers.map(({ status, json }) => (status === 200 ? json.token.id : status)),
     );
     assert.equal(ids.size, 1, [...ids].join());
+  });
+
+  it("clients of a service that logs them in are told apart like its own", async () => {
+    await enrol("visitor", "the right one", "192.0.2.70");
+    const enter = (password, address) =>
+      call(host.url, "/door.example/enter", {
+        json: { slug: "visitor", password },
+        headers: from(address),
+      });
+    const statuses = [];
+    for (let i = 0; i < 12 && statuses.at(-1) !== 429; i++)
+      statuses.push((await enter("wrong", "203.0.113.70")).status);
+    assert.equal(statuses.at(-1), 429);
+    assertSentOff(await enter("the right one", "203.0.113.70"));
+    assert.equal((await enter("the right one", "192.0.2.70")).status, 200);
   });
 
   it("nobody chooses an address: what an untrusted client says of itself does not count", async (t) => {

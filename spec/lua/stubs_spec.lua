@@ -32,8 +32,9 @@ local HOST = all "lua services -path lua/types -prune -o -name '*.lua' -print"
 
 -- Modules that are parts of the host, not for services: that the host uses what they have is enough, it is specified itself.
 local INNER = {}
-for name in ("assertions bus.core cache.core client config.core files http.core lazy openapi request service store.core wire")
-  :gmatch "%S+" do
+for name in ([[
+  assertions bus.core cache.core client config.core files http.core lazy openapi request service store.core topics wire
+]]):gmatch "%S+" do
   INNER[name] = true
 end
 for _, library in ipairs(modules.libraries()) do

@@ -721,6 +721,30 @@ static void recent_lines_are_numbered(void **state) {
     buf_free(&b);
 }
 
+static void recent_lines_are_picked_by_level_and_time(void **state) {
+    struct buf b;
+    struct timespec now;
+    buf_init(&b);
+    struct log_wanted wanted = {.after = log_newest(), .level = LOG_WARN};
+    LOG_AND_CATCH(LOG_TEXT, log_info("quiet"); log_warn("warned"); log_error("failed"));
+    assert_int_equal(log_select(&b, &wanted), wanted.after + 3);
+    struct str text = buf_view(&b);
+    assert_str_is(untimed(next_line(&text)), "WARN  warned");
+    assert_str_is(untimed(next_line(&text)), "ERROR failed");
+    assert_int_equal(text.n, 0);
+    buf_clear(&b);
+    clock_gettime(CLOCK_REALTIME, &now);
+    wanted.since = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    assert_int_equal(log_select(&b, &wanted), log_newest());
+    assert_int_equal(b.n, 0);
+    LOG_AND_CATCH(LOG_TEXT, log_warn("later"));
+    log_select(&b, &wanted);
+    text = buf_view(&b);
+    assert_str_is(untimed(next_line(&text)), "WARN  later");
+    assert_int_equal(text.n, 0);
+    buf_free(&b);
+}
+
 static void old_lines_are_forgotten_and_memory_stays_bounded(void **state) {
     enum { LINES = 20000 };
     struct buf b;
@@ -814,6 +838,7 @@ int main(void) {
         cmocka_unit_test_teardown(starting_without_memory_leaves_the_straight_way, stop),
         cmocka_unit_test_teardown(a_line_without_memory_is_dropped_and_counted, stop),
         cmocka_unit_test_teardown(recent_lines_are_numbered, stop),
+        cmocka_unit_test_teardown(recent_lines_are_picked_by_level_and_time, stop),
         cmocka_unit_test_teardown(old_lines_are_forgotten_and_memory_stays_bounded, stop),
         cmocka_unit_test_teardown(the_memory_has_no_colours, stop),
         cmocka_unit_test_teardown(recent_lines_can_be_read_while_others_are_written, stop),

@@ -153,3 +153,19 @@ export function place(service, mark) {
   if (at < 0) throw new Error(`no line of ${service} is marked ${mark}`);
   return `services/${service}/service.lua:${at + 1}`;
 }
+
+/**
+ * A request to front that waits for long. It is given up with the test, or when the function that
+ * this returns is called.
+ */
+export function held(t, host, name, json) {
+  const leave = new AbortController();
+  t.after(() => leave.abort());
+  fetch(`${host.url}/front.example/${name}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(json),
+    signal: leave.signal,
+  }).catch(() => {});
+  return () => leave.abort();
+}
