@@ -29,9 +29,11 @@
 #include "core/script/asker.h"
 #include "core/script/cli.h"
 #include "core/script/compiled.h"
+#include "core/script/dev.h"
 #include "core/script/home.h"
 #include "core/script/host.h"
 #include "core/script/refresh.h"
+#include "core/script/repl.h"
 #include "core/script/routes.h"
 #include "core/script/service.h"
 #include "core/script/values.h"
@@ -150,8 +152,12 @@ static void services_closed(void *arg) {
     ask_all(ask_close, workers_stopped);
 }
 
-static void all_drained(void) {
+static void prompts_closed(void) {
     service_close_all(services_closed, NULL);
+}
+
+static void all_drained(void) {
+    repl_close(prompts_closed);
 }
 
 static void door_drained(struct server *s, void *arg) {
@@ -234,6 +240,10 @@ static void on_signal(uv_signal_t *handle, int number) {
         stop();
 }
 
+static void reload_changed(void) {
+    service_reload(&(struct reload_request){.who = "watch"}, reloaded, NULL);
+}
+
 /* Nothing is closed in order: the thread that does not turn may hold what that would wait for. What
  * was acknowledged is in the database. */
 static void leave_stuck(const char *why) {
@@ -245,7 +255,10 @@ static void leave_stuck(const char *why) {
 
 static void on_change(struct watch *w, void *arg) {
     (void)w, (void)arg;
-    service_reload(&(struct reload_request){.who = "watch"}, reloaded, NULL);
+    if (conf.dev)
+        dev_changed();
+    else
+        reload_changed();
 }
 
 /* ---- what outlives a host ---- */
@@ -487,6 +500,7 @@ static int start(struct err *e) {
     refresh_open();
     asker_open();
     routes_open(&run.control);
+    if (conf.dev && conf.watch && (rc = dev_open(&run.control, reload_changed, e)) < 0) return rc;
     return service_open_all(&run.control, conf.services, e);
 }
 
@@ -498,9 +512,9 @@ static enum log_level log_level(void) {
 }
 
 static enum log_format log_format(void) {
-    return strcmp(conf.log_format, "json") == 0   ? LOG_JSON
-           : strcmp(conf.log_format, "text") == 0 ? LOG_TEXT
-                                                  : LOG_AUTO;
+    if (strcmp(conf.log_format, "json") == 0) return LOG_JSON;
+    if (conf.dev) return LOG_DEV; /* a person reads along, wherever it goes */
+    return strcmp(conf.log_format, "text") == 0 ? LOG_TEXT : LOG_AUTO;
 }
 
 /* After the control loop ended: everything is closed but threads and files. */
@@ -532,8 +546,10 @@ static void close_control(void) {
         uv_close((uv_handle_t *)&run.signals[i], NULL);
     for (int i = 0; i < 2; i++)
         if (run.watches[i]) watch_stop(run.watches[i]);
+    dev_close();
     task_close(&run.control);
     worker_free(&run.control);
+    dev_free();
 }
 
 static int run_host(struct err *e) {
@@ -541,6 +557,10 @@ static int run_host(struct err *e) {
     stat_add(STAT_HOST_RESTARTS, supervise_restarts());
     if (log_start(log_level(), log_format(), STDERR_FILENO) < 0)
         return err_set(e, -ENOMEM, "cannot start the log");
+    if (conf.dev)
+        log_warn(conf.watch ? "development, not for production: services are generated and "
+                              "reloaded when you save, callers see errors in full"
+                            : "development, not for production: callers see errors in full");
     int rc = start(e);
     if (rc < 0) {
         log_stop(); /* nothing serves yet: what the kernel gives back on exit needs no care */

@@ -498,6 +498,12 @@ function M.bind(folder)
   return bind(folder)
 end
 
+--- The service of this state; nil before its service.lua has asked.
+---@return table? svc
+function M.own()
+  return own
+end
+
 --- Lets the next file that asks be the service.lua of this state. For the runner of specs, which runs it more than once.
 function M.forget()
   own = nil

@@ -45,7 +45,12 @@
     X(DUR, stuck_after, NULL, "5s", 0, 0, \
       "A thread whose loop does not turn for so long ends the host, to be started again; a " \
       "warning comes after a fifth of it; 0 = never.") \
-    X(BOOL, dev, NULL, "false", 0, 0, "Development: errors are shown to callers in full.") \
+    X(BOOL, dev, NULL, "false", 0, 0, \
+      "Development, not for production: services are generated and reloaded when their files are " \
+      "saved, the log is for people, errors are shown to callers in full.") \
+    X(BOOL, repl, NULL, "true", 0, 0, \
+      "moonbus repl may run code in services; only from this machine, and only for who can read " \
+      "the home folder.") \
     X(BOOL, test, "OB_TEST", "false", 0, 0, \
       "Test mode: temporary home folder, well-known admin password, cheap password hashes.") \
     X(STR, trusted_proxies, NULL, "", 0, 0, \

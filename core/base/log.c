@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "core/base/list.h"
+#include "core/base/log_dev.h"
 #include "core/base/log_line.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
@@ -294,13 +295,42 @@ static size_t paint(char *to, const char *line, size_t n, enum log_level level) 
 
 #define PAINT_N ((size_t)9) /* what paint() adds */
 
+static enum log_format format_now(void) {
+    return (enum log_format)atomic_load_explicit(&cfg.format, memory_order_relaxed);
+}
+
+/* A line with marks, as it is shown; remembered without them. */
+static void show_marked(struct buf *out, const char *line, size_t n, enum log_level level) {
+    bool colour = atomic_load_explicit(&cfg.colour, memory_order_relaxed);
+    size_t start = out->n;
+    log_dev_show(out, line, n, false);
+    if (buf_ok(out)) remember(out->p + start, (uint32_t)(out->n - start), level);
+    if (!colour) return;
+    out->n = start;
+    log_dev_show(out, line, n, true);
+}
+
 static bool batch_fits(size_t n) {
-    return n + PAINT_N <= BATCH_SIZE - writer.n;
+    return n + (format_now() == LOG_DEV ? LOG_DEV_GROWTH : PAINT_N) <= BATCH_SIZE - writer.n;
+}
+
+/* The same for a line of the batch. Without memory it goes out as it is: its marks do not show. */
+static void batch_keep_marked(char *line, uint32_t n, enum log_level level) {
+    struct buf shown;
+    buf_init(&shown);
+    show_marked(&shown, line, n, level);
+    if (buf_ok(&shown)) memcpy(line, shown.p, shown.n);
+    writer.n += buf_ok(&shown) ? shown.n : n;
+    buf_free(&shown);
 }
 
 /* The line that starts at the end of the batch becomes part of it. */
 static void batch_keep(uint32_t n, enum log_level level) {
     char *line = writer.batch + writer.n;
+    if (format_now() == LOG_DEV) {
+        batch_keep_marked(line, n, level);
+        return;
+    }
     remember(line, n, level);
     if (!atomic_load_explicit(&cfg.colour, memory_order_relaxed)) {
         writer.n += n;
@@ -393,8 +423,14 @@ static bool rings_empty(void) {
     return empty;
 }
 
-static bool as_text(void) {
-    return atomic_load_explicit(&cfg.format, memory_order_relaxed) == LOG_TEXT;
+/* In the form that is in force. */
+static void put_line(struct buf *out, enum log_level level, uint64_t now, const char *message,
+                     const struct log_field *fields) {
+    enum log_format format = format_now();
+    if (format == LOG_DEV)
+        log_dev_line(out, level, now, message, fields);
+    else
+        log_line(out, format == LOG_TEXT, level, now, message, fields);
 }
 
 /* Says in the log itself that lines are missing from it. */
@@ -403,7 +439,7 @@ static void mention_dropped(void) {
     if (!n) return;
     struct buf line;
     buf_init(&line);
-    log_line(&line, as_text(), LOG_WARN, clock_ns(CLOCK_REALTIME), "log lines dropped",
+    put_line(&line, LOG_WARN, clock_ns(CLOCK_REALTIME), "log lines dropped",
              (struct log_field[]){LOGI("count", n), {NULL, LOG_F_INT, {.i = 0}}});
     if (buf_ok(&line) && batch_fits(line.n)) {
         memcpy(writer.batch + writer.n, line.p, line.n);
@@ -492,7 +528,8 @@ bool log_enabled(enum log_level level) {
 
 static bool wants_colour(int fd, enum log_format format) {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    return format == LOG_TEXT && isatty(fd) && !(no && *no) && !(term && !strcmp(term, "dumb"));
+    return (format == LOG_TEXT || format == LOG_DEV) && isatty(fd) && !(no && *no) &&
+           !(term && !strcmp(term, "dumb"));
 }
 
 static void configure(enum log_level level, enum log_format format, int fd) {
@@ -501,6 +538,17 @@ static void configure(enum log_level level, enum log_format format, int fd) {
     atomic_store(&cfg.format, format);
     atomic_store(&cfg.fd, fd);
     atomic_store(&cfg.colour, wants_colour(fd, format));
+}
+
+/* Takes the line. */
+static void emit_marked(int fd, struct buf *line, enum log_level level) {
+    struct buf shown;
+    buf_init(&shown);
+    show_marked(&shown, line->p, line->n, level);
+    bool lost = !buf_ok(line) || !buf_ok(&shown) || write_all(fd, shown.p, shown.n) < 0;
+    if (lost) stat_add(STAT_LOG_DROPPED, 1);
+    buf_free(&shown);
+    buf_free(line);
 }
 
 void log_direct(enum log_level level, enum log_format format, int fd) {
@@ -516,7 +564,11 @@ static void emit_now(enum log_level level, uint64_t now, const char *message,
     if (atomic_load(&cfg.format) == LOG_AUTO) {
         configure((enum log_level)atomic_load(&cfg.level), LOG_AUTO, fd);
     }
-    log_line(&line, as_text(), level, now, message, fields);
+    put_line(&line, level, now, message, fields);
+    if (format_now() == LOG_DEV) {
+        emit_marked(fd, &line, level);
+        return;
+    }
     size_t n = line.n;
     char *painted = atomic_load(&cfg.colour) ? buf_room(&line, n + PAINT_N) : line.p;
     if (!buf_ok(&line)) {
@@ -541,7 +593,7 @@ void log_emit(enum log_level level, const char *message, const struct log_field 
         return;
     }
     buf_clear(&r->line);
-    log_line(&r->line, as_text(), level, now, message, fields);
+    put_line(&r->line, level, now, message, fields);
     atomic_store(&r->busy, true);
     bool running = atomic_load(&cfg.running);
     if (running) ring_push(r, level, order);

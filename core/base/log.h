@@ -15,7 +15,9 @@
 #include "core/base/str.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
-enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON };
+/* LOG_DEV: text for the person who writes a service: requests, reloads and errors in forms of their
+ * own (log_dev.h). */
+enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON, LOG_DEV };
 
 struct log_field {
     const char *key; /* NULL ends the list */

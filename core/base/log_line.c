@@ -214,11 +214,13 @@ static void put_field(struct buf *out, const struct log_field *f, bool text, boo
     put_value(out, f, text);
 }
 
-static void put_fields(struct buf *out, const struct log_field *fields, bool text, size_t start) {
+static void put_fields(struct buf *out, const struct log_field *fields, bool text, size_t start,
+                       bool (*skip)(const char *key)) {
     static const struct log_field cut = {"truncated", LOG_F_BOOL, {.i = 1}};
     bool first = true;
     for (const struct log_field *f = fields; f && f->key; f++) {
         if ((f->kind == LOG_F_STR && !f->s.n) || (text && is_block(f))) continue;
+        if (skip && skip(f->key)) continue;
         bool full = out->n - start > LINE_MAX;
         put_field(out, full ? &cut : f, text, first);
         if (full) return;
@@ -242,7 +244,7 @@ void log_line(struct buf *out, bool text, enum log_level level, uint64_t now, co
         buf_str(out, str_of(text_levels[level]));
         buf_char(out, ' ');
         put_plain(out, msg, false);
-        put_fields(out, fields, true, start);
+        put_fields(out, fields, true, start, NULL);
         put_blocks(out, fields, start);
     } else {
         buf_str(out, STR("{\"time\":\""));
@@ -251,8 +253,27 @@ void log_line(struct buf *out, bool text, enum log_level level, uint64_t now, co
         buf_str(out, str_of(json_levels[level]));
         buf_str(out, STR("\",\"msg\":"));
         buf_json(out, msg);
-        put_fields(out, fields, false, start);
+        put_fields(out, fields, false, start, NULL);
         buf_char(out, '}');
     }
     buf_char(out, '\n');
+}
+
+/* ---- for other forms ------------------------------------------------------------------------- */
+
+void log_line_time(struct buf *out, uint64_t now) {
+    put_time(out, now, true);
+}
+
+void log_line_plain(struct buf *out, struct str s) {
+    put_plain(out, str_first(s, VALUE_MAX), false);
+}
+
+void log_line_fields(struct buf *out, const struct log_field *fields,
+                     bool (*skip)(const char *key)) {
+    put_fields(out, fields, true, out->n, skip);
+}
+
+const char *log_line_level(enum log_level level) {
+    return text_levels[level];
 }

@@ -15,4 +15,12 @@
 void log_line(struct buf *out, bool text, enum log_level level, uint64_t now, const char *message,
               const struct log_field *fields);
 
+/* What other forms of a line are made of. "HH:MM:SS.mmm"; a text with its control characters made
+ * visible; the fields as " key=value", without those that skip() names (may be NULL). */
+void log_line_time(struct buf *out, uint64_t now);
+void log_line_plain(struct buf *out, struct str s);
+void log_line_fields(struct buf *out, const struct log_field *fields,
+                     bool (*skip)(const char *key));
+const char *log_line_level(enum log_level level);
+
 #endif

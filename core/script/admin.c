@@ -1,7 +1,7 @@
 /*
  * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
  * /metrics. With the bearer secret of the home folder: /services, /policies, /generations, /logs,
- * POST /reload and POST /rollback, and those of observe.c. Called by the server of the control
+ * POST /reload, POST /rollback and /repl, and those of observe.c. Called by the server of the control
  * thread.
  */
 #include "core/script/admin.h"
@@ -13,6 +13,7 @@
 #include "core/script/admin_page.h"
 #include "core/script/host.h"
 #include "core/script/lib_url.h"
+#include "core/script/repl.h"
 #include "core/script/service_list.h"
 #include "core/script/watchdog.h"
 #include "core/secure/seal.h"
@@ -190,6 +191,20 @@ static void reload(struct exchange *x) {
         reload_by(x, &q);
 }
 
+static void repl(struct exchange *x) {
+    char name[256];
+    struct str service;
+    if (service_name(x, name, &service)) repl_open_page(x, service);
+}
+
+static void repl_wait(struct exchange *x) {
+    repl_wait_page(x, admin_argument(x, STR("session")));
+}
+
+static void repl_line(struct exchange *x) {
+    repl_line_page(x, admin_argument(x, STR("session")));
+}
+
 static const struct page pages[] = {
     {"GET", "/healthz", false, healthz},         {"GET", "/readyz", false, readyz},
     {"GET", "/metrics", false, observe_metrics}, {"GET", "/services", true, services},
@@ -198,6 +213,9 @@ static const struct page pages[] = {
     {"GET", "/top", true, observe_top},          {"GET", "/profile", true, observe_profile},
     {"GET", "/policies", true, policies},        {"POST", "/reload", true, reload},
     {"POST", "/rollback", true, rollback},
+    {"POST", "/repl", true, repl},
+    {"GET", "/repl/wait", true, repl_wait},
+    {"POST", "/repl/line", true, repl_line},
 };
 
 static bool has_secret(const struct exchange *x) {

@@ -59,16 +59,15 @@ static void tell_failure(struct change *c) {
     struct reload *r = c->reload;
     struct str text = reload_why(r, &c->err);
     r->result = -EINVAL;
-    buf_printf(&r->report, "%s: %.*s\n", c->service->folder, STR_FMT(text));
+    reload_tell(r, c->service->folder, c->gen, text);
     if (r->check) return;
     history_fail(&c->service->history, c->gen ? c->gen->hash : "", r->who, milliseconds(c), text);
     stat_add(STAT_RELOADS_FAILED, 1);
-    log_error(c->service->removed ? "reload refused" : "reload refused; the old generation goes on",
-              LOGZ("service", c->service->host), LOGS("error", text));
 }
 
 static void tell_removal(struct change *c) {
     reload_report(c->reload, c->service->folder, "removed");
+    reload_mended(c->service->folder);
     metric_forget(c->service->metrics);
     values_forget(str_of(c->service->host));
     log_info("service removed", LOGZ("service", c->service->host));
@@ -85,6 +84,7 @@ static void tell_lost(struct change *c) {
 static void tell_success(struct change *c) {
     char text[128];
     double ms = milliseconds(c);
+    bool mended = reload_mended(c->service->folder);
     if (c->gen->number == 1) {
         reload_report(c->reload, c->service->folder, "in service");
         service_tell_new(c->service);
@@ -100,7 +100,8 @@ static void tell_success(struct change *c) {
                  (unsigned long long)c->from);
     reload_report(c->reload, c->service->folder, text);
     log_info("reloaded", LOGZ("service", c->service->host), LOGI("generation", c->gen->number),
-             LOGS("hash", str_make(c->gen->hash, 12)), LOGF("ms", ms));
+             LOGS("hash", str_make(c->gen->hash, 12)), LOGF("ms", ms),
+             LOGZ("mended", mended ? "true" : NULL));
 }
 
 static void tell(struct change *c) {

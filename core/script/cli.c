@@ -28,6 +28,7 @@ static struct {
     int argc;
     char **argv;
     int code;
+    uv_signal_t interrupt; /* Ctrl-C, while there are specs */
     bool specs; /* the command is `test`: it gets what a host has, in a home folder of its own */
 } cli;
 
@@ -81,6 +82,16 @@ static int start_specs(struct err *e) {
     return rc;
 }
 
+/* The temporary folder must not stay behind. It ends as it would have without us, so that a shell
+ * sees why; the second time at once. */
+static void interrupted(uv_signal_t *handle, int number) {
+    (void)handle;
+    fflush(stdout);
+    home_close();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 static void stop_specs(void) {
     token_stop();
     pass_stop();
@@ -97,6 +108,10 @@ static int start(struct err *e) {
     if (rc == 0 && ((rc = task_open(&cli.worker)) < 0 || (rc = pool_open(&cli.worker)) < 0))
         err_set(e, rc, "out of memory");
     if (rc < 0) return rc;
+    if (cli.specs) {
+        uv_signal_init(&cli.worker.loop, &cli.interrupt);
+        uv_signal_start_oneshot(&cli.interrupt, interrupted, SIGINT);
+    }
     struct vm_options o = {.name = "cli",
                            .memory = (size_t)1 << 30,
                            .max_tasks = 1000,
@@ -160,6 +175,7 @@ int cli_main(int argc, char **argv) {
     token_worker_close(&cli.worker);
     dns_stop();
     if (cli.specs) stop_specs();
+    if (cli.specs) uv_close((uv_handle_t *)&cli.interrupt, NULL);
     worker_free(&cli.worker); /* last: threads may still have sent it something */
     conf_free();
     log_stop();

@@ -277,6 +277,20 @@ struct generation *generation_embedded(const char *root, const char *policies, s
     return g;
 }
 
+struct generation *generation_made(const char *root, struct str folder,
+                                   const struct generation_file *files, struct err *e) {
+    struct generation *g = generation_new(root, folder, false, e);
+    if (!g) return NULL;
+    struct filling f = {.g = g, .e = e};
+    int rc = 0;
+    for (; rc == 0 && files->path.p; files++)
+        rc = add(&f, files->path, files->text);
+    if (rc == 0) rc = seal_snapshot(g, e);
+    if (rc == 0) return g;
+    generation_give(g);
+    return NULL;
+}
+
 struct str generation_file(const struct generation *g, struct str path) {
     int low = 0, high = g->n_files;
     while (low < high) {

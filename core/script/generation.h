@@ -54,6 +54,10 @@ struct generation *generation_read(const char *root, const char *policies, struc
 /* The same from the files inside the binary. */
 struct generation *generation_embedded(const char *root, const char *policies, struct str folder,
                                        struct err *e);
+/* One of texts, for a state that is no service's: such as `files`, ended by path.p = NULL, which
+ * must outlive it. Never sealed: what it imports is read when it is asked for. */
+struct generation *generation_made(const char *root, struct str folder,
+                                   const struct generation_file *files, struct err *e);
 struct str generation_file(const struct generation *g,
                            struct str path); /* p = NULL when there is none */
 /* A file of another service, by its path below services/ ("calculator/gen/api.lua"); p = NULL when

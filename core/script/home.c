@@ -19,7 +19,8 @@
 
 static int lock = -1;
 static pid_t owner; /* the process that opened it; children inherit the lock */
-static bool temporary;
+/* The folder that goes at the end, or NULL; settings may be read anew meanwhile. */
+static char *temporary;
 
 int home_path(char *out, size_t cap, const char *name) {
     int n = snprintf(out, cap, "%s/%s", conf.home, name);
@@ -34,10 +35,14 @@ static int make_temporary(struct err *e) {
         return err_set(e, -errno, "cannot make a temporary home folder %s: %s", path,
                        strerror(errno));
     char *copy = mem_dup(str_of(path));
-    if (!copy) return err_set(e, -ENOMEM, "out of memory");
+    temporary = copy ? mem_dup(str_of(path)) : NULL;
+    if (!temporary) {
+        mem_free(copy);
+        rmdir(path);
+        return err_set(e, -ENOMEM, "out of memory");
+    }
     mem_free(conf.home);
     conf.home = copy;
-    temporary = true;
     return 0;
 }
 
@@ -93,8 +98,9 @@ void home_close(void) {
     if (home_path(path, sizeof path, "host.json") == 0) unlink(path);
     close(lock);
     lock = -1;
-    if (temporary) nftw(conf.home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    temporary = false;
+    if (temporary) nftw(temporary, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    mem_free(temporary);
+    temporary = NULL;
 }
 
 int home_announce(const char *url, const char *admin, struct err *e) {

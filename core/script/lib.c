@@ -37,10 +37,12 @@
     X("spec.core", spec, LIB_TRUSTED) \
     X("store.core", store, LIB_ALL) \
     X("task", task, LIB_ALL) \
+    X("terminal", terminal, LIB_TRUSTED) \
     X("time", time, LIB_ALL) \
     X("token", token, LIB_ALL) \
     X("topics", topics, LIB_ALL) \
     X("url", url, LIB_ALL) \
+    X("watch", watch, LIB_TRUSTED) \
     X("yaml", yaml, LIB_ALL)
 
 #define LIB_DECLARE(name, symbol, trust) \

@@ -12,8 +12,11 @@
 
 #include "core/base/conf.h"
 #include "core/base/log.h"
+#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/dev.h"
+#include "core/script/quote.h"
 #include "core/script/policies.h"
 #include "core/script/routes.h"
 
@@ -31,6 +34,7 @@ struct crowded {
     struct list link;
     struct service *service;
 };
+static struct map failing = {.limit = SERVICES_MAX}; /* folder -> why it does not load, owned */
 
 /* ---- what it tells --------------------------------------------------------------------------- */
 
@@ -43,18 +47,75 @@ struct str reload_why(struct reload *r, const struct err *e) {
     return e->full && full.n ? full : str_of(e->text);
 }
 
+static struct str read_file(void *arg, struct str path) {
+    return generation_file(arg, path);
+}
+
+/* The same as the last time, of a folder that has not been fine since. Remembers it. */
+static bool told_before(const char *folder, struct str why) {
+    char *before = map_get(&failing, str_of(folder));
+    if (before && str_eq(str_of(before), why)) return true;
+    char *now = mem_dup(why);
+    if (now && map_put(&failing, str_of(folder), now) < 0)
+        mem_free(now);
+    else if (now)
+        mem_free(before);
+    return false;
+}
+
+bool reload_mended(const char *folder) {
+    char *why = map_del(&failing, str_of(folder));
+    mem_free(why);
+    return why != NULL;
+}
+
+void reload_close(void) {
+    struct str key;
+    void *why;
+    for (size_t it = 0; map_next(&failing, &it, &key, &why);)
+        mem_free(why);
+    map_free(&failing);
+    map_init(&failing, SERVICES_MAX);
+}
+
+void reload_tell(struct reload *r, const char *folder, const struct generation *g, struct str why) {
+    struct service *s = service_by_folder(str_of(folder));
+    struct buf quoted;
+    buf_init(&quoted);
+    struct quote_source from = {str_of(folder), g ? read_file : NULL, (void *)g};
+    quote_errors(&quoted, why, &from);
+    buf_printf(&r->report, "%s: ", folder);
+    buf_str(&r->report, buf_view(&quoted));
+    buf_char(&r->report, '\n');
+    bool again = !r->check && !r->back && told_before(folder, why) && strcmp(r->who, "watch") == 0;
+    if (!r->check && !again)
+        log_error(!s || s->removed ? "service not loaded"
+                                   : "reload refused; the old generation goes on",
+                  LOGZ("service", s ? s->host : folder), LOGS("error", why),
+                  LOGS("traceback", conf.dev ? buf_view(&quoted) : STR_NONE));
+    buf_free(&quoted);
+}
+
 /* Files that could not be read, or tried: then they are `g`. */
 static void failed(struct reload *r, const char *folder, const struct generation *g,
                    const struct err *e) {
     struct str text = reload_why(r, e);
-    r->result = e->code;
-    buf_printf(&r->report, "%s: %.*s\n", folder, STR_FMT(text));
-    if (r->check) return;
     struct service *s = service_by_folder(str_of(folder));
-    const char *hash = g ? g->hash : "";
-    if (s) history_fail(&s->history, hash, r->who, 0, text);
+    r->result = e->code;
+    reload_tell(r, folder, g, text);
+    if (r->check) return;
+    if (s) history_fail(&s->history, g ? g->hash : "", r->who, 0, text);
     stat_add(STAT_RELOADS_FAILED, 1);
-    log_error("service not loaded", LOGZ("folder", folder), LOGS("error", text));
+}
+
+/* The files are again what is in service, after something else was refused. */
+static void unchanged(struct reload *r, struct service *s) {
+    char text[64];
+    if (r->check || !reload_mended(s->folder)) return;
+    snprintf(text, sizeof text, "fine again: generation %llu goes on",
+             (unsigned long long)s->current->number);
+    reload_report(r, s->folder, text);
+    log_info("fine again", LOGZ("service", s->host), LOGI("generation", s->current->number));
 }
 
 /* `g` = NULL: it goes out of service. */
@@ -137,6 +198,25 @@ static void compare(struct reload *r, struct generation *g) {
                       "not changed since the rollback; --force takes it all the same");
     else if (strcmp(s->current->hash, g->hash) != 0 || generation_outdated(s->current))
         add_change(r, s, g, NULL);
+    else
+        unchanged(r, s);
+}
+
+/* The generator stops at what it needs; a trial knows all that is wrong with all files. */
+static void refused(struct reload *r, const char *folder, struct generation *g,
+                    const struct err *why) {
+    struct trial t = {0};
+    struct buf full;
+    buf_init(&full);
+    struct err e = {.full = &full};
+    if (change_try(r, g, &t, &e) < 0) {
+        buf_clear(&r->why);
+        buf_str(&r->why, buf_view(&full));
+        e.full = &r->why;
+        why = &e;
+    }
+    failed(r, folder, g, why);
+    buf_free(&full);
 }
 
 static int found(struct reload *r, struct str folder, bool embedded) {
@@ -148,10 +228,12 @@ static int found(struct reload *r, struct str folder, bool embedded) {
     if (!wanted(r, name, s ? s->host : NULL) || (embedded && has_folder(name))) return 0;
     struct generation *g = embedded ? generation_embedded(service_root, conf.policies, folder, &e)
                                     : generation_read(service_root, conf.policies, folder, &e);
-    if (g)
-        compare(r, g);
-    else
+    if (!g)
         failed(r, name, NULL, &e);
+    else if (!embedded && dev_refuses(g, &e))
+        refused(r, name, g, &e);
+    else
+        compare(r, g);
     generation_give(g);
     return 0;
 }

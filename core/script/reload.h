@@ -33,6 +33,11 @@ struct reload {
 void reload_report(struct reload *r, const char *folder, const char *what);
 /* The error in full, on as many lines as it has, until the next one. */
 struct str reload_why(struct reload *r, const struct err *e);
+/* What is wrong with the files of `folder`, in the report and in the log, with their lines where
+ * `g` has them. The log is not told again what the watch finds again. */
+void reload_tell(struct reload *r, const char *folder, const struct generation *g, struct str why);
+/* `folder` is fine. Whether that is news: it was told that it is not. */
+bool reload_mended(const char *folder);
 /* [reload.c] The change at hand is over. */
 void reload_go(struct reload *r);
 

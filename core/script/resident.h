@@ -53,6 +53,7 @@ struct resident {
     uint64_t give_up;                 /* loop ms when what is left of its tasks is cancelled */
     struct timer timer;               /* while retiring */
     void (*gone)(struct resident *r); /* called right before it is freed; may be NULL */
+    void *gone_data;                  /* the gone()'s own */
 };
 
 /* Builds the state and runs the service's file in it. The generation gets one more reference. On

@@ -732,6 +732,7 @@ void service_free_all(void) {
         mem_free(s->figures);
         mem_free(s);
     }
+    reload_close();
     mem_free(sweeps);
     sweeps = NULL;
     n_services = 0;

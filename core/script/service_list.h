@@ -102,6 +102,8 @@ void reload_first(struct buf *report);
 /* Whether one is at work or waits: whoever closes waits for its end, because messages of it are
  * under way. */
 bool reload_busy(void);
+/* Forgets what it remembers of folders. */
+void reload_close(void);
 /* [service.c] The last reload is over. */
 void service_reloaded(void);
 

@@ -12,10 +12,12 @@
 
 #include <assert.h>
 
+#include "core/base/conf.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
 #include "core/script/lib.h"
+#include "core/script/quote.h"
 #include "core/script/sched.h"
 
 /* One loop turn resumes so many tasks, or until so much time has passed. */
@@ -708,6 +710,14 @@ static int failure(struct task *t, struct buf *message) {
     return v.status;
 }
 
+/* The source that the error happened in: where its text says, else where the service was. What a
+ * called service passed on has its own quotation with it. */
+static void quote(struct task *t, struct str text, struct buf *out) {
+    const struct vm_options *o = &t->vm->options;
+    struct quote_source from = {str_of(o->name), o->files.read, o->files.arg};
+    if (!quote_first(out, text, &from)) quote_first(out, buf_view(&t->trace), &from);
+}
+
 int task_error(struct task *t, struct buf *traceback, struct buf *message) {
     int status = 0;
     struct buf text;
@@ -735,6 +745,7 @@ int task_error(struct task *t, struct buf *traceback, struct buf *message) {
     if (message) buf_str(message, buf_view(&text));
     if (traceback) {
         buf_str(traceback, buf_view(&text));
+        if (conf.dev) quote(t, buf_view(&text), traceback);
         if (t->trace.n) buf_char(traceback, '\n');
         buf_str(traceback, buf_view(&t->trace));
         if (t->remote.n) buf_char(traceback, '\n');

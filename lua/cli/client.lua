@@ -323,12 +323,13 @@ end
 ---@param method string
 ---@param path string
 ---@param timeout number? seconds for all of it (60)
-function M.admin(method, path, timeout)
+---@param body string?
+function M.admin(method, path, timeout, body)
   local here = announced()
   if not here then
     errors.raise(503, ("no host runs with the home folder %s; start one with: moonbus run"):format(cli.home()))
   end
-  return M.request(here.admin, method, path, nil, { authorization = "Bearer " .. here.secret }, timeout)
+  return M.request(here.admin, method, path, body, { authorization = "Bearer " .. here.secret }, timeout)
 end
 
 return M

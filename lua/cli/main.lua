@@ -12,8 +12,8 @@ local M = {}
 -- In the order in which help shows them.
 local COMMANDS = {
   "run", "new", "gen", "check", "types", "test",
-  "login", "whoami", "instance", "user", "value", "call", "reload", "generations", "rollback", "policy",
-  "top", "tasks", "trace", "profile", "logs", "config",
+  "login", "whoami", "instance", "user", "value", "call", "repl", "reload", "generations",
+  "rollback", "policy", "top", "tasks", "trace", "profile", "logs", "config",
   "version", "help",
 }
 

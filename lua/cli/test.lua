@@ -93,40 +93,57 @@ local function widest(files)
   return math.min(width, 90)
 end
 
+-- Runs files, prints what came of them. Returns the results and how many tests passed and failed.
+local function run_files(files, flags, timeout)
+  local width, passed, failed, results = widest(files), 0, 0, {}
+  for _, file in ipairs(files) do
+    local result = run_file(file, flags.filter or "", timeout)
+    passed, failed = passed + result.passed, failed + #result.failures
+    table.insert(results, result)
+    if not flags.json and (not flags.filter or result.passed + #result.failures > 0) then
+      print_file(result, width)
+    end
+  end
+  if flags.json then
+    output.json { passed = passed, failed = failed, files = json.list(results) }
+  elseif passed + failed == 0 then
+    io.stderr:write("moonbus: there are no such tests\n")
+  end
+  if not flags.json then
+    output.write(("%d passed, %d failed\n"):format(passed, failed))
+  end
+  output.flush()
+  return results, passed, failed
+end
+
 return {
-  usage = "test [PATH ...] [--filter TEXT]",
+  usage = "test [PATH ...] [--filter TEXT] [--watch]",
   summary = "run Lua specs",
   text = "Runs spec files (*_spec.lua): those named, those in the folders named, those of the services named, those of your\n"
     .. "policies, or all below lua/, services/, policies/, gen/ and spec/lua/ of this folder. Each file runs in a state of its\n"
-    .. "own, with an empty store and shared map, and must leave nothing running. The exit code is 1 when a test failed.",
+    .. "own, with an empty store and shared map, and must leave nothing running. The exit code is 1 when a test failed.\n"
+    .. "With --watch it goes on until Ctrl-C: when files change, what they concern runs again, and what failed before.",
   words = math.huge,
   flags = {
     { name = "filter", value = "TEXT", text = "only tests whose full name contains TEXT" },
     { name = "timeout", value = "SECONDS", text = "time for one test (30)" },
+    { name = "watch", short = "w", text = "run again when files change, until Ctrl-C" },
   },
   run = function(arguments, flags)
     local timeout = tonumber(flags.timeout or 30)
     if not timeout or not (timeout > 0 and timeout <= 86400) then
       require("cli.main").wrong_usage(("--timeout takes seconds, not %q"):format(flags.timeout))
     end
-    local files = all_files(arguments)
-    local width, passed, failed, results = widest(files), 0, 0, {}
-    for _, file in ipairs(files) do
-      local result = run_file(file, flags.filter or "", timeout)
-      passed, failed = passed + result.passed, failed + #result.failures
-      table.insert(results, result)
-      if not flags.json and (not flags.filter or result.passed + #result.failures > 0) then
-        print_file(result, width)
-      end
+    local function find()
+      return all_files(arguments)
     end
-    if flags.json then
-      output.json { passed = passed, failed = failed, files = json.list(results) }
-    elseif passed + failed == 0 then
-      io.stderr:write("moonbus: there are no such tests\n")
+    local function run(files)
+      return run_files(files, flags, timeout)
     end
-    if not flags.json then
-      output.write(("%d passed, %d failed\n"):format(passed, failed))
+    if flags.watch then
+      return require("cli.test_watch").run(arguments[1] and arguments or FOLDERS, find, run, flags)
     end
+    local _, passed, failed = run(find())
     return failed == 0 and passed > 0 and 0 or 1
   end,
 }

@@ -6,7 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 
-import { binary, it, root, scratch, startHost, writeFiles } from "./lib/spec.mjs";
+import { binary, it, root, runCommand, scratch, startHost, writeFiles } from "./lib/spec.mjs";
 
 const readme = fs.readFileSync(path.join(root, "README.md"), "utf8");
 
@@ -91,6 +91,34 @@ it("a service of one's own is declared, generated, written, tested and called", 
   const written = fs.readFileSync(path.join(cwd, "services/shop/service.lua"), "utf8");
   await run("moonbus gen shop");
   assert.equal(fs.readFileSync(path.join(cwd, "services/shop/service.lua"), "utf8"), written);
+});
+
+it("the loop shows what is shown", async (t) => {
+  const host = await startHost(t, { test: false, args: ["--dev"] });
+  const blocks = [...parts("The loop")].filter((part) => part.block);
+  const [yaml, lua, shown] = blocks.map((part) => part.block);
+  const folder = path.join(host.cwd, "services/shop");
+  const told = (text) => host.waitForLog((entry) => entry.msg.includes(text));
+  const from = host.lines.length;
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, "service.yaml"), yaml);
+  await told("loaded     shop.example");
+  fs.writeFileSync(path.join(folder, "service.lua"), lua);
+  await told("reloaded   shop.example");
+  for (const item of ["tea", "cake"])
+    await fetch(`${host.url}/shop.example/price?item=${item}&count=3`);
+  await told(" 500 ");
+  const plain = (text) =>
+    text.replace(/^\d\d:\d\d:\d\d\.\d{3}/gm, "TIME").replace(/ +[\d.]+ ms/g, " MS");
+  assert.equal(plain(host.lines.slice(from).join("\n")), plain(shown.trimEnd()));
+
+  const session = readme.split("\n    moonbus repl shop\n")[1].split("\n\n")[0].split("\n");
+  const lines = session.map((line) => line.slice(4));
+  const typed = lines.filter((line) => line.startsWith("shop.example> "));
+  const input = typed.map((line) => line.slice("shop.example> ".length)).join("\n");
+  const { stdout } = await runCommand(["repl", "shop", "--home", host.home], { input });
+  const answers = lines.filter((line) => !line.startsWith("shop.example> "));
+  assert.deepEqual(stdout.trimEnd().split("\n"), answers);
 });
 
 it("the first policy is tested, comes into force and is listed as shown", async (t) => {

@@ -217,13 +217,48 @@ static void a_traceback_is_readable_on_a_terminal_only(void **state) {
                   "\"level\":\"error\",\"msg\":\"failed\",\"traceback\":\"one\\n  two\"}");
 }
 
+static void requests_and_reloads_are_columns_for_who_develops(void **state) {
+    struct str text = LOG_AND_CATCH(
+        LOG_DEV, log_info("request", LOGZ("request_id", "abc"), LOGZ("method", "GET"),
+                          LOGZ("path", "/shop.example/h\xc3\xa9"), LOGI("status", 200),
+                          LOGI("bytes", 5), LOGF("ms", 1.25), LOGZ("peer", "127.0.0.1"),
+                          LOGZ("service", "shop.example"), LOGZ("upstream", ""));
+        log_info("request", LOGZ("method", "DELETE"), LOGZ("path", "/x\x1b/\1"),
+                 LOGI("status", 404), LOGF("ms", 12345.0));
+        log_info("reloaded", LOGZ("service", "shop.example"), LOGI("generation", 4),
+                 LOGZ("hash", "ab"), LOGF("ms", 12.4), LOGZ("mended", NULL));
+        log_info("reloaded", LOGZ("service", "shop.example"), LOGI("generation", 5),
+                 LOGF("ms", 3.0), LOGZ("mended", "true"));
+        log_warn("odd", LOGZ("a", "b c"), LOGI("n", 1)));
+    assert_str_is(untimed(next_line(&text)),
+                  "GET        /shop.example/h\xc3\xa9                         200     1.2 ms  "
+                  "shop.example");
+    assert_str_is(untimed(next_line(&text)),
+                  "DELETE     /x\\u001b/\\u0001                          404    12.3 s ");
+    assert_str_is(untimed(next_line(&text)), "reloaded   shop.example  generation 4  12 ms");
+    assert_str_is(untimed(next_line(&text)),
+                  "reloaded   shop.example  generation 5  3 ms  fine again");
+    assert_str_is(untimed(next_line(&text)), "WARN       odd  a=\"b c\" n=1");
+    assert_int_equal(text.n, 0);
+}
+
+static void errors_have_their_text_below_for_who_develops(void **state) {
+    struct str text = LOG_AND_CATCH(LOG_DEV, log_error("failed", LOGZ("request_id", "abc"),
+                                                       LOGZ("service", "s"), LOGZ("error", "one"),
+                                                       LOGZ("traceback", "one\n  two\x1b\2\n")));
+    assert_str_is(untimed(next_line(&text)), "ERROR      failed  service=s");
+    assert_str_is(next_line(&text), "    one");
+    assert_str_is(next_line(&text), "      two\\u001b\\u0002");
+    assert_int_equal(text.n, 0);
+}
+
 static void huge_values_are_cut_and_huge_lines_say_so(void **state) {
     size_t n = 1024 * 1024;
     char *huge = mem_alloc(n + 1);
     assert_non_null(huge);
     memset(huge, 1, n);
     huge[n] = 0;
-    for (enum log_format format = LOG_TEXT; format <= LOG_JSON; format++) {
+    for (enum log_format format = LOG_TEXT; format <= LOG_DEV; format++) {
         struct str text = LOG_AND_CATCH(
             format, log_info("m", LOGZ("a", huge), LOGZ("b", huge), LOGI("c", 1), LOGI("d", 2)));
         struct str line = next_line(&text);
@@ -783,6 +818,8 @@ int main(void) {
         cmocka_unit_test_teardown(numbers_read_back_as_they_were, stop),
         cmocka_unit_test_teardown(a_field_cannot_pass_for_the_time_level_or_message, stop),
         cmocka_unit_test_teardown(a_traceback_is_readable_on_a_terminal_only, stop),
+        cmocka_unit_test_teardown(requests_and_reloads_are_columns_for_who_develops, stop),
+        cmocka_unit_test_teardown(errors_have_their_text_below_for_who_develops, stop),
         cmocka_unit_test_teardown(huge_values_are_cut_and_huge_lines_say_so, stop),
         cmocka_unit_test_teardown(lines_below_the_level_cost_nothing, stop),
         cmocka_unit_test_teardown(lines_go_straight_to_the_descriptor_without_a_writer, stop),

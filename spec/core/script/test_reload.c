@@ -170,7 +170,9 @@ static void what_does_not_load_changes_nothing_and_says_why_and_where(void **sta
             "services/lab/service.yaml:4:16: handler 'who' must start with uppercase");
     refused("webs: [", "return require 'service' (...)", "services/lab/service.yaml:");
     refused("webs:\n  - signature: who()\n    method: 1\n", "return require 'service' (...)",
-            "'who()'\nservices/lab/service.yaml:5:13: invalid method '1'");
+            "services/lab/service.yaml:5:13: invalid method '1'\n"
+            "         3 | webs:\n         4 |   - signature: who()\n"
+            "    >    5 |     method: 1\n           |             ^");
     refused("webs:\n  - signature: Who()\n    path: //user-svc/x\n",
             "return require 'service' (...)",
             "services/lab listens at host user-svc, which services/user has");

@@ -317,5 +317,8 @@ function parseLine(line) {
   } catch {
     // a line for people
   }
-  return { msg: line };
+  return {
+    ...Object.fromEntries([...line.matchAll(/ (\w+)=(\S+)/g)].map((m) => m.slice(1))),
+    msg: line,
+  };
 }
