@@ -31,6 +31,10 @@ function service.entry(svc, platform) end
 ---@return table svc
 function service.bind(folder) end
 
+--- The service of this state; nil before its service.lua has asked.
+---@return table? svc
+function service.own() end
+
 --- Lets the next file that asks be the service.lua of this state. For the runner of specs, which runs it more than once.
 function service.forget() end
 
