@@ -1,8 +1,8 @@
 /*
  * admin: a handful of fixed pages in C. Open to whoever reaches the address: /healthz, /readyz,
  * /metrics. With the bearer secret of the home folder: /services, /policies, /generations, /logs,
- * POST /reload, POST /rollback and /repl, and those of observe.c. Called by the server of the control
- * thread.
+ * POST /reload, POST /rollback and /repl, and those of observe.c. Called by the server of the
+ * control thread.
  */
 #include "core/script/admin.h"
 
@@ -212,10 +212,8 @@ static const struct page pages[] = {
     {"GET", "/tasks", true, observe_tasks},      {"GET", "/trace", true, observe_trace},
     {"GET", "/top", true, observe_top},          {"GET", "/profile", true, observe_profile},
     {"GET", "/policies", true, policies},        {"POST", "/reload", true, reload},
-    {"POST", "/rollback", true, rollback},
-    {"POST", "/repl", true, repl},
-    {"GET", "/repl/wait", true, repl_wait},
-    {"POST", "/repl/line", true, repl_line},
+    {"POST", "/rollback", true, rollback},       {"POST", "/repl", true, repl},
+    {"GET", "/repl/wait", true, repl_wait},      {"POST", "/repl/line", true, repl_line},
 };
 
 static bool has_secret(const struct exchange *x) {

@@ -16,8 +16,8 @@
 #include "core/base/mem.h"
 #include "core/base/stat.h"
 #include "core/script/dev.h"
-#include "core/script/quote.h"
 #include "core/script/policies.h"
+#include "core/script/quote.h"
 #include "core/script/routes.h"
 
 #define RELOADS_MAX  16 /* in both lists */

@@ -135,7 +135,7 @@ struct task {
     struct buf trace;          /* where it failed, taken before the coroutine was closed */
     struct fault *fault;       /* where an error that it met came from, or NULL: see fault.c */
     struct buf remote;         /* that of the service whose failure it passed on */
-    int retry_after;           /* seconds after which its error says to try again; 0 = it does not */
+    int retry_after; /* seconds after which its error says to try again; 0 = it does not */
 };
 
 /* Makes a task. `push` runs protected with the coroutine's stack: it pushes the function and its
