@@ -19,6 +19,8 @@ local M = {}
 
 ---@class Exports
 ---@field intro string[] the lines above `local M = {}`
+---@field module boolean whether there is that line
+---@field gives string? the type of what a file without it returns: `---@type` above its `return`
 ---@field functions Export[]
 ---@field classes ExportedClass[]
 ---@field methods Export[]
@@ -62,7 +64,7 @@ end
 ---@param text string
 ---@return Exports
 function M.read(text)
-  local out = { intro = {}, functions = {}, classes = {}, methods = {} }
+  local out = { intro = {}, module = false, functions = {}, classes = {}, methods = {} }
   local doc, number, class_at = {}, 0, {}
   for line in (text .. "\n"):gmatch "(.-)\n" do
     number = number + 1
@@ -91,7 +93,9 @@ function M.read(text)
           class_at[variable] = class
         end
       elseif variable == "M" then
-        out.intro = doc
+        out.intro, out.module = doc, true
+      elseif line:find "^return " and doc[1] then
+        out.gives = doc[#doc]:match "^%-%-%-@type (.+)$"
       end
       doc = {}
     end

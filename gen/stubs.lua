@@ -273,7 +273,7 @@ end
 function Run:source(path, text, module)
   local read = exports.read(text)
   if module then
-    self.modules[module] = { trust = "all", fields = {} }
+    self.modules[module] = { trust = "all", fields = read.module and {} or nil }
   end
   local parts, with_methods = { HEAD:format(module or "_", path) }, {}
   for _, method in ipairs(read.methods) do
@@ -293,7 +293,14 @@ function Run:source(path, text, module)
   for _, method in ipairs(read.methods) do
     table.insert(parts, self:lua_row(path, variable(method.class), method) .. "\n")
   end
-  if module then
+  if module and not read.module then
+    if read.gives then
+      self:doc({ "---@type " .. read.gives }, path, 1, module)
+    else
+      self:problem(path, 1, "%s: a ---@type above its return says what it gives", module)
+    end
+    table.insert(parts, ("---@type %s\nlocal %s\n\nreturn %s\n"):format(read.gives or "table", module, module))
+  elseif module then
     local intro = #read.intro > 0 and table.concat(read.intro, "\n") .. "\n" or ""
     self:doc(read.intro, path, 1, module)
     table.insert(parts, ("%slocal %s = {}\n"):format(intro, variable(module)))

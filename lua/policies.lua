@@ -10,4 +10,5 @@ local files = require "files"
 
 local folder = files.folder()
 
+---@type Policies
 return binding.bind(folder, require, files.read(("policies/%s.lua"):format(folder)) ~= nil)

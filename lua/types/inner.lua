@@ -35,6 +35,13 @@
 ---@field metrics PlumbedMetric[]
 ---@field classes table<string, CompiledType>
 
+---@class Policies
+---@field user table<string, function> what the user's file defines; {} without one
+---@field functions table<string, function> those in force, the user's and the default ones; for specs
+---@field ask fun(name: string, ...: any): any ... the answer of the function in force
+---@field source fun(name: string): string?, integer? file and line of the function in force; nil when there is none
+---@field list fun(): PolicySource[] all policies of the service, by name
+
 ---@class TemplateReader
 ---@field name string
 ---@field source string
@@ -110,6 +117,14 @@
 ---@field alias string its name for Prometheus
 ---@field buckets number[]?
 ---@field inputs PlumbedArgument[] the value and its labels
+
+---@class PolicySource
+---@field name string "user.password"
+---@field kind "decide"|"tune"
+---@field about string
+---@field file string? nil: optional, and not defined
+---@field line integer?
+---@field shipped boolean it is the default
 
 ---@class ScriptPlace
 ---@field inside string? what is open: ' " ` // /* / (a regular expression) or "class" ([ ] inside one)

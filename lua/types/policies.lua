@@ -2,6 +2,7 @@
 --
 -- Generated from lua/policies.lua by ./dev fmt; do not edit.
 
-local policies = {}
+---@type Policies
+local policies
 
 return policies

@@ -124,9 +124,9 @@ describe("what is not documented", function()
   end)
 
   it("is told: a parameter of a Lua function, with its line", function()
-    assert.matches("lua/y.lua:3: y.f: parameter b has no annotation",
-      problems({}, "--- Does it.\n---@param a string\nfunction M.f(a, b)\nend\n"))
-    assert.matches("lua/y.lua:1: y.f: nothing is said about it", problems({}, "function M.f()\nend\n"))
+    assert.matches("lua/y.lua:4: y.f: parameter b has no annotation",
+      problems({}, "local M = {}\n--- Does it.\n---@param a string\nfunction M.f(a, b)\nend\n"))
+    assert.matches("lua/y.lua:2: y.f: nothing is said about it", problems({}, "local M = {}\nfunction M.f()\nend\n"))
   end)
 end)
 
@@ -173,5 +173,14 @@ describe("the exports of a Lua file", function()
     assert.same({ "a", "..." }, found.functions[1].params)
     assert.equal(1, #found.functions)
     assert.equal(1, #found.methods)
+  end)
+
+  it("are those of a class where the file makes its table elsewhere, and reading tells no more", function()
+    local text = "---@class Pet\n\nlocal binding = require \"x\"\n\n---@type Pet\nreturn binding.bind(1)\n"
+    local found = stubs.make({}, { ["lua/y.lua"] = text })
+    assert.equal("", texts_of(found.problems))
+    assert.contains("---@type Pet\nlocal y\n\nreturn y\n", found.files["y.lua"])
+    assert.is_nil(found.modules.y.fields)
+    assert.matches("lua/y.lua:1: y: a ---@type above its return says what it gives", problems({}, "return setmetatable({}, {})"))
   end)
 end)
