@@ -167,8 +167,8 @@ local WHAT = {
 return {
   usage = "policy ls | new SERVICE",
   summary = "show which policies are in force, or begin a file of your own",
-  text = "ls lists the policies, and for each the file and line of the function that is in force on the host with this home\n"
-    .. "folder; without a host, what the files would give. new writes a file with all policies of a service, commented out.",
+  text = "Lists the policies (ls), and for each the file and line of the function that is in force on the host with this home\n"
+    .. "folder; without a host, what the files would give. Or writes a file with all policies of a service, commented out (new).",
   talks = "here",
   words = 2,
   run = function(words, flags)

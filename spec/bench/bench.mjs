@@ -19,6 +19,7 @@ import { CONNECTIONS, load, measure, rounds, seconds } from "./lib/load.mjs";
 import { LOAD_CORE, SERVER_CORE, cpuTime, family, freePort, memory, run } from "./lib/process.mjs";
 import { figure, spawnMoonbus, startMoonbus, startPeer, startUpstream } from "./lib/servers.mjs";
 import { median, micros, printTable, spread, thousands } from "./lib/table.mjs";
+import { policies } from "./policies.mjs";
 import { reloads } from "./reloads.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -342,6 +343,7 @@ const done = [
   await calls(),
   await startUp(),
   await generator(),
+  await policies(binary, scratch, filter),
   await reloads(binary, scratch, filter),
 ];
 if (!done.some(Boolean)) throw new Error(`nothing matches '${filter}'`);

@@ -6,7 +6,12 @@ import services, { held, place } from "./lib/watched.mjs";
 
 const host = await startHost(
   { after },
-  { test: false, services, env: { MOONBUS_WATCH: "false", MOONBUS_DEV: "true" } },
+  {
+    test: false,
+    services,
+    args: ["--log-format", "json"],
+    env: { MOONBUS_WATCH: "false", MOONBUS_DEV: "true" },
+  },
 );
 
 const moonbus = (...args) => runCommand(args, { env: { MOONBUS_HOME: host.home }, cwd: host.cwd });

@@ -197,7 +197,7 @@ it("a file that fits no service is told with the name that was meant", async (t)
   assert.equal(status, 0);
   assert.match(
     output,
-    /policies\/weather\.lua is not in force: .*there are policies\/registry\.lua/,
+    /policies\/weather\.lua is not in force: .*there are policies\/proxy\.lua/,
   );
   assert.ok(!output.includes("_spec"));
   await host.waitForLog((entry) => /policies\/weather\.lua/.test(entry.warning), 20_000, from);

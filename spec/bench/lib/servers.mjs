@@ -58,7 +58,7 @@ export async function startUpstream(scratch) {
 server {
   listen 127.0.0.1:${port};
   root ${folder};
-  location = /bench-svc/small { return 200 '${small}'; }
+  location = /bench-svc/small { add_header X-Was-Tagged $http_x_client; return 200 '${small}'; }
 }`,
   );
   const url = `http://127.0.0.1:${port}`;
@@ -76,6 +76,7 @@ export async function startPeer(scratch, upstream) {
     `default_type application/json;
 lua_package_cpath "/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/lua/5.1/?.so;;";
 upstream backend { server ${new URL(upstream.url).host}; keepalive 128; }
+limit_req_zone $binary_remote_addr zone=limited:1m rate=1000000r/s;
 server {
   listen 127.0.0.1:${port} backlog=4096;
   location = /static { return 200 '{"status":"ok"}'; }
@@ -108,11 +109,17 @@ server {
       ngx.print(cjson.encode { sum = sum })
     }
   }
-  location / {
-    proxy_pass http://backend;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  location = /tagged {
+    access_by_lua_block { ngx.req.set_header("X-Client", ngx.var.remote_addr) }
+    proxy_pass http://backend/bench-svc/small;
   }
+  location = /limited {
+    limit_req zone=limited burst=1000000 nodelay;
+    proxy_pass http://backend/bench-svc/small;
+  }
+  location / { proxy_pass http://backend; }
 }`,
     `load_module ${modules}/ndk_http_module.so;\nload_module ${modules}/ngx_http_lua_module.so;`,
   );
@@ -125,12 +132,12 @@ server {
 export async function startMoonbus(
   binary,
   scratch,
-  { upstream, workers = "1", core = SERVER_CORE } = {},
+  { upstream, workers = "1", core = SERVER_CORE, policies } = {},
 ) {
   const [port, adminPort] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const adminUrl = `http://127.0.0.1:${adminPort}`;
-  const server = spawnMoonbus(binary, scratch, port, adminPort, workers, core);
+  const server = spawnMoonbus(binary, scratch, port, adminPort, workers, core, policies);
   await answered(`${url}/user-svc/public-key`, server);
   if (upstream) {
     const host = { url };
@@ -143,7 +150,7 @@ export async function startMoonbus(
   return { ...handle(server), url, adminUrl };
 }
 
-export function spawnMoonbus(binary, scratch, port, adminPort, workers, core) {
+export function spawnMoonbus(binary, scratch, port, adminPort, workers, core, policies) {
   const folder = path.join(scratch, "moonbus");
   fs.mkdirSync(folder, { recursive: true });
   const services = new URL("../services", import.meta.url).pathname;
@@ -164,6 +171,7 @@ export function spawnMoonbus(binary, scratch, port, adminPort, workers, core) {
         MOONBUS_IDLE_TIMEOUT: "600s",
         MOONBUS_KEEPALIVE_REQUESTS: "100000000",
         MOONBUS_WATCH: "false",
+        ...(policies && { MOONBUS_POLICIES: policies }),
       },
     },
   );
