@@ -201,6 +201,15 @@ it("a value that the rule does not allow is refused, and nothing changes", async
   assert.deepEqual(await values(), before);
 });
 
+it("names of any length, with any number of blanks inside, are refused as names", async () => {
+  const blanks = `a${" ".repeat(30_000)}b`;
+  for (const json of [
+    { host: blanks, name: "Greeting", value: "X" },
+    { host: "www.shop.example", name: blanks, value: "X" },
+  ])
+    assert.equal((await change("set", json)).status, 400);
+});
+
 it("only those who may set values do, and services get their own", async () => {
   const stranger = await register(host, "somebody");
   for (const what of ["set", "unset", "list", "refresh"]) {

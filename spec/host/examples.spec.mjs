@@ -133,6 +133,13 @@ it("directory: creates, finds, updates and deletes persons", async () => {
   assert.deepEqual((await get(persons)).json, []);
 });
 
+it("directory: a name with any number of blanks inside is too long, and not an error of the service", async () => {
+  const json = { firstName: `A${" ".repeat(30_000)}a`, lastName: "L", email: "a@example.com" };
+  const answer = await get("/directory.example/persons", { json });
+  assert.equal(answer.status, 400, answer.text);
+  assert.match(answer.text, /no more than 254 bytes/);
+});
+
 it("directory: persons created at the same time get keys of their own", async () => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
