@@ -603,9 +603,17 @@ static void finish_end(struct task *t, int nresults) {
     if (killed) vm_protect(vm, collect, NULL, NULL);
 }
 
+/* What it left is likely to be much, and what is old waits long for its turn: the collector looks
+ * for it when the memory has doubled. */
+static void clear_up(struct vm *vm, enum task_end how) {
+    bool excess = how == TASK_OVERRUN || how == TASK_NO_MEMORY;
+    if (excess && vm->used > vm->options.memory / 8) vm_protect(vm, collect, NULL, NULL);
+}
+
 /* Ends a task and its descendants, the youngest first, without recursion. The caller has set busy.
  */
 static void end(struct task *root, enum task_end how, int nresults) {
+    struct vm *vm = root->vm;
     begin_end(root, how);
     for (struct task *t = root, *parent;; t = parent) {
         while (!list_empty(&t->children)) {
@@ -617,6 +625,7 @@ static void end(struct task *root, enum task_end how, int nresults) {
         finish_end(t, last ? nresults : 0);
         if (last) break;
     }
+    clear_up(vm, how);
 }
 
 void task_cancel(struct task *t) {
