@@ -9,9 +9,11 @@
 #define AROUND     2   /* lines before and behind */
 #define LINE_SHOWN 160 /* bytes of a line */
 
-/* A place in a file: "services/<folder>/<path>:<line>[:<column>]:". */
+/* A place in a file, "services/<folder>/<path>:<line>[:<column>]:", or in the user's policy of this
+ * service, "policies/<folder>.lua:<line>:". */
 struct place {
-    struct str path;
+    struct str name;       /* of the file, as it is written */
+    struct str path;       /* among the service's files */
     uint64_t line, column; /* column 0 = not told */
 };
 
@@ -23,18 +25,30 @@ static bool take_number(struct str *rest, uint64_t *n) {
     return true;
 }
 
+/* Where the name of a file of this service begins in `text`, negative: nowhere. What of it is in
+ * front of the file's path is `skip` bytes long. */
+static ptrdiff_t find_name(struct str text, struct str folder, size_t *skip) {
+    char file[300], policy[300];
+    int n = snprintf(file, sizeof file, "services/%.*s/", STR_FMT(folder));
+    if (n <= 0 || (size_t)n >= sizeof file) return -1;
+    snprintf(policy, sizeof policy, "policies/%.*s.lua:", STR_FMT(folder));
+    ptrdiff_t among = str_find(text, str_of(file)), alone = str_find(text, str_of(policy));
+    bool is_policy = alone >= 0 && (among < 0 || alone < among);
+    *skip = is_policy ? 0 : (size_t)n;
+    return is_policy ? alone : among;
+}
+
 /* The first place of this service in `text`. */
 static bool find_place(struct str text, struct str folder, struct place *p) {
-    char prefix[300];
-    int n = snprintf(prefix, sizeof prefix, "services/%.*s/", STR_FMT(folder));
-    if (n <= 0 || (size_t)n >= sizeof prefix) return false;
-    for (ptrdiff_t at; (at = str_find(text, str_make(prefix, (size_t)n))) >= 0;) {
-        text = str_from(text, (size_t)at + (size_t)n);
-        struct str rest = text;
+    size_t skip;
+    for (ptrdiff_t at; (at = find_name(text, folder, &skip)) >= 0;) {
+        struct str name = str_from(text, (size_t)at), rest = str_from(name, skip);
+        text = str_from(name, skip + 1);
         *p = (struct place){0};
         if (!str_cut(rest, ':', &p->path, &rest) || str_index(p->path, '\n') >= 0) continue;
         if (!take_number(&rest, &p->line) || p->line == 0) continue;
         if (!take_number(&rest, &p->column)) p->column = 0;
+        p->name = str_first(name, skip + p->path.n);
         return true;
     }
     return false;
@@ -72,9 +86,34 @@ static bool put_place(struct buf *out, const struct quote_source *from, const st
     return found;
 }
 
-bool quote_first(struct buf *out, struct str text, const struct quote_source *from) {
+/* Is it the line of a traceback that stands for a frame at this place? */
+static bool is_frame(struct str line, const struct place *p) {
+    struct str file, rest;
+    uint64_t number;
+    return str_cut(str_trim(line), ':', &file, &rest) && str_eq(file, p->name) &&
+           take_number(&rest, &number) && number == p->line;
+}
+
+/* The traceback without the line of source below frames at `quoted`. */
+static void put_trace(struct buf *out, struct str trace, const struct place *quoted) {
+    struct str line;
+    bool frame = false;
+    for (bool more = trace.n > 0; more;) {
+        more = str_cut(trace, '\n', &line, &trace);
+        bool again = frame && str_starts(str_trim(line), STR("> "));
+        frame = quoted && is_frame(line, quoted);
+        if (again) continue;
+        buf_char(out, '\n');
+        buf_str(out, line);
+    }
+}
+
+void quote_trace(struct buf *out, struct str text, struct str trace,
+                 const struct quote_source *from) {
     struct place p;
-    return from->read && find_place(text, from->folder, &p) && put_place(out, from, &p);
+    bool quoted = from->read && ((find_place(text, from->folder, &p) && put_place(out, from, &p)) ||
+                                 (find_place(trace, from->folder, &p) && put_place(out, from, &p)));
+    put_trace(out, trace, quoted ? &p : NULL);
 }
 
 void quote_errors(struct buf *out, struct str text, const struct quote_source *from) {
@@ -84,6 +123,7 @@ void quote_errors(struct buf *out, struct str text, const struct quote_source *f
         more = str_cut(text, '\n', &line, &text);
         if (!first) buf_char(out, '\n');
         buf_str(out, line);
-        quote_first(out, line, from);
+        struct place p;
+        if (from->read && find_place(line, from->folder, &p)) put_place(out, from, &p);
     }
 }

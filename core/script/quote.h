@@ -24,8 +24,10 @@ struct quote_source {
  */
 void quote_errors(struct buf *out, struct str text, const struct quote_source *from);
 
-/* Appends the quotation for the first place that `text`, an error or a traceback, names in this
- * service, beginning with a line's end. False: it names none. */
-bool quote_first(struct buf *out, struct str text, const struct quote_source *from);
+/* Appends the source at the first place that `text`, an error, or else its traceback names in this
+ * service, then the traceback, each line of it behind a line's end. Frames there go without their
+ * line of source (trace.h), which is on the screen already. */
+void quote_trace(struct buf *out, struct str text, struct str trace,
+                 const struct quote_source *from);
 
 #endif

@@ -721,10 +721,16 @@ static int failure(struct task *t, struct buf *message) {
 
 /* The source that the error happened in: where its text says, else where the service was. What a
  * called service passed on has its own quotation with it. */
-static void quote(struct task *t, struct str text, struct buf *out) {
+static void put_trace(struct task *t, struct str text, struct buf *out) {
     const struct vm_options *o = &t->vm->options;
     struct quote_source from = {str_of(o->name), o->files.read, o->files.arg};
-    if (!quote_first(out, text, &from)) quote_first(out, buf_view(&t->trace), &from);
+    struct str trace = buf_view(&t->trace);
+    if (conf.dev) {
+        quote_trace(out, text, trace, &from);
+        return;
+    }
+    if (trace.n) buf_char(out, '\n');
+    buf_str(out, trace);
 }
 
 int task_error(struct task *t, struct buf *traceback, struct buf *message) {
@@ -754,9 +760,7 @@ int task_error(struct task *t, struct buf *traceback, struct buf *message) {
     if (message) buf_str(message, buf_view(&text));
     if (traceback) {
         buf_str(traceback, buf_view(&text));
-        if (conf.dev) quote(t, buf_view(&text), traceback);
-        if (t->trace.n) buf_char(traceback, '\n');
-        buf_str(traceback, buf_view(&t->trace));
+        put_trace(t, buf_view(&text), traceback);
         if (t->remote.n) buf_char(traceback, '\n');
         buf_str(traceback, buf_view(&t->remote));
     }

@@ -12,13 +12,19 @@
 /* Frames of a traceback shown from the top, and from the bottom. */
 #define TRACE_TOP    12
 #define TRACE_BOTTOM 10
-/* Of them, so many show their source lines in the log of a development host. */
+/* Of those in services, so many show their source lines in the log of a development host. */
 #define TRACE_QUOTED 3
 #define QUOTE_MAX    160 /* bytes of a source line that are shown */
 
 /* ---- source lines ---------------------------------------------------------------------------- */
 
-/* The text behind a chunk's name, "@services/<folder>/<path>" or that of a file in the binary. */
+/* Code of services and of the user's policies, not of the host. */
+static bool is_service(struct str chunk) {
+    return str_starts(chunk, STR("@services/")) || str_starts(chunk, STR("@policies/"));
+}
+
+/* The text behind a chunk's name: "@services/<folder>/<path>", "@policies/<folder>.lua" or that of
+ * a file in the binary. */
 static struct str text_of(const struct vm *vm, struct str chunk) {
     struct str name = str_from(chunk, 1), folder = str_of(vm->options.name);
     if (!str_starts(chunk, STR("@"))) return STR_NONE;
@@ -26,6 +32,8 @@ static struct str text_of(const struct vm *vm, struct str chunk) {
     bool own = vm->options.files.read && str_starts(name, STR("services/")) &&
                str_starts(rest, folder) && rest.n > folder.n && rest.p[folder.n] == '/';
     if (own) return vm->options.files.read(vm->options.files.arg, str_from(rest, folder.n + 1));
+    if (vm->options.files.read && str_starts(name, STR("policies/")))
+        return vm->options.files.read(vm->options.files.arg, name);
     return embed_find(name);
 }
 
@@ -71,16 +79,18 @@ static void what(const lua_Debug *at, struct buf *out) {
         buf_printf(out, "in function <%s:%d>", at->short_src, at->linedefined);
 }
 
-static void frame(lua_State *co, lua_Debug *at, bool quote, struct buf *out) {
+/* True: with its line of source. */
+static bool frame(lua_State *co, lua_Debug *at, bool quote, struct buf *out) {
     lua_getinfo(co, "Slnt", at);
     buf_printf(out, "\n    %s:", at->short_src);
     if (at->currentline > 0) buf_printf(out, "%d:", at->currentline);
     buf_char(out, ' ');
     what(at, out);
-    struct str line = STR_NONE;
-    if (quote) line = trace_line(vm_of(co), str_make(at->source, at->srclen), at->currentline);
+    struct str line = STR_NONE, chunk = str_make(at->source, at->srclen);
+    if (quote && is_service(chunk)) line = trace_line(vm_of(co), chunk, at->currentline);
     if (line.n) buf_printf(out, "\n        > %.*s", STR_FMT(line));
     if (at->istailcall) buf_str(out, STR("\n    (tail calls)"));
+    return line.n > 0;
 }
 
 void vm_traceback(lua_State *co, const char *message, struct buf *out) {
@@ -93,8 +103,7 @@ void vm_traceback(lua_State *co, const char *message, struct buf *out) {
             buf_printf(out, "\n    ... %d levels", skip - level);
             level = skip - 1;
         } else {
-            frame(co, &at, conf.dev && quoted < TRACE_QUOTED, out);
-            if (at.currentline > 0) quoted++;
+            quoted += frame(co, &at, conf.dev && quoted < TRACE_QUOTED, out);
         }
     }
 }

@@ -118,7 +118,7 @@ end
 
 local INSTEAD = { decide = "denied", tune = "the default answered" }
 
-local function failed(name, row, fn, code, problem)
+local function failed(name, row, fn, code, problem, trace)
   request.policy_failed(name, code)
   local told, left_out = is_news(name)
   if not told then
@@ -127,7 +127,7 @@ local function failed(name, row, fn, code, problem)
   local file, line = files.where(fn)
   log.error("a policy failed", {
     policy = name, at = ("%s:%d"):format(file, line), code = code, error = problem, result = INSTEAD[row.kind],
-    not_told = left_out > 0 and left_out or nil,
+    not_told = left_out > 0 and left_out or nil, traceback = trace,
   })
 end
 
@@ -148,27 +148,28 @@ local function accept(name, row, answer, ...)
 end
 
 -- What task.bounded says of a failure: false, message, traceback, code; or nil, message, code when there was no room for it.
+-- Returns message, code, and the traceback when it says more than the message.
 local function trouble(ok, message, trace, code)
   if ok == nil then
     return message, trace
   end
-  return trace, code
+  return message, code, trace ~= message and trace or nil
 end
 
 -- How a function of the user's is asked.
 local function guest(name, row, fn, default)
   local cpu, seconds = bounds()
   local function settle(question, ok, ...)
-    local problem, code
+    local problem, code, trace
     if ok then
       problem, code = row.wrong(...), "answer"
       if not problem then
         return accept(name, row, ...)
       end
     else
-      problem, code = trouble(ok, ...)
+      problem, code, trace = trouble(ok, ...)
     end
-    failed(name, row, fn, code, problem)
+    failed(name, row, fn, code, problem, trace)
     if row.kind == "decide" then
       return nil, ("the policy %s failed"):format(name)
     end

@@ -294,6 +294,8 @@ describe("run --dev", () => {
     assert.match(shown, /\x1b\[31mERROR\x1b\[0m +handler failed/);
     assert.match(shown, /\x1b\[1m +> +\d+ \| {3}error 'no'\x1b\[0m/);
     assert.match(shown, /\x1b\[90mstack traceback:\x1b\[0m/);
+    assert.equal(shown.split("error 'no'").length, 2, shown); // once, and of the host no line
+    assert.doesNotMatch(shown, /> x:send/);
   });
 
   it("NO_COLOR is honoured", async (t) => {

@@ -113,7 +113,7 @@ it("a policy that raises, loops, dawdles or answers nonsense denies, and is repo
   assert.equal(told[0].code, "overrun");
   assert.equal(told[0].result, "denied");
   assert.match(told[0].at, /^policies\/registry\.lua:\d+$/);
-  assert.match(told[0].error, /policies\/registry\.lua:\d+/);
+  assert.match(told[0].traceback, /policies\/registry\.lua:\d+/);
   const text = (await call(broken.adminUrl, "/metrics")).text;
   const counted = text.split("\n").filter((line) => /^moonbus_policy_failures_total/.test(line));
   const counts = counted.map((line) => `${/code="(\w+)"/.exec(line)[1]} ${line.split(" ").at(-1)}`);

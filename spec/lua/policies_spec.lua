@@ -230,7 +230,7 @@ describe("a tuning policy that fails", function()
     assert.equal(1, #lines)
     assert.equal("the default answered", lines[1].fields.result)
     assert.contains("boom", lines[1].fields.error)
-    assert.contains("stack traceback", lines[1].fields.error)
+    assert.contains("stack traceback", lines[1].fields.traceback)
   end)
 
   it("answers nothing when there is no default", function()
