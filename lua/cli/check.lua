@@ -92,15 +92,19 @@ local function policy_folder()
   return (setting and setting.value or "policies"):gsub("(.)/+$", "%1")
 end
 
--- The policy files that words name, or all of them: texts by path; and the words that are no policies. nil and problems when
--- there is no such file.
+-- Their specs lie beside them.
+local function is_policy(name)
+  return name:find "^[^/]+%.lua$" and not name:find "_spec%.lua$"
+end
+
+-- The policy files that words name, or all of them: texts by path; and the words that are no policies.
 local function find_policies(words)
   local place, found, rest = policy_folder(), {}, {}
   local above, name = ("./" .. place):gsub("^%./(/)", "%1"):match "^(.*)/([^/]+)$"
   local files = folder.kind(place) == "folder" and errors.check(folder.read(above, name)) or {}
   local function add(wanted)
     for path, text in pairs(files) do
-      if path:find "^[^/]+%.lua$" and (not wanted or path == wanted) then
+      if is_policy(path) and (not wanted or path == wanted) then
         found[place .. "/" .. path] = text
       end
     end
@@ -109,7 +113,7 @@ local function find_policies(words)
     local path = word:gsub("^%./", ""):gsub("/$", "")
     if path == place then
       add(nil)
-    elseif files[path:sub(#place + 2)] and path:sub(1, #place + 1) == place .. "/" then
+    elseif path:sub(1, #place + 1) == place .. "/" and files[path:sub(#place + 2)] and is_policy(path:sub(#place + 2)) then
       add(path:sub(#place + 2))
     else
       table.insert(rest, word)

@@ -6,7 +6,10 @@ local host = require "host"
 local json = require "json"
 local output = require "cli.output"
 
-local FOLDERS = { "lua", "services", "policies", "gen", "spec/lua" } -- where specs are looked for without a path
+-- Where specs are looked for without a path.
+local function folders()
+  return { "lua", "services", host.setting("policies"), "gen", "spec/lua" }
+end
 
 local function plural(n, what)
   return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
@@ -35,7 +38,7 @@ local function all_files(paths)
     add(files_of((path:gsub("(.)/+$", "%1"))))
   end
   if #paths == 0 then
-    for _, folder in ipairs(FOLDERS) do
+    for _, folder in ipairs(folders()) do
       add(core.find(folder))
     end
   end
@@ -141,7 +144,7 @@ return {
       return run_files(files, flags, timeout)
     end
     if flags.watch then
-      return require("cli.test_watch").run(arguments[1] and arguments or FOLDERS, find, run, flags)
+      return require("cli.test_watch").run(arguments[1] and arguments or folders(), find, run, flags)
     end
     local _, passed, failed = run(find())
     return failed == 0 and passed > 0 and 0 or 1

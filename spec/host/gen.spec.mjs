@@ -229,6 +229,7 @@ return svc
     "policies/user.lua":
       'local shipped = require "policy"\nreturn { pasword = shipped.password }\n',
     "policies/proxy.lua": "return {\n",
+    "policies/user_spec.lua": 'it("is no policy", function() end)\n',
   });
   const broken = await run("check");
   assert.equal(broken.status, 2, broken.output);
