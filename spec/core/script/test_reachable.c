@@ -23,50 +23,48 @@ static const struct {
 } allowed[] = {
     {"a few steps",
      "assert error getmetatable ipairs pairs pcall rawequal rawget rawlen rawset select "
-     "setmetatable "
-     "type tonumber tostring xpcall collectgarbage "
-     "collectgarbage/1 rawget/1 rawset/1 setmetatable/1 tostring/1 xpcall/1 "
-     "text.__add text.__sub text.__mul text.__div text.__mod text.__pow text.__unm text.__idiv "
-     "string.len string.char string.packsize "
+     "setmetatable type tonumber tostring xpcall collectgarbage collectgarbage/1 rawget/1 rawset/1 "
+     "setmetatable/1 tostring/1 xpcall/1 text.__add text.__sub text.__mul text.__div text.__mod "
+     "text.__pow text.__unm text.__idiv string.len string.char string.packsize "
      "coroutine.isyieldable coroutine.running coroutine.status coroutine.wrap coroutine.create "
-     "math.* os.clock os.difftime os.time "
-     "string.__newindex string.__pairs string.__pairs/1 bus.core.self "
-     "cache.core.counters cache.core.del cache.core.load cache.core.measure cache.core.store "
-     "config.core.publish config.core.values config.core.version "
-     "json.is_list json.list json.order log.* metric.* "
-     "request.account request.answer request.callback request.current request.extend request.field "
+     "math.* os.clock os.difftime os.time string.__newindex string.__pairs string.__pairs/1 "
+     "bus.core.self cache.core.counters cache.core.del cache.core.load cache.core.measure "
+     "cache.core.store config.core.publish config.core.values config.core.version json.is_list "
+     "json.list json.order log.debug log.error log.info log.warn metric.add metric.declare "
+     "metric.define metric.observe metric.render metric.set metric.uptime request.account "
+     "request.answer request.callback request.current request.extend request.field "
      "request.handling request.has_body request.id request.left request.of request.query "
-     "request.query_string request.set_args request.token "
-     "seal.equal seal.id seal.random seal.token seal.uuid "
-     "shared.add shared.cas shared.del shared.get shared.incr shared.set "
-     "task.background host.task.detach task.spawn task.yield "
+     "request.query_string request.set_args request.token request.client request.policy_failed "
+     "seal.equal seal.id seal.random seal.token seal.uuid shared.add shared.cas shared.del "
+     "shared.get shared.incr shared.set task.background host.task.detach task.spawn task.yield "
      "time.duration time.monotonic time.now time.now_ns time.now_rfc3339 time.parse time.parse_ns "
-     "time.rfc3339 time.rfc3339_ns host.task.cancel host.task.running host.task.__close "
-     "host.task.__gc host.metric.__gc host.regex.__gc host.yaml.__gc json.scratch.__gc "
-     "host.loading.__close _UBOX*.__close host.request.__index host.request.__tostring "
-     "host.request.__index/1.header host.request.__index/1.upgrade host.request.__index/1.chunks "
-     "host.response.__tostring "
-     "host.response.status host.response.header host.response.has host.response.begun "
-     "host.response.nowhere host.response.answer host.response.json host.response.finish "
-     "host.response.events host.events.__close host.events.__tostring "
-     "host.events.last_id host.websocket.close host.websocket.closed host.websocket.messages "
-     "host.websocket.protocol host.websocket.__close host.websocket.__tostring"},
+     "time.rfc3339 time.rfc3339_ns host.task.cancel http.core.open host.http.finish "
+     "host.http.__close host.subscription.__close host.subscription.lost "
+     "host.subscription.messages host.topic.message.__gc topics.subscribe files.folder files.where "
+     "host.task.running host.task.__close host.task.__gc host.metric.__gc host.regex.__gc "
+     "host.yaml.__gc json.scratch.__gc host.loading.__close _UBOX*.__close host.request.__index "
+     "host.request.__tostring host.request.__index/1.header host.request.__index/1.upgrade "
+     "host.request.__index/1.chunks host.response.__tostring host.response.status "
+     "host.response.header host.response.has host.response.begun host.response.nowhere "
+     "host.response.answer host.response.json host.response.finish host.response.events "
+     "host.events.__close host.events.__tostring host.events.last_id host.websocket.close "
+     "host.websocket.closed host.websocket.messages host.websocket.protocol host.websocket.__close "
+     "host.websocket.__tostring"},
     {"the texts that it gets, which the memory cap bounds",
      "string.byte string.lower string.upper string.reverse string.sub string.rep string.rep/1 "
-     "string.pack string.unpack "
-     "print print/1 warn utf8.* seal.base64 seal.unbase64 seal.sha256 seal.open seal.close "
-     "url.* token.verify"},
+     "string.pack string.unpack print print/1 warn utf8.* seal.base64 seal.unbase64 seal.sha256 "
+     "seal.open seal.close url.decode url.encode url.parse url.parse_query url.parse_query_all "
+     "token.verify"},
     {"the elements of a table, which the memory cap bounds; with metamethods it looks at the "
      "limits",
      "next table.concat table.concat/1 table.insert table.remove table.move table.move/1 "
-     "table.unpack "
-     "table.pack"},
+     "table.unpack table.pack"},
     {"comparators in Lua where it is long", "table.sort table.sort/1"},
     {"counted steps, and the limits are looked at",
      "string.find string.match string.gmatch string.gmatch() string.gsub"},
     {"values, lengths and sizes have limits of their own",
      "string.format string.format/1 os.date os.date/1 load load/1 json.decode json.encode "
-     "yaml.parse regex.compile host.regex.matches debug.traceback"},
+     "yaml.parse request.json topics.publish regex.compile host.regex.matches debug.traceback"},
     {"the entries of the shared map, which has a size",
      "cache.core.del_containing cache.core.del_prefix shared.del_prefix"},
     {"the files of the service in memory, and the services there are",
@@ -74,11 +72,12 @@ static const struct {
     {"what it runs is code of the script, in which a hook acts",
      "coroutine.close coroutine.resume coroutine.yield coroutine.wrap()"},
     {"refused to all but platform services", "token.make_key token.sign token.use_key"},
-    {AWAITS, "bus.core.call http.request store.core.ensure store.core.find store.core.get "
-             "store.core.write task.all task.race task.timeout task.sleep host.task.join "
-             "request.json host.request.__index/1.body host.response.write host.events.send "
-             "host.events.comment host.events.retry host.websocket.receive host.websocket.send "
-             "host.websocket.send_binary host.websocket.ping"},
+    {AWAITS, "bus.core.call http.core.request host.http.head host.http.read host.http.write "
+             "store.core.ensure store.core.find store.core.get store.core.write task.all "
+             "task.bounded task.race task.timeout task.sleep host.task.join "
+             "host.request.__index/1.body host.response.write host.events.send host.events.comment "
+             "host.events.retry host.subscription.receive host.websocket.receive "
+             "host.websocket.send host.websocket.send_binary host.websocket.ping"},
 };
 
 #define KNOWN_MAX 2000
@@ -276,7 +275,7 @@ static int walk(lua_State *L) {
 
 /* ---- the walk against the list --------------------------------------------------------------- */
 
-/* Whether a word of the list is that name, or all of its module. */
+/* Whether a word of the list is that name, or all of a library of Lua. */
 static bool says(struct str word, const char *name) {
     if (!str_ends(word, STR(".*"))) return str_eq(word, str_of(name));
     return str_starts(str_of(name), str_first(word, word.n - 1));
@@ -333,7 +332,13 @@ static const struct {
 } waits[] = {
     {"plain", "bus.core.call",
      "require 'bus'.request(ctx, {method = 'GET', url = 'https://lab.example/hello'})"},
-    {"plain", "http.request", "require 'http'.request {url = 'http://127.0.0.1:9/'}"},
+    {"plain", "http.core.request", "require 'http'.request {url = 'http://127.0.0.1:9/'}"},
+    {"plain", "host.http.head", "open():head()"},
+    {"plain", "host.http.read", "open():read()"},
+    {"plain", "host.http.write", "open():write(('x'):rep(4 << 20))"},
+    {"plain", "host.subscription.receive", "require 'bus'.subscribe 'x':receive()"},
+    {"plain", "subscription", "for _ in require 'bus'.subscribe 'x':messages() do end"},
+    {"plain", "task.bounded", "task.bounded(1, 1, function() end)"},
     {"plain", "store.core.ensure", "require 'store.core'.ensure('things', {})"},
     {"plain", "store.core.find", "require 'store.core'.find('things', {})"},
     {"plain", "store.core.get", "require 'store.core'.get('things', 'thing_1')"},
@@ -343,7 +348,7 @@ static const struct {
     {"plain", "task.timeout", "task.timeout(1, function() end)"},
     {"plain", "task.sleep", "task.sleep(0)"},
     {"plain", "host.task.join", "task.spawn(function() end):join()"},
-    {"json", "request.json", "req:json()"},
+    {"json", "json", "req:json()"},
     {"body", "host.request.__index/1.body", "req:body()"},
     {"chunks", "chunks", "for _ in req:chunks() do end"},
     {"plain", "host.response.write", "res:write 'x'"},
@@ -364,6 +369,10 @@ static void write_waiters(void) {
         lua, sizeof lua,
         "local shared = require 'shared'\n"
         "local task = require 'task'\n"
+        "local function open()\n"
+        "  return require 'http.core'.open {method = 'POST', body = function() end,\n"
+        "    url = 'http://127.0.0.1:9/'}\n"
+        "end\n"
         "local svc = require 'service' (...)\n"
         "local groups = { plain = {}, json = {}, body = {}, chunks = {}, events = {}, socket = {} "
         "}\n"

@@ -15,6 +15,9 @@ const LATE = { status: 504, sees: "504", timeout: 0.3 };
 /** The stream that it sent breaks off. */
 const CUT = { status: 200, cut: true, sees: "an answer that breaks off" };
 
+/** Nothing inside could stop it: the process was ended and started again. */
+const BROKEN = { broken: true, sees: "the end of the connection; the host starts again" };
+
 /** It raised that, which nobody caught: 500, and the log says what. */
 const raises = (message) => ({ status: 500, logged: message, sees: `500; \`${message}\`` });
 /** An error with a status. */
@@ -32,10 +35,9 @@ const NOT_THERE = "not there";
 const BOUND = "a bound of the function";
 const STEPS = "steps of the matcher";
 const LUA = "a limit of Lua";
+const OUTSIDE =
+  "nothing inside: the worker does not turn for `stuck_after`, and that is seen from outside";
 const LOOKS = "looks at the limits at each element";
-
-/** It takes what the service has for all its requests. */
-const ALONE = true;
 
 const loop = "while true do end";
 const chain = (first) => `local t = setmetatable({}, ${first})
@@ -43,7 +45,7 @@ const chain = (first) => `local t = setmetatable({}, ${first})
 
 // ---- the list ---------------------------------------------------------------------------------
 
-/** [title, [name, code, what stops it, how it ends, alone?]…]; the code is the body of f(ctx, req, res). */
+/** [title, [name, code, what stops it, how it ends]…]; the code is the body of f(ctx, req, res). */
 export const groups = [
   [
     "Loops",
@@ -293,7 +295,6 @@ export const groups = [
       `local t = {} while true do pcall(function() t[#t + 1] = ("x"):rep(100000) .. #t end) end`,
       TIME,
       STOPPED,
-      ALONE,
     ],
   ],
   [
@@ -532,10 +533,9 @@ export const groups = [
     ],
     [
       "2^60 references over the bus",
-      `local t = { ("x"):rep(100000) } for _ = 1, 60 do t = { t, t } end bus.call({}, "attacker.example", "x", t)`,
+      `local t = { ("x"):rep(100000) } for _ = 1, 60 do t = { t, t } end bus.call({}, svc.host, "x", t)`,
       BOUND,
       raises("the message is larger than 16 MB"),
-      ALONE,
     ],
     [
       "anchors and aliases of YAML",
@@ -616,14 +616,12 @@ export const groups = [
       `local t, why, code repeat t, why, code = task.spawn(task.sleep, 1000) until not t return code`,
       "tasks of a service",
       told("limit"),
-      ALONE,
     ],
     [
       "tasks that spin",
       `for _ = 1, 200 do task.spawn(function() ${loop} end) end task.sleep(1000)`,
       "children spend their parent's time",
       STOPPED,
-      ALONE,
     ],
     [
       "detached tasks that spin",
@@ -640,7 +638,7 @@ export const groups = [
     ["calls of itself, each in a loop", `return svc.Loop(ctx)`, "time of the request", LATE],
     [
       "requests to itself",
-      `local self = req.query.base .. "/attacker.example/attack/" .. req.args.number
+      `local self = req.query.base .. "/" .. svc.host .. "/attack/" .. req.args.number
       return tostring((http.request { url = self .. "?base=" .. req.query.base }))`,
       "time of the request, and with it those inside",
       LATE,
@@ -651,7 +649,6 @@ export const groups = [
       task.all(all)`,
       "time of the request",
       LATE,
-      ALONE,
     ],
     [
       "a header in a request",
@@ -659,22 +656,44 @@ export const groups = [
       "checked",
       raises("header"),
     ],
-    ["an answer without an end", `while true do res:write(("x"):rep(65536)) end`, TIME, CUT],
+    ["an answer without an end", `while true do res:write(("x"):rep(100)) end`, TIME, CUT],
     [
       "server-sent events without an end",
-      `local events <close> = res:events() while true do events:send("x", ("y"):rep(10000)) end`,
+      `local events <close> = res:events() while true do events:send("x", ("y"):rep(100)) end`,
       TIME,
       { status: 200, sees: "a stream that ends" },
     ],
   ],
+  [
+    "Work inside Lua itself",
+    [
+      "a table of 260,000 integers that collide",
+      `local t, m = {}, (1 << 19) - 1 for i = 1, (1 << 18) + 1 do t[i * m] = true end`,
+      OUTSIDE,
+      BROKEN,
+    ],
+    [
+      "a weak-keyed table whose values lead to its keys, in a bad order",
+      `local n, all = 100000, {}
+      for i = 1, n do all[i] = {} end
+      for i = n, 2, -1 do local j = math.random(i) all[i], all[j] = all[j], all[i] end
+      local weak, first = setmetatable({}, { __mode = "k" }), all[1]
+      for i = 1, n - 1 do weak[all[i]] = all[i + 1] end
+      all = nil
+      for i = 1, 1000 do local _ = ("x"):rep(100000) .. i end
+      return tostring(first)`,
+      OUTSIDE,
+      BROKEN,
+    ],
+  ],
 ];
 
-/** Those that a slow host may stop before they get so far. */
-export const takesSteps = (attack) => attack.by === STEPS;
-
 export const attacks = groups.flatMap(([, ...list]) =>
-  list.map(([name, code, by, ends, alone = ends === MEMORY]) => ({ name, code, by, ends, alone })),
+  list.map(([name, code, by, ends]) => ({ name, code, by, ends })),
 );
+
+/** Whether it is the memory cap that ends it. */
+export const isGreedy = (attack) => attack.ends === MEMORY;
 
 // ---- the services that attack -----------------------------------------------------------------
 
@@ -729,8 +748,8 @@ function svc.Attack(ctx, req, res)
 end
 `;
 
-/** Two services that have all attacks: `hog` for those that must be alone, `attacker` for the others. */
-export function attackers() {
+/** Services that have all attacks, by the names of their folders; their hosts are <name>.example. */
+export function attackers(...names) {
   const code = attacks
     .map((a, i) => `\n-- ${a.name}\nattacks[${i}] = function(ctx, req, res)\n${a.code}\nend\n`)
     .join("");
@@ -738,7 +757,7 @@ export function attackers() {
     "service.yaml": yaml(host),
     "service.lua": `${lua(host)}${code}\nreturn svc\n`,
   });
-  return { attacker: service("attacker.example"), hog: service("hog.example") };
+  return Object.fromEntries(names.map((name) => [name, service(`${name}.example`)]));
 }
 
 // ---- the table --------------------------------------------------------------------------------
