@@ -38,6 +38,7 @@ local M = {}
 -- Frames that tell nobody anything.
 local SILENT = { "^@lua/spec[./]", "^@lua/assertions%.lua$", "^@lua/errors%.lua$" }
 local TRACE = 8 -- frames shown of an error's way
+local DAY = 86400
 
 local file -- what is being run: path, folder, timeout, filter, block (the innermost `describe`), problems
 
@@ -257,12 +258,39 @@ local function leave_bus(mark, where, problems)
   end
 end
 
+-- Why a test did not get to its end, and where it was: the frames of the traceback that its task left.
+local function stopped(test, message, trace, code)
+  local lines, shown = {}, 0
+  if code == "timeout" then
+    lines[1] = ("the test took longer than %g seconds"):format(file.timeout)
+  else
+    lines = split_lines("error: " .. tostring(message))
+  end
+  local function add(at)
+    local source = "@" .. at:match "^(.*):"
+    if not is_silent(source) and shown < TRACE then
+      shown = shown + 1
+      local way = shown == 1 and "it was at " or "called from "
+      table.insert(lines, (assertions.is_host(source) and "in the host at " or way) .. at)
+    end
+  end
+  trace = tostring(trace or "")
+  local limit = trace:match "over the limit at (%S+:%d+)\n" -- the stack may be gone by then
+  if limit then
+    add(limit)
+  end
+  for at in trace:gmatch "\n +(%S-:%d+): " do
+    add(at)
+  end
+  return { where = test.where, lines = lines }
+end
+
 local function run_test(block, test, result)
   local mark = bus.mark()
-  local problems = task.timeout(file.timeout, run_inside, block, test)
-  if not problems then
-    problems = { { where = test.where, lines = { ("the test took longer than %g seconds"):format(file.timeout) } } }
-    task.timeout(file.timeout, clean_up, block, problems)
+  local ok, problems, trace, code = task.bounded(DAY, file.timeout, run_inside, block, test)
+  if not ok then
+    problems = { stopped(test, problems, trace, code) }
+    task.bounded(DAY, file.timeout, clean_up, block, problems)
   end
   leave_bus(mark, test.where, problems)
   for _, problem in ipairs(problems) do

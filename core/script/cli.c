@@ -17,9 +17,17 @@
 #include "core/script/home.h"
 #include "core/script/lib.h"
 #include "core/script/task.h"
+#include "core/script/watchdog.h"
 #include "core/secure/pass.h"
 #include "core/secure/seal.h"
 #include "core/secure/token.h"
+
+/* Of the watchdog over specs, in ns of processor time: a turn's length after which a test gives
+ * way, after which it is stopped where it cannot; what a file may take has no limit but the time of
+ * its tests. */
+#define SPEC_SOFT 200000000ull
+#define SPEC_HARD 5000000000ull
+#define SPEC_CPU  (1000 * 86400 * 1000000000ull)
 
 /* The one command of this process. */
 static struct {
@@ -71,6 +79,16 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     worker_stop(&cli.worker);
 }
 
+/* A test that computes for ever gives way, so that its time runs out as if it waited, and Ctrl-C is
+ * heard. Where it cannot give way, inside a C call such as table.sort, it is stopped. */
+static int watch_specs(struct err *e) {
+    conf.lua_turn_soft = SPEC_SOFT;
+    conf.lua_turn_hard = SPEC_HARD;
+    conf.lua_cpu = SPEC_CPU;
+    conf.slow_turn = 0;
+    return watchdog_start(e);
+}
+
 /* What specs of platform services meet: cheap password hashes, the well-known signing key, a home
  * folder that goes away. */
 static int start_specs(struct err *e) {
@@ -79,6 +97,7 @@ static int start_specs(struct err *e) {
     if (rc == 0) rc = pass_start(1, (int)conf.pass_queue, true, e);
     if (rc == 0) rc = token_start(e);
     if (rc == 0) rc = token_use(token_test_key(), e);
+    if (rc == 0) rc = watch_specs(e);
     return rc;
 }
 
@@ -93,6 +112,7 @@ static void interrupted(uv_signal_t *handle, int number) {
 }
 
 static void stop_specs(void) {
+    watchdog_stop();
     token_stop();
     pass_stop();
     home_close();

@@ -201,10 +201,16 @@ static void member_ended(struct task *t, enum task_end end, int nresults) {
     if (g->live == 0) op_finish(&g->op);
 }
 
+#define TOO_LONG "it took too long"
+
 static void time_is_up(struct timer *timer) {
     struct group *g = LIST_ENTRY(timer, struct group, timer);
     if (g->decided) return;
     g->timed_out = true;
+    if (g->mode == GROUP_BOUNDED && g->members[0].task) {
+        buf_str(&g->trace, STR(TOO_LONG "\n"));
+        task_trace(g->members[0].task, &g->trace);
+    }
     decide(g);
 }
 
@@ -223,8 +229,8 @@ static int bounded_done(lua_State *L, struct group *g) {
         lua_insert(L, -n - 1);
         return n + 1;
     }
-    struct str why = g->timed_out ? STR("it took too long") : buf_view(&g->why);
-    struct str trace = g->timed_out ? why : buf_view(&g->trace);
+    struct str why = g->timed_out ? STR(TOO_LONG) : buf_view(&g->why);
+    struct str trace = g->trace.n ? buf_view(&g->trace) : why;
     lua_pushboolean(L, 0);
     lua_pushlstring(L, why.n ? why.p : "", why.n);
     lua_pushlstring(L, trace.n ? trace.p : "", trace.n);

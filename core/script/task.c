@@ -499,6 +499,11 @@ static void trace_one(struct task *t, struct buf *out) {
     vm_traceback(t->co, NULL, out);
 }
 
+void task_trace(struct task *t, struct buf *out) {
+    if (t->op && t->op->awaited) buf_printf(out, "waiting for %s\n", t->op->kind->name);
+    trace_one(t, out);
+}
+
 /* Where a task failed, or where it waited too long. Not for errors that are answers: they are
  * raised on purpose, and often. */
 static void keep_trace(struct task *t) {
@@ -513,8 +518,7 @@ static void keep_trace(struct task *t) {
         if (mark->killing) buf_printf(&t->trace, "over the limit at %s\n", mark->where);
     }
     if (t->end == TASK_FAILED) buf_str(&t->trace, fault_trace(t));
-    if (t->op && t->op->awaited) buf_printf(&t->trace, "waiting for %s\n", t->op->kind->name);
-    trace_one(t, &t->trace);
+    task_trace(t, &t->trace);
     struct task *p = t->parent;
     for (int i = 0; p && i < TRACE_PARENTS; i++, p = p->parent) {
         buf_str(&t->trace, STR("\nstarted by a task:\n"));

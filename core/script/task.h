@@ -181,6 +181,9 @@ void task_close(struct worker *w);
  * 503 out of memory, 504 deadline exceeded, 0 = none. Only inside `ended`. */
 int task_error(struct task *t, struct buf *traceback, struct buf *message);
 
+/* Where a task is: what it waits for, and its stack. Not for one that runs. */
+void task_trace(struct task *t, struct buf *out);
+
 /* Counted references into a state. */
 int ref_take(lua_State *L); /* pops the top value; may throw out-of-memory. nil gives LUA_REFNIL */
 void ref_push(lua_State *L, struct vm *vm, int ref);

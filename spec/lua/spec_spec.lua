@@ -155,6 +155,35 @@ describe("the runner", function()
     assert.matches("longer than 0.02 seconds", result.failures[1].lines[1])
   end)
 
+  it("stops a test that computes for ever, and tells where it was", function()
+    local result = run([[
+local function spin()
+  while true do
+  end
+end
+
+it("spins", function()
+  spin()
+end)
+
+it("catches everything", function()
+  while true do
+    pcall(spin)
+  end
+end)
+
+it("is fine", function() end)
+]], nil, 0.02)
+    assert.equal(1, result.passed)
+    local spins, catches = table.unpack(result.failures)
+    assert.equal("spins", spins.name)
+    assert.matches(":6$", spins.where)
+    assert.matches("longer than 0.02 seconds", spins.lines[1])
+    assert.matches("^it was at .*:[123]$", spins.lines[2])
+    assert.matches("^called from .*:7$", spins.lines[3])
+    assert.equal("catches everything", catches.name)
+  end)
+
   it("ends the tasks of a test with it", function()
     local result, notes = run(NOTE .. [[
       it("a", function()
