@@ -195,10 +195,7 @@ it("a file that fits no service is told with the name that was meant", async (t)
   const from = host.logs().length;
   const { output, status } = await moonbus(host, "reload");
   assert.equal(status, 0);
-  assert.match(
-    output,
-    /policies\/weather\.lua is not in force: .*there are policies\/proxy\.lua/,
-  );
+  assert.match(output, /policies\/weather\.lua is not in force: .*there are policies\/proxy\.lua/);
   assert.ok(!output.includes("_spec"));
   await host.waitForLog((entry) => /policies\/weather\.lua/.test(entry.warning), 20_000, from);
   const fresh = await startHost(t, { files: { "policies/registri.lua": "return {}" } });
