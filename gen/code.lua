@@ -99,7 +99,7 @@ end
 ---@return string? problem
 ---@return integer? line
 function M.read(text)
-  local compiled, why = load(text, "=file", "t")
+  local compiled, why = lexer.compile(text)
   if not compiled then
     local line, rest = why:match("^file:(%d+): (.*)$")
     return nil, rest or why, tonumber(line) or 1

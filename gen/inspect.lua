@@ -3,6 +3,7 @@
 -- finding: what is worked out at run time is left alone. Pure.
 
 local code = require "gen.code"
+local lexer = require "gen.lexer"
 local report = require "gen.report"
 local scope = require "gen.scope"
 local service = require "gen.emit.service"
@@ -193,7 +194,7 @@ end
 local function read_all(files)
   local scopes, own = {}, {}
   for path, text in pairs(files) do
-    if looked_at(path) and load(text, "=file", "t") then
+    if looked_at(path) and lexer.compile(text) then
       scopes[path] = scope.read(text)
       for _, use in ipairs(scopes[path].globals) do
         own[use.name] = own[use.name] or use.assigned or nil

@@ -25,6 +25,16 @@ for word in ([[and break do else elseif end false for function goto if in local 
   KEYWORDS[word] = true
 end
 
+local MARK = "\xEF\xBB\xBF" -- in front of what some editors write: the byte order mark
+
+--- The compiled file, as the host would compile it; or nil and what is wrong, which begins with "file:LINE: ".
+---@param text string
+---@return function?
+---@return string?
+function M.compile(text)
+  return load(text:sub(1, #MARK) == MARK and text:sub(#MARK + 1) or text, "=file", "t")
+end
+
 --- Whether a word is one of Lua's own and cannot name a variable.
 ---@param word string
 function M.is_keyword(word)
@@ -95,7 +105,7 @@ local function begins_line(text, at)
   while i >= 1 and text:find("^[ \t]", i) do
     i = i - 1
   end
-  return i < 1 or text:byte(i) == 10
+  return i < 1 or text:byte(i) == 10 or text:sub(1, i) == MARK
 end
 
 local function read_comment(text, at, line)
@@ -137,7 +147,7 @@ end
 ---@return Token[] tokens
 ---@return Comment[] comments
 function M.read(text)
-  local tokens, comments, at, line = {}, {}, 1, 1
+  local tokens, comments, at, line = {}, {}, text:sub(1, #MARK) == MARK and #MARK + 1 or 1, 1
   while true do
     local next_at = text:find("%S", at)
     line = line + count_lines(text, at, next_at and next_at - 1 or #text)

@@ -373,7 +373,7 @@ local function run_file(path)
   local source, why = read(path)
   local chunk
   if source then
-    chunk, why = load(source, "@" .. path, "t", environment())
+    chunk, why = declared.compile(source, "@" .. path, environment())
   end
   if not chunk then
     table.insert(result.failures, broken_file(why))
@@ -431,7 +431,7 @@ function M.service()
   if not source then
     error("this spec belongs to no service: there is no service.lua beside it", 2)
   end
-  local chunk, why = load(source, ("@services/%s/service.lua"):format(file.folder), "t")
+  local chunk, why = declared.compile(source, ("@services/%s/service.lua"):format(file.folder))
   if not chunk then
     error(why, 0)
   end

@@ -17,6 +17,7 @@
 struct reader {
     yaml_parser_t parser;
     yaml_event_t event;
+    struct str text;
     bool open, has_event;
     char error[256];
 };
@@ -34,6 +35,16 @@ static bool complain(struct reader *r, yaml_mark_t at, const char *text, const c
     return false;
 }
 
+/* Is one among the blanks that a line, counted from 0, begins with? */
+static bool tab_indents(struct str text, size_t number) {
+    struct str line = STR_NONE;
+    for (size_t i = 0; i <= number; i++)
+        if (!str_cut(text, '\n', &line, &text) && i < number) return false;
+    for (size_t i = 0; i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'); i++)
+        if (line.p[i] == '\t') return true;
+    return false;
+}
+
 static bool next(struct reader *r) {
     if (r->has_event) yaml_event_delete(&r->event);
     r->has_event = false;
@@ -42,6 +53,8 @@ static bool next(struct reader *r) {
         return true;
     }
     const char *why = r->parser.problem ? r->parser.problem : "not YAML";
+    if (tab_indents(r->text, r->parser.problem_mark.line))
+        why = "indented by a tab; YAML wants spaces";
     return complain(r, r->parser.problem_mark, why, "");
 }
 
@@ -200,7 +213,9 @@ static int l_parse(lua_State *L) {
     if (!yaml_parser_initialize(&r->parser)) return luaL_error(L, "not enough memory");
     r->open = true;
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text.p, text.n);
+    /* libyaml counts a byte order mark as a column, and what is below no longer fits. */
+    r->text = str_starts(text, STR("\xEF\xBB\xBF")) ? str_from(text, 3) : text;
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text.p, r->text.n);
     if (!push_document(L, r)) return op_fail(L, -EINVAL, r->error);
     return 1;
 }

@@ -6,6 +6,7 @@ local errors = require "errors"
 local folder = require "folder"
 local inspect = require "gen.inspect"
 local json = require "json"
+local lexer = require "gen.lexer"
 local model = require "gen.model"
 local modules = require "modules"
 local output = require "cli.output"
@@ -127,7 +128,7 @@ end
 
 -- What is wrong about one; nil and the problem when it does not compile.
 local function check_policy(path, text, api)
-  local compiled, why = load(text, "=file", "t")
+  local compiled, why = lexer.compile(text)
   if not compiled then
     local line, rest = why:match "^file:(%d+): (.*)$"
     return nil, { file = path, line = tonumber(line) or 1, column = 1, text = rest or why }

@@ -47,6 +47,16 @@ function M.read(name, path)
   return core.embedded(("services/%s/%s"):format(name, path))
 end
 
+--- A file of a person's, compiled as the host compiles it: what some editors write in front, a byte order mark, is no code.
+---@param text string
+---@param name string with "@" in front
+---@param env? table its globals; those of the state
+---@return function?
+---@return string? why
+function M.compile(text, name, env)
+  return load((text:gsub("^\xEF\xBB\xBF", "")), name, "t", env or _G)
+end
+
 local function exists(name)
   return M.read(name, "service.yaml") ~= nil
 end

@@ -85,7 +85,7 @@ local function environment(folder, policy)
       error(("modules require each other: %s"):format(name), 2)
     end
     loading[name] = true
-    local chunk, why = load(text, own_policy and "@" .. path or source_of(folder, path), "t", env)
+    local chunk, why = declared.compile(text, own_policy and "@" .. path or source_of(folder, path), env)
     local module = chunk and chunk(name) or error(why, 0)
     if type(module) ~= "table" then
       error(("module '%s' must return a table, it returned %s"):format(name, module == nil and "nothing" or type(module)), 0)
@@ -116,7 +116,7 @@ function M.load(folder)
     share_files()
   end
   running[folder] = true
-  local chunk, why = load(text, source_of(folder, "service.lua"), "t", environment(folder))
+  local chunk, why = declared.compile(text, source_of(folder, "service.lua"), environment(folder))
   local svc = chunk and chunk(folder) or error(why, 0)
   return svc
 end

@@ -155,6 +155,10 @@ describe("the runner", function()
     assert.matches("longer than 0.02 seconds", result.failures[1].lines[1])
   end)
 
+  it("passes over a byte order mark", function()
+    assert.equal(1, run("\xEF\xBB\xBFit('is fine', function() end)").passed)
+  end)
+
   it("stops a test that computes for ever, and tells where it was", function()
     local result = run([[
 local function spin()

@@ -28,6 +28,16 @@ local function fails(text, pattern)
 end
 
 describe("yaml.parse", function()
+  it("passes over a byte order mark", function()
+    assert.same({ a = { b = "1" }, c = "2" }, plain(yaml.parse "\xEF\xBB\xBFa:\r\n  b: 1\r\nc: 2\r\n"))
+  end)
+
+  it("says that tabs are no indentation", function()
+    fails("a:\n\tb: 1\n", "^2:1: indented by a tab; YAML wants spaces$")
+    fails("a:\n  \tb: 1\n  \tc: 2\n", "indented by a tab")
+    fails("a: [\n", "did not find expected")
+  end)
+
   it("gives maps, lists and scalars", function()
     assert.same({ a = { "1", "two" }, b = { c = "x: y" } }, plain(yaml.parse [[
 ---

@@ -27,6 +27,15 @@ describe("tokens", function()
     }, tokens 'function svc.Add(_, ...) return x .. "a b" // 0x1p-2 end')
   end)
 
+  it("begin behind a byte order mark, with which the file compiles", function()
+    local text = "\xEF\xBB\xBF-- first\nreturn 1"
+    local list, comments = lexer.read(text)
+    assert.same({ "return", 2 }, { list[1].text, list[1].line })
+    assert.same({ "-- first", 4, true }, { comments[1].text, comments[1].from, comments[1].alone })
+    assert.equal(1, lexer.compile(text)())
+    assert.matches("^file:1: ", select(2, lexer.compile "\xEF\xBB\xBFx x"))
+  end)
+
   it("know where they stand", function()
     local list = lexer.read "a\n\n  bb = [[\n]]\r\nc"
     local places = {}
