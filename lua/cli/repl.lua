@@ -7,6 +7,7 @@ local errors = require "errors"
 local json = require "json"
 local line = require "cli.line"
 local output = require "cli.output"
+local running = require "cli.running"
 local task = require "task"
 local terminal = require "terminal"
 local url = require "url"
@@ -23,6 +24,17 @@ local function ask(method, path, body)
       type(value) == "table" and type(value.error) == "string" and value.error or "the host answered " .. answer.status)
   end
   return value
+end
+
+-- A session in a service, or in a state of its own without one.
+local function open(service)
+  local ok, opened = pcall(ask, "POST", "/repl" .. (service and "?service=" .. url.encode(service) or ""), "")
+  if ok then
+    return opened
+  elseif service and errors.is(opened) and opened.status == 404 then
+    running.no_service(service)
+  end
+  error(opened, 0)
 end
 
 -- ---- the session ----
@@ -235,7 +247,7 @@ return {
   talks = "here",
   words = 1,
   run = function(arguments, flags)
-    local opened = ask("POST", "/repl" .. (arguments[1] and "?service=" .. url.encode(arguments[1]) or ""), "")
+    local opened = open(arguments[1])
     local interactive = not flags.json and cli.is_terminal(0) and cli.is_terminal(1) and terminal.raw(true)
     local prompt = {
       session = opened.session, interactive = interactive, json = flags.json, lines = 0,

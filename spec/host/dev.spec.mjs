@@ -585,7 +585,7 @@ describe("repl", () => {
     }
     const none = await run("1", "nobody.example");
     assert.equal(none.status, 1);
-    assert.match(none.stderr, /no such service/);
+    assert.match(none.stderr, /there is no service nobody\.example; moonbus top lists them all/);
   });
 
   it("a host can refuse prompts", async (t) => {
