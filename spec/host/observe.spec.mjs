@@ -170,8 +170,8 @@ it("an error is told with its way through coroutines and services, and with sour
   assert.equal(entry.service, "front.example");
   inOrder(entry.traceback, [
     "the moon is down after 3.0\n",
+    "local n = bus.call(",
     `${place("front", "ask")}: in `,
-    "> local n = bus.call(",
     "resumed from:",
     "services/front/service.lua:8: in ",
     "because of back.example:",
