@@ -6,7 +6,9 @@
 -- password. What remains is for the person to choose: there is no rule about capitals, digits and signs, since all that such
 -- rules give is "Password1!".
 
-local common = require "common"
+local lazy = require "lazy"
+
+local common = lazy "common" -- a long list, which most states never need
 
 local M = {}
 
