@@ -14,6 +14,7 @@
 
 #define PLACES    128
 #define MINUTE_NS ((uint64_t)60 * 1000000000)
+#define LEVELS    100 /* frames that are looked at: finding one takes longer the deeper it is */
 
 /* A function of a service that was slow. */
 struct place {
@@ -53,14 +54,18 @@ void slow_forget(void) {
     pthread_mutex_unlock(&slow.lock);
 }
 
-/* The innermost frame of the service's own code, else the innermost in Lua. False: there is none.
- */
+static bool is_own(struct str source) {
+    return str_starts(source, STR("@services/")) || str_starts(source, STR("@policies/"));
+}
+
+/* The innermost frame of the service's own code or of its policies, else the innermost in Lua.
+ * False: there is none. */
 static bool find_frame(lua_State *L, lua_Debug *at) {
     lua_Debug one;
     bool any = false;
-    for (int level = 0; lua_getstack(L, level, &one); level++) {
+    for (int level = 0; level < LEVELS && lua_getstack(L, level, &one); level++) {
         lua_getinfo(L, "Sl", &one);
-        bool own = str_starts(str_of(one.source), STR("@services/"));
+        bool own = is_own(str_of(one.source));
         if (one.currentline < 0 || (any && !own)) continue;
         *at = one;
         any = true;
