@@ -133,6 +133,26 @@ end
 
 -- ---- asking ----
 
+-- What a guest is given: its own copy, so that what it does to it is no change of what the service goes on with.
+local function copy(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local fresh = {}
+  for key, field in pairs(value) do
+    fresh[key] = copy(field)
+  end
+  return setmetatable(fresh, getmetatable(value))
+end
+
+local function copies(...)
+  local list = table.pack(...)
+  for i = 1, list.n do
+    list[i] = copy(list[i])
+  end
+  return table.unpack(list, 1, list.n)
+end
+
 -- Well below what the request itself has.
 local function bounds()
   return math.min(host.setting("policy_cpu"), host.setting("lua_cpu") / 2),
@@ -176,7 +196,7 @@ local function guest(name, row, fn, default)
     return default(table.unpack(question, 1, question.n))
   end
   return function(...)
-    return settle(table.pack(...), task.bounded(cpu, seconds, fn, ...))
+    return settle(table.pack(...), task.bounded(cpu, seconds, fn, copies(...)))
   end
 end
 

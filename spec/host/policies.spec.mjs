@@ -25,6 +25,10 @@ local function forever()
   while true do end
 end
 
+local function deep()
+  return 1 + deep()
+end
+
 return {
   register = function(account, instance)
     local port = instance.url:match(":(%d+)$")
@@ -45,6 +49,11 @@ return {
       while true do
         hoard = hoard .. hoard
       end
+    elseif port == "1008" then
+      return deep()
+    elseif port == "1009" then
+      account.slug, account.roles, instance.url = nil, 1, nil
+      return true
     end
     return default.register(account, instance)
   end,
@@ -129,6 +138,25 @@ it("what a policy does to one request it does to no other", async () => {
     assert.equal(answer.status, 201, answer.text);
   }
   for (const answer of await bad) assert.equal(answer.status, 403);
+});
+
+it("a policy that calls itself for ever denies, and the host goes on", async (t) => {
+  const files = { "policies/registry.lua": mischief };
+  const own = await startHost(t, { files, test: false, env: { MOONBUS_LUA_MEMORY: "64m" } });
+  const token = await account(own);
+  assert.equal((await put(own, token, 1008)).status, 403);
+  assert.equal((await put(own, token, 9)).status, 201);
+  assert.equal(own.logs().filter((line) => line.msg === "Server started").length, 1);
+});
+
+it("what a policy does to its arguments is not what is stored", async () => {
+  const token = await account(broken);
+  assert.equal((await put(broken, token, 1009)).status, 201);
+  const { instances } = (await call(broken.url, "/registry-svc/instances", { token })).json;
+  assert.deepEqual(
+    instances.map(({ url, slug }) => `${slug} ${url}`),
+    [`policies-spec-${n} http://127.0.0.1:1009`],
+  );
 });
 
 it("a policy's own reason is what the caller is told", async () => {

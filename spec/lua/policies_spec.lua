@@ -97,6 +97,25 @@ describe("a policy", function()
     assert.is_nil(policies.user.check)
   end)
 
+  it("of the user's cannot change what it is asked about", function()
+    local account, instance = { slug = "ada", roles = { "one" } }, { url = "u" }
+    local policies = bound {
+      register = function(a, i)
+        table.insert(a.roles, "two")
+        a.slug, i.url = nil, 5
+        return a.roles[1] == "one"
+      end,
+      check = function(i)
+        i.path = "/mine"
+        error("boom")
+      end,
+    }
+    assert.is_true(policies.ask("register", account, instance))
+    assert.same({ slug = "ada", roles = { "one" } }, account)
+    assert.same({ url = "u" }, instance)
+    assert.equal("/x", policies.ask("check", { path = "/x" }).path)
+  end)
+
   it("may wait", function()
     local policies = bound {
       register = function()
