@@ -86,19 +86,20 @@ static const char *code_of(const struct task *t) {
 }
 
 /* The key of a fact about a function in the shared map, where lua/policies/binding.lua has its own:
- * a minute is a minute of all workers. */
-static struct str fact(enum policy_row row, const char *what, char out[100]) {
-    int n = snprintf(out, 100, "%s%cpolicies:%s:%s", rows[row].host, (char)OWN_SHARED, what,
-                     rows[row].name);
+ * a minute is a minute of all workers, and begins anew with other files. */
+static struct str fact(const struct asked *q, const char *what, char out[100]) {
+    const char *files = q->resident ? q->resident->gen->hash : "";
+    int n = snprintf(out, 100, "%s%cpolicies:%s:%s:%.12s", rows[q->row].host, (char)OWN_SHARED,
+                     what, rows[q->row].name, files);
     return str_make(out, (size_t)n);
 }
 
 /* Whether this failure is told; then also how many were not since the last one that was. */
-static bool is_news(enum policy_row row, int64_t *left_out) {
+static bool is_news(const struct asked *q, int64_t *left_out) {
     char told[100], silent[100];
-    struct str count = fact(row, "left-out", silent);
+    struct str count = fact(q, "left-out", silent);
     *left_out = 0;
-    if (shared_add(host.shared, fact(row, "told", told), STR("1"), QUIET_MS) == ERR_EXISTS) {
+    if (shared_add(host.shared, fact(q, "told", told), STR("1"), QUIET_MS) == ERR_EXISTS) {
         shared_incr(host.shared, count, 1, 0, 0, left_out);
         return false;
     }
@@ -111,7 +112,7 @@ static void tell(const struct asked *q, struct metric_owner *owner, const char *
                  struct str error, struct str trace) {
     int64_t left_out;
     metric_policy(owner, str_of(rows[q->row].name), str_of(code));
-    if (!is_news(q->row, &left_out)) return;
+    if (!is_news(q, &left_out)) return;
     log_error("a policy failed", LOGS("request_id", q->x->id), LOGZ("policy", rows[q->row].name),
               LOGZ("code", code), LOGS("error", error), LOGZ("result", rows[q->row].instead),
               LOGI("not_told", left_out), LOGS("traceback", trace));

@@ -40,6 +40,13 @@ static int l_embedded(lua_State *L) {
     return 1;
 }
 
+/* files.hash() -> what tells this generation's files from any others */
+static int l_hash(lua_State *L) {
+    const struct resident *r = vm_of(L)->owner;
+    lua_pushstring(L, r ? r->gen->hash : "");
+    return 1;
+}
+
 /* files.where(f) -> file and line of a Lua function */
 static int l_where(lua_State *L) {
     lua_Debug at;
@@ -83,6 +90,8 @@ const struct lib_doc lib_files_docs[] = {
     {"trial", l_trial, "fun(): boolean",
      "Whether this state only tries the files and serves nobody."},
     {"embedded", l_embedded, "fun(): boolean", "Whether the files are those inside the binary."},
+    {"hash", l_hash, "fun(): string",
+     "What tells the files of this generation from any others; empty in specs."},
     {"folder", l_folder, "fun(): string", "The folder of this service, below services/."},
     {"where", l_where, "fun(f: function): string, integer",
      "The file that a function is written in, services/user/policy.lua, and its first line."},

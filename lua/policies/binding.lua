@@ -103,10 +103,12 @@ end
 
 -- ---- failures ----
 
--- Whether this one is told; how many were not since the last one that was.
+-- Whether this one is told; how many were not since the last one that was. Other files are told of at once: who has just
+-- changed a function wants to know.
 local function is_news(name)
-  local left_out = "policies:left-out:" .. name
-  local first, _, code = shared.add("policies:told:" .. name, "1", QUIET)
+  local this = ("%s:%s"):format(name, files.hash():sub(1, 12))
+  local left_out = "policies:left-out:" .. this
+  local first, _, code = shared.add("policies:told:" .. this, "1", QUIET)
   if not first and code == "exists" then
     shared.incr(left_out)
     return false

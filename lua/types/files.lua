@@ -23,6 +23,10 @@ function files.trial() end
 ---@return boolean
 function files.embedded() end
 
+--- What tells the files of this generation from any others; empty in specs.
+---@return string
+function files.hash() end
+
 --- The folder of this service, below services/.
 ---@return string
 function files.folder() end

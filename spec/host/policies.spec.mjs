@@ -167,6 +167,28 @@ it("a policy's own reason is what the caller is told", async () => {
 
 const host = await startHost({ after }, { test: false, env: quiet });
 
+it("a policy that fails otherwise after a reload is told at once", async (t) => {
+  const raises = (text) => `return { register = function() error("${text}") end }`;
+  const limits = (text) => `return { limit = function() error("${text}") end }`;
+  const files = { "policies/registry.lua": raises("one") };
+  const own = await startHost(t, { files, env: quiet, test: false });
+  const token = await account(own);
+  const told = (text) =>
+    own.waitForLog((line) => line.msg === "a policy failed" && line.error.endsWith(text));
+  await put(own, token, 9);
+  await told(" one");
+  write(own, raises("two"));
+  assert.equal((await moonbus(own, "reload")).status, 0);
+  await put(own, token, 9);
+  await told(" two");
+  for (const text of ["three", "four"]) {
+    write(own, limits(text), "proxy.lua");
+    assert.equal((await moonbus(own, "reload")).status, 0);
+    assert.equal((await call(own.url, "/")).status, 503);
+    await told(` ${text}`);
+  }
+});
+
 it("a policy comes into force, changes, goes, and comes back by a rollback", async () => {
   const token = await account(host);
   const shipped = (await inForce(host))["registry.register"];

@@ -274,7 +274,8 @@ describe("a report", function()
       policies.ask "register"
     end
     assert.is_nil(lines[1].fields.not_told)
-    shared.del "policies:told:registry.register" -- the minute is over
+    local this = require("files").hash():sub(1, 12)
+    shared.del("policies:told:registry.register:" .. this) -- the minute is over
     policies.ask "register"
     assert.equal(2, #lines)
     assert.equal(3, lines[2].fields.not_told)
