@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "core/base/list.h"
@@ -21,7 +22,7 @@
 #define CHAINS_MIN  16 /* of a shard, a power of two */
 #define SWEEP       2  /* chains that a write searches for expired entries */
 #define ENTRY_COST  (sizeof(struct entry) + 2 * sizeof(void *) + 16) /* beside key and value */
-#define NUMBER_TEXT 20 /* the longest 64-bit integer */
+#define NUMBER_TEXT 32                                               /* the longest number */
 
 /* A key with its value. The bytes behind it are the key, then the value unless it is a number. */
 struct entry {
@@ -32,9 +33,12 @@ struct entry {
     uint64_t expires;   /* when; 0 = never */
     uint32_t key_n;     /* bytes of the key */
     uint32_t value_n;   /* bytes of the value; 0 for a number */
-    bool number;        /* the value is `integer` */
-    int64_t integer;    /* the value of a number */
-    char bytes[];       /* key, value */
+    uint8_t kind;       /* enum shared_kind */
+    union {
+        int64_t integer;
+        double real;
+    };
+    char bytes[]; /* key, value */
 };
 
 /* A part of the map with a lock of its own. */
@@ -101,7 +105,9 @@ static struct str key_of(const struct entry *e) {
 
 /* The value as bytes; a number is written into `room`. */
 static struct str value_of(const struct entry *e, char room[NUMBER_TEXT]) {
-    if (!e->number) return str_make(e->bytes + e->key_n, e->value_n);
+    if (e->kind == SHARED_BYTES) return str_make(e->bytes + e->key_n, e->value_n);
+    if (e->kind == SHARED_REAL)
+        return str_make(room, (size_t)snprintf(room, NUMBER_TEXT, "%.17g", e->real));
     uint64_t rest = e->integer < 0 ? 0 - (uint64_t)e->integer : (uint64_t)e->integer;
     char *at = room + NUMBER_TEXT;
     do {
@@ -223,34 +229,36 @@ static struct entry *put(struct view *v, struct entry *old, size_t value_n, uint
     return e;
 }
 
-static int put_bytes(struct view *v, struct entry *old, struct str value, uint64_t ttl) {
+static int put_value(struct view *v, struct entry *old, const struct shared_value *value,
+                     uint64_t expires) {
     int rc;
-    struct entry *e = put(v, old, value.n, deadline(v->now, ttl), &rc);
-    if (e && value.n) memcpy(e->bytes + e->key_n, value.p, value.n);
+    struct str bytes = value->kind == SHARED_BYTES ? value->bytes : STR_NONE;
+    struct entry *e = put(v, old, bytes.n, expires, &rc);
+    if (!e) return rc;
+    e->kind = (uint8_t)value->kind;
+    if (value->kind == SHARED_INTEGER) e->integer = value->integer;
+    if (value->kind == SHARED_REAL) e->real = value->real;
+    if (bytes.n) memcpy(e->bytes + e->key_n, bytes.p, bytes.n);
     return rc;
 }
 
-static int put_number(struct view *v, struct entry *old, int64_t value, uint64_t expires) {
-    int rc;
-    struct entry *e = put(v, old, 0, expires, &rc);
-    if (e) {
-        e->number = true;
-        e->integer = value;
-    }
-    return rc;
+static int put_integer(struct view *v, struct entry *old, int64_t n, uint64_t expires) {
+    return put_value(v, old, &(struct shared_value){.kind = SHARED_INTEGER, .integer = n}, expires);
 }
 
 /* ---- calls -------------------------------------------------------------------------------- */
 
-int shared_set(struct shared *m, struct str key, struct str value, uint64_t ttl) {
+int shared_set_value(struct shared *m, struct str key, const struct shared_value *value,
+                     uint64_t ttl) {
     struct view v = look(m, key);
-    return leave(&v, put_bytes(&v, find(&v), value, ttl));
+    return leave(&v, put_value(&v, find(&v), value, deadline(v.now, ttl)));
 }
 
-int shared_add(struct shared *m, struct str key, struct str value, uint64_t ttl) {
+int shared_add_value(struct shared *m, struct str key, const struct shared_value *value,
+                     uint64_t ttl) {
     struct view v = look(m, key);
     if (find(&v)) return leave(&v, ERR_EXISTS);
-    return leave(&v, put_bytes(&v, NULL, value, ttl));
+    return leave(&v, put_value(&v, NULL, value, deadline(v.now, ttl)));
 }
 
 /* Its whole time begins again. */
@@ -275,10 +283,27 @@ int shared_get(struct shared *m, struct str key, struct buf *value) {
     return shared_load(m, key, 0, false, value);
 }
 
-/* The number that an entry holds, perhaps as text. */
-static int number_of(const struct entry *e, int64_t *out) {
+int shared_get_value(struct shared *m, struct str key, struct shared_value *value,
+                     struct buf *room) {
+    struct view v = look(m, key);
+    struct entry *e = find(&v);
+    size_t start = room->n;
+    if (!e) return leave(&v, -ENOENT);
+    *value = (struct shared_value){.kind = (enum shared_kind)e->kind};
+    if (e->kind == SHARED_INTEGER) value->integer = e->integer;
+    if (e->kind == SHARED_REAL) value->real = e->real;
+    if (e->kind == SHARED_BYTES) buf_str(room, str_make(e->bytes + e->key_n, e->value_n));
+    if (!buf_ok(room)) return leave(&v, -ENOMEM);
+    value->bytes = str_from(buf_view(room), start);
+    touch(v.s, e);
+    return leave(&v, 0);
+}
+
+/* The integer that an entry holds, perhaps as text. */
+static int integer_of(const struct entry *e, int64_t *out) {
+    if (e->kind == SHARED_REAL) return -EINVAL;
     *out = e->integer;
-    if (e->number) return 0;
+    if (e->kind == SHARED_INTEGER) return 0;
     return str_i64(str_make(e->bytes + e->key_n, e->value_n), out) < 0 ? -EINVAL : 0;
 }
 
@@ -288,14 +313,14 @@ int shared_incr(struct shared *m, struct str key, int64_t by, int64_t initial, u
     struct entry *e = find(&v);
     int64_t before = initial, sum;
     uint64_t expires = e ? e->expires : deadline(v.now, ttl);
-    if (e && number_of(e, &before) < 0) return leave(&v, -EINVAL);
+    if (e && integer_of(e, &before) < 0) return leave(&v, -EINVAL);
     if (__builtin_add_overflow(before, by, &sum)) return leave(&v, -ERANGE);
     int rc = 0;
-    if (e && e->number) {
+    if (e && e->kind == SHARED_INTEGER) {
         e->integer = sum;
         touch(v.s, e);
     } else {
-        rc = put_number(&v, e, sum, expires);
+        rc = put_integer(&v, e, sum, expires);
     }
     if (rc == 0) *result = sum;
     return leave(&v, rc);
@@ -320,7 +345,7 @@ static bool bad_bucket(const struct shared_bucket *b, double cost) {
 /* Stores when it is full again: `moment`, which is `wait` ns away. */
 static int put_moment(struct view *v, struct entry *e, int64_t moment, int64_t wait) {
     uint64_t expires = deadline(v->now, (uint64_t)wait / 1000000 + 1);
-    if (!e || !e->number) return put_number(v, e, moment, expires);
+    if (!e || e->kind != SHARED_INTEGER) return put_integer(v, e, moment, expires);
     e->integer = moment;
     e->expires = expires;
     touch(v->s, e);
@@ -335,7 +360,7 @@ int shared_take(struct shared *m, struct str key, const struct shared_bucket *b,
     int64_t full = (int64_t)now, at = (int64_t)now;
     struct view v = look(m, key);
     struct entry *e = find(&v);
-    if (e && number_of(e, &full) < 0) return leave(&v, -EINVAL);
+    if (e && integer_of(e, &full) < 0) return leave(&v, -EINVAL);
     if (full < at) full = at;
     int64_t wait = full - at, after = wait + price;
     left->taken = after <= whole; /* it may lack more than a whole bucket: that was larger before */
@@ -347,14 +372,26 @@ int shared_take(struct shared *m, struct str key, const struct shared_bucket *b,
     return leave(&v, rc);
 }
 
-int shared_cas(struct shared *m, struct str key, struct str expected, struct str value,
-               uint64_t ttl) {
+/* As Lua compares: numbers by value, never with text. */
+static bool holds(const struct entry *e, const struct shared_value *value) {
+    if (e->kind == SHARED_BYTES || value->kind == SHARED_BYTES)
+        return e->kind == value->kind &&
+               str_eq(str_make(e->bytes + e->key_n, e->value_n), value->bytes);
+    if (e->kind == SHARED_INTEGER && value->kind == SHARED_INTEGER)
+        return e->integer == value->integer;
+    if (e->kind == SHARED_REAL && value->kind == SHARED_REAL) return e->real == value->real;
+    int64_t integer = e->kind == SHARED_INTEGER ? e->integer : value->integer;
+    double real = e->kind == SHARED_REAL ? e->real : value->real;
+    return real >= -0x1p63 && real < 0x1p63 && (int64_t)real == integer && trunc(real) == real;
+}
+
+int shared_cas_value(struct shared *m, struct str key, const struct shared_value *expected,
+                     const struct shared_value *value, uint64_t ttl) {
     struct view v = look(m, key);
     struct entry *e = find(&v);
-    char room[NUMBER_TEXT];
     if (!e) return leave(&v, -ENOENT);
-    if (!str_eq(value_of(e, room), expected)) return leave(&v, ERR_CONFLICT);
-    return leave(&v, put_bytes(&v, e, value, ttl));
+    if (!holds(e, expected)) return leave(&v, ERR_CONFLICT);
+    return leave(&v, put_value(&v, e, value, deadline(v.now, ttl)));
 }
 
 bool shared_del(struct shared *m, struct str key) {

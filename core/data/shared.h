@@ -1,5 +1,5 @@
 /*
- * shared: a map of bytes and integers that all workers share, with expiry, counters, token buckets
+ * shared: a map of bytes and numbers that all workers share, with expiry, counters, token buckets
  * and compare-and-swap.
  *
  * Sharded, a mutex per shard, bounded in bytes: the least recently used entries of the shard go
@@ -18,25 +18,51 @@ struct shared;
 struct shared *shared_new(size_t bytes);
 void shared_free(struct shared *m); /* nobody may be using it any more */
 
+/* A number comes back as the number it was. */
+struct shared_value {
+    enum shared_kind { SHARED_BYTES, SHARED_INTEGER, SHARED_REAL } kind;
+    struct str bytes; /* the field of its kind counts */
+    int64_t integer;
+    double real;
+};
+
 /* ttl in ms, 0 = for ever. Returns 0, 1 = stored but something was evicted, ERR_LIMIT = larger than
  * a shard, -ENOMEM. A call that fails changes nothing. */
-int shared_set(struct shared *m, struct str key, struct str value, uint64_t ttl);
+int shared_set_value(struct shared *m, struct str key, const struct shared_value *value,
+                     uint64_t ttl);
 /* The same, but ERR_EXISTS when it is there. */
-int shared_add(struct shared *m, struct str key, struct str value, uint64_t ttl);
-/* Appends the value: 0, -ENOENT or -ENOMEM; ints as decimal text. */
+int shared_add_value(struct shared *m, struct str key, const struct shared_value *value,
+                     uint64_t ttl);
+/* 0, -ENOENT or -ENOMEM. Bytes are appended to `room`, where value->bytes points to then. */
+int shared_get_value(struct shared *m, struct str key, struct shared_value *value,
+                     struct buf *room);
+/* Replaces the value if it is `expected`: 0, 1, ERR_CONFLICT, -ENOENT, ERR_LIMIT, -ENOMEM. A number
+ * is never equal to the text that it is written as. */
+int shared_cas_value(struct shared *m, struct str key, const struct shared_value *expected,
+                     const struct shared_value *value, uint64_t ttl);
+
+/* The same with bytes. shared_get appends them: numbers as decimal text. */
+static inline int shared_set(struct shared *m, struct str key, struct str value, uint64_t ttl) {
+    return shared_set_value(m, key, &(struct shared_value){.bytes = value}, ttl);
+}
+static inline int shared_add(struct shared *m, struct str key, struct str value, uint64_t ttl) {
+    return shared_add_value(m, key, &(struct shared_value){.bytes = value}, ttl);
+}
+static inline int shared_cas(struct shared *m, struct str key, struct str expected,
+                             struct str value, uint64_t ttl) {
+    return shared_cas_value(m, key, &(struct shared_value){.bytes = expected},
+                            &(struct shared_value){.bytes = value}, ttl);
+}
 int shared_get(struct shared *m, struct str key, struct buf *value);
 /* The same, but an entry that is `max_age` ms old or older counts as missing (0 = any age will do);
  * it stays for those who ask for less. With `renew` what was got is as new: its age and its ttl
  * begin again. */
 int shared_load(struct shared *m, struct str key, uint64_t max_age, bool renew, struct buf *value);
 /* Adds to an integer (missing = `initial`, which then also gets the ttl) and tells the new value.
- * 0, 1 (something was evicted), -EINVAL when it holds bytes that are none, -ERANGE when the sum has
+ * 0, 1 (something was evicted), -EINVAL when it holds what is none, -ERANGE when the sum has
  * no room in 64 bits. */
 int shared_incr(struct shared *m, struct str key, int64_t by, int64_t initial, uint64_t ttl,
                 int64_t *result);
-/* Replaces the value if it is `expected`: 0, 1, ERR_CONFLICT, -ENOENT, ERR_LIMIT, -ENOMEM. */
-int shared_cas(struct shared *m, struct str key, struct str expected, struct str value,
-               uint64_t ttl);
 /* A token bucket: holds at most `burst` tokens, gets `rate` more a second and begins full. All who
  * share it say the same; when they change their minds, what was taken stays taken. */
 struct shared_bucket {

@@ -46,6 +46,18 @@ static int outcome(lua_State *L, int rc) {
     return 2;
 }
 
+/* A text or a number, which comes back as such. */
+static struct shared_value value_at(lua_State *L, int index) {
+    if (lua_type(L, index) == LUA_TNUMBER && lua_isinteger(L, index))
+        return (struct shared_value){.kind = SHARED_INTEGER, .integer = lua_tointeger(L, index)};
+    if (lua_type(L, index) == LUA_TNUMBER)
+        return (struct shared_value){.kind = SHARED_REAL, .real = lua_tonumber(L, index)};
+    if (lua_type(L, index) != LUA_TSTRING)
+        luaL_error(L, "a value is a text or a number, not a %s; json.encode makes a text of it",
+                   luaL_typename(L, index));
+    return (struct shared_value){.kind = SHARED_BYTES, .bytes = lib_str(L, index)};
+}
+
 static int l_set(lua_State *L) {
     char room[OWN_KEY_ROOM];
     struct str key = first_key(L, room);
@@ -53,24 +65,36 @@ static int l_set(lua_State *L) {
         shared_del(host.shared, key);
         return outcome(L, 0);
     }
-    return outcome(L, shared_set(host.shared, key, lib_str(L, 2), ttl(L, 3)));
+    struct shared_value value = value_at(L, 2);
+    return outcome(L, shared_set_value(host.shared, key, &value, ttl(L, 3)));
 }
 
 static int l_add(lua_State *L) {
     char room[OWN_KEY_ROOM];
     struct str key = first_key(L, room);
-    return outcome(L, shared_add(host.shared, key, lib_str(L, 2), ttl(L, 3)));
+    struct shared_value value = value_at(L, 2);
+    return outcome(L, shared_add_value(host.shared, key, &value, ttl(L, 3)));
 }
 
 static int l_get(lua_State *L) {
     static _Thread_local struct buf got;
-    struct buf *value = lib_buf(&got);
+    struct shared_value value;
     char room[OWN_KEY_ROOM];
     struct str key = first_key(L, room);
-    int rc = shared_get(host.shared, key, value);
+    int rc = shared_get_value(host.shared, key, &value, lib_buf(&got));
     if (rc == -ENOENT) return 0;
-    if (rc < 0 || !buf_ok(value)) return luaL_error(L, "not enough memory");
-    lua_pushlstring(L, value->p ? value->p : "", value->n);
+    if (rc < 0) return luaL_error(L, "not enough memory");
+    switch (value.kind) {
+    case SHARED_INTEGER:
+        lua_pushinteger(L, value.integer);
+        break;
+    case SHARED_REAL:
+        lua_pushnumber(L, value.real);
+        break;
+    case SHARED_BYTES:
+        lua_pushlstring(L, value.bytes.n ? value.bytes.p : "", value.bytes.n);
+        break;
+    }
     return 1;
 }
 
@@ -89,7 +113,8 @@ static int l_incr(lua_State *L) {
 static int l_cas(lua_State *L) {
     char room[OWN_KEY_ROOM];
     struct str key = first_key(L, room);
-    return outcome(L, shared_cas(host.shared, key, lib_str(L, 2), lib_str(L, 3), ttl(L, 4)));
+    struct shared_value expected = value_at(L, 2), value = value_at(L, 3);
+    return outcome(L, shared_cas_value(host.shared, key, &expected, &value, ttl(L, 4)));
 }
 
 static int l_del(lua_State *L) {
@@ -105,18 +130,22 @@ static int l_del_prefix(lua_State *L) {
 }
 
 const struct lib_doc lib_shared_docs[] = {
-    {"get", l_get, "fun(key: string): string?", "The value; integers as decimal text."},
-    {"set", l_set, "fun(key: string, value: string?, ttl?: number): true?, string?, string?",
-     "Sets a value for ttl seconds (0 = for ever); nil deletes. \"evicted\" as second result when "
+    {"get", l_get, "fun(key: string): string|number|nil", "The value as it was set, or counted."},
+    {"set", l_set,
+     "fun(key: string, value: string|number|nil, ttl?: number): true?, string?, string?",
+     "Sets a text or a number for ttl seconds (0 = for ever); nil deletes. \"evicted\" as second "
+     "result when "
      "others had to go."},
-    {"add", l_add, "fun(key: string, value: string, ttl?: number): true?, string?, string?",
+    {"add", l_add, "fun(key: string, value: string|number, ttl?: number): true?, string?, string?",
      "Sets it only when it is not there: else \"exists\"."},
     {"incr", l_incr,
      "fun(key: string, by?: integer, ttl?: number, initial?: integer): integer?, string?, string?",
      "Adds to an integer; a missing one begins at initial and gets the ttl. The new value."},
     {"cas", l_cas,
-     "fun(key: string, expected: string, value: string, ttl?: number): true?, string?, string?",
-     "Sets it only when it is `expected`: else \"conflict\"."},
+     "fun(key: string, expected: string|number, value: string|number, ttl?: number): true?, "
+     "string?, "
+     "string?",
+     "Sets it only when it is `expected`, which no text is of a number: else \"conflict\"."},
     {"del", l_del, "fun(key: string): boolean", "Deletes; whether it was there."},
     {"del_prefix", l_del_prefix, "fun(prefix: string): integer",
      "Deletes all keys that begin so; how many."},

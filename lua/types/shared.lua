@@ -4,14 +4,15 @@
 
 local shared = {}
 
---- The value; integers as decimal text.
+--- The value as it was set, or counted.
 ---@param key string
----@return string?
+---@return string|number|nil
 function shared.get(key) end
 
---- Sets a value for ttl seconds (0 = for ever); nil deletes. "evicted" as second result when others had to go.
+--- Sets a text or a number for ttl seconds (0 = for ever); nil deletes. "evicted" as second result when others had
+--- to go.
 ---@param key string
----@param value string?
+---@param value string|number|nil
 ---@param ttl? number
 ---@return true?
 ---@return string?
@@ -20,7 +21,7 @@ function shared.set(key, value, ttl) end
 
 --- Sets it only when it is not there: else "exists".
 ---@param key string
----@param value string
+---@param value string|number
 ---@param ttl? number
 ---@return true?
 ---@return string?
@@ -37,10 +38,10 @@ function shared.add(key, value, ttl) end
 ---@return string?
 function shared.incr(key, by, ttl, initial) end
 
---- Sets it only when it is `expected`: else "conflict".
+--- Sets it only when it is `expected`, which no text is of a number: else "conflict".
 ---@param key string
----@param expected string
----@param value string
+---@param expected string|number
+---@param value string|number
 ---@param ttl? number
 ---@return true?
 ---@return string?

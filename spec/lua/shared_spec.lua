@@ -52,8 +52,32 @@ describe("shared", function()
     assert.equal(1, shared.incr "n")
     assert.equal(6, shared.incr("n", 5))
     assert.equal(4, shared.incr("n", -2))
-    assert.equal("4", shared.get "n")
+    assert.equal(4, shared.get "n")
     assert.equal(101, shared.incr("m", 1, 0, 100))
+  end)
+
+  it("gives numbers back as numbers", function()
+    for _, value in ipairs { 1, -0.5, math.mininteger, 2.0, math.huge, "1" } do
+      shared.set("a", value)
+      assert.equal(value, shared.get "a")
+      assert.equal(math.type(value), math.type(shared.get "a"))
+    end
+    shared.del "a"
+    assert.is_true((shared.add("a", 1)))
+    assert.equal(2, shared.incr "a")
+    assert.equal("conflict", code_of(shared.cas("a", "2", 3)))
+    assert.is_true((shared.cas("a", 2.0, 2.5)))
+    assert.equal("invalid", code_of(shared.incr "a"))
+    assert.is_true((shared.cas("a", 2.5, "two")))
+    assert.equal("two", shared.get "a")
+  end)
+
+  it("says what a value is", function()
+    for _, value in ipairs { true, {}, print } do
+      local ok, why = pcall(shared.set, "a", value)
+      assert.is_false(ok)
+      assert.matches("a value is a text or a number, not a " .. type(value), why)
+    end
   end)
 
   it("does not count texts", function()

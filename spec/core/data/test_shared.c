@@ -173,8 +173,38 @@ static void cas_replaces_only_what_is_expected(void **state) {
     assert_int_equal(shared_ttl(m, STR("k")), 20);
     int64_t v;
     shared_incr(m, STR("n"), 5, 0, 0, &v);
-    assert_int_equal(shared_cas(m, STR("n"), STR("5"), STR("six"), 0), 0);
+    assert_int_equal(shared_cas(m, STR("n"), STR("5"), STR("six"), 0), ERR_CONFLICT);
+    const struct shared_value five = {.kind = SHARED_REAL, .real = 5},
+                              six = {.kind = SHARED_BYTES, .bytes = STR("six")},
+                              half = {.kind = SHARED_REAL, .real = 0.5};
+    assert_int_equal(shared_cas_value(m, STR("n"), &half, &six, 0), ERR_CONFLICT);
+    assert_int_equal(shared_cas_value(m, STR("n"), &five, &six, 0), 0);
     assert_holds(STR("n"), "six");
+}
+
+static void numbers_come_back_as_numbers(void **state) {
+    const struct shared_value values[] = {
+        {.kind = SHARED_INTEGER, .integer = INT64_MIN},
+        {.kind = SHARED_REAL, .real = 0.1},
+        {.kind = SHARED_BYTES, .bytes = STR("7")},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct shared_value got;
+        struct buf room;
+        buf_init(&room);
+        buf_str(&room, STR("before"));
+        assert_int_equal(shared_set_value(m, STR("k"), &values[i], 0), 0);
+        assert_int_equal(shared_get_value(m, STR("k"), &got, &room), 0);
+        assert_int_equal(got.kind, values[i].kind);
+        assert_int_equal(got.integer, values[i].integer);
+        assert_true(got.real == values[i].real);
+        assert_true(str_eq(got.bytes, values[i].bytes));
+        buf_free(&room);
+    }
+    int64_t v;
+    assert_int_equal(shared_set_value(m, STR("k"), &values[1], 0), 0);
+    assert_int_equal(shared_incr(m, STR("k"), 1, 0, 0, &v), -EINVAL);
+    assert_holds(STR("k"), "0.10000000000000001");
 }
 
 /* ---- token buckets ------------------------------------------------------------------------ */
@@ -557,6 +587,7 @@ int main(void) {
         WITH_MAP(a_counter_does_not_overflow),
         WITH_MAP(a_counters_time_is_set_when_it_is_made),
         WITH_MAP(cas_replaces_only_what_is_expected),
+        WITH_MAP(numbers_come_back_as_numbers),
         WITH_MAP(deleting_tells_whether_something_was_there),
         WITH_MAP(a_prefix_is_deleted_in_all_shards),
         WITH_MAP(what_is_too_old_for_one_is_there_for_another),
