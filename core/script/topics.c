@@ -41,7 +41,7 @@ struct topic_sub {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list buckets[BUCKETS];
 static int subs;     /* how many there are */
-static size_t bytes; /* of all messages */
+static size_t bytes; /* of all messages, see cost_of */
 
 static struct list *bucket_of(struct str topic) {
     uint32_t h = 2166136261u; /* FNV-1a */
@@ -54,9 +54,14 @@ static struct list *bucket_of(struct str topic) {
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
+/* With what it takes to keep it: small ones would fill the memory uncounted else. */
+static size_t cost_of(const struct topic_message *m) {
+    return sizeof *m + m->from + m->n;
+}
+
 static void let_go(struct topic_message *m) {
     if (--m->holders > 0) return;
-    bytes -= m->n;
+    bytes -= cost_of(m);
     mem_free(m);
 }
 
@@ -187,8 +192,8 @@ int topic_publish(struct str topic, struct str from, struct str text) {
     m->holders = 1;
     int reached = 0;
     pthread_mutex_lock(&lock);
-    bool room = bytes + text.n <= TOPIC_BYTES_MAX;
-    bytes += text.n;
+    bool room = bytes + cost_of(m) <= TOPIC_BYTES_MAX;
+    bytes += cost_of(m);
     struct list *bucket = bucket_of(topic);
     for (struct list *it = bucket->next; room && it != bucket; it = it->next) {
         struct topic_sub *s = LIST_ENTRY(it, struct topic_sub, link);
