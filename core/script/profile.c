@@ -96,6 +96,7 @@ int profile_begin(struct profile *p, struct worker *w, struct service *only) {
     if (watchdog_mine != m) watchdog_adopt(m);
     atomic_store(&m->profile, p);
     p->timer = timer;
+    p->timed = true;
     if (timer_settime(timer, 0, &each, NULL) == 0) return 0;
     int code = -errno;
     profile_end(p, w);
@@ -103,8 +104,8 @@ int profile_begin(struct profile *p, struct worker *w, struct service *only) {
 }
 
 void profile_end(struct profile *p, struct worker *w) {
-    if (p->timer) timer_delete(p->timer);
-    p->timer = NULL;
+    if (p->timed) timer_delete(p->timer);
+    p->timed = false;
     atomic_store(&watchdog_of(w)->profile, NULL);
 }
 

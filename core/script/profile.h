@@ -28,7 +28,8 @@ struct profile {
     size_t bytes;           /* of their names */
     uint64_t others;        /* samples for whose stacks there was no room */
     struct buf line;        /* where a stack is put together */
-    void *timer;            /* timer_t */
+    void *timer;            /* timer_t, which may be NULL: the first of a process is */
+    bool timed;             /* it runs */
 };
 
 /* [the worker's thread] Begins and ends to take samples of this thread. 0 or negative errno. */

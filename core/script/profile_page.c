@@ -87,7 +87,7 @@ static void answer(struct profiling *p) {
     p->answered = true;
     x->data = NULL;
     for (int i = 0; i < worker_count; i++)
-        if (p->parts[i].code < 0) {
+        if (p->parts[i].begun && p->parts[i].code < 0) {
             exchange_error(x, 503, "the system gives no timers to take a profile with");
             return;
         }
