@@ -86,17 +86,18 @@ bool admin_number(struct exchange *x, const char *name, uint64_t min, uint64_t m
 
 /* Answered by the control thread: when that is the one that is stuck, there is no answer. */
 static void healthz(struct exchange *x) {
-    struct buf body;
-    buf_init(&body);
-    buf_str(&body, STR("{\"status\":\"stuck\",\"stuck\":["));
-    int n = watchdog_stuck(&body);
-    buf_str(&body, STR("]}"));
-    if (n > 0) {
-        admin_answer(x, 503, STR("application/json"), &body);
+    struct buf stuck, body;
+    buf_init(&stuck);
+    if (watchdog_stuck(&stuck) == 0) {
+        exchange_answer(x, 200, STR("application/json"), STR("{\"status\":\"ok\"}"));
         return;
     }
-    buf_free(&body);
-    exchange_answer(x, 200, STR("application/json"), STR("{\"status\":\"ok\"}"));
+    buf_init(&body);
+    buf_str(&body, STR("{\"status\":\"stuck\",\"stuck\":["));
+    buf_str(&body, buf_view(&stuck));
+    buf_str(&body, STR("]}"));
+    buf_free(&stuck);
+    admin_answer(x, 503, STR("application/json"), &body);
 }
 
 static void readyz(struct exchange *x) {
@@ -225,7 +226,7 @@ static bool has_secret(const struct exchange *x) {
 static void on_request(struct exchange *x) {
     const struct head *h = &x->h1.head;
     const struct page *found = NULL;
-    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0] && !found; i++) {
         if (!str_eq(h->path, str_of(pages[i].path))) continue;
         found = &pages[i];
         bool same = str_eq(h->method, str_of(found->method)) ||

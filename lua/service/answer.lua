@@ -8,7 +8,7 @@ local function check_status(status)
   end
 end
 
--- The body that a value other than a table is; what has no text of its own is a mistake.
+-- The body that a value is that is neither table nor text; what has no text of its own is a mistake.
 local function text_of(body)
   local kind = type(body)
   if kind == "function" or kind == "thread" then
@@ -31,8 +31,11 @@ function M.web(res, first, second)
     check_status(first)
     status, body = first, second
   end
-  if type(body) == "table" then
+  local kind = type(body)
+  if kind == "table" then
     res:json(body, status)
+  elseif kind == "string" then
+    res:answer(status, body)
   elseif body ~= nil then
     res:answer(status, text_of(body))
   else
