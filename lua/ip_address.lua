@@ -115,6 +115,8 @@ local NETWORKS = {
   { 0x0a000000, 8, "private" },
   { 0xac100000, 12, "private" },
   { 0xc0a80000, 16, "private" },
+  { 0xc0000000, 24, "private" }, -- of protocols
+  { 0xc6120000, 15, "private" }, -- of benchmarks, and of networks that ran out of the others
   { 0x64400000, 10, "shared" }, -- of carriers, RFC 6598
   { 0xa9fe0000, 16, "link-local" },
   { 0xe0000000, 4, "multicast" },
@@ -125,7 +127,11 @@ local NETWORKS = {
 local METADATA = {
   [ipv4 "100.100.100.200"] = true,
   [ipv4 "192.0.0.192"] = true,
+  [ipv4 "168.63.129.16"] = true,
   ["fd00:ec2:0:0:0:0:0:254"] = true,
+  ["fd00:ec2:0:0:0:0:0:23"] = true,
+  ["fd20:ce:0:0:0:0:0:254"] = true,
+  ["fd00:c1:0:0:0:0:a9fe:a9fe"] = true,
   ["metadata.google.internal"] = true,
   ["metadata.goog"] = true,
 }
