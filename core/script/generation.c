@@ -213,7 +213,16 @@ static bool has_file(const struct generation *g, struct str path) {
     return false;
 }
 
-/* The user's policies are a file of the service that asks them: they come and go with it. */
+/* Whether there is no file of policies: neither it nor a link to it. A folder that is a link to
+ * nowhere is no folder without policies. */
+static bool no_policy(const char *policies, const char *file) {
+    struct stat st;
+    if (lstat(file, &st) == 0 || errno != ENOENT) return false;
+    return stat(policies, &st) == 0 || lstat(policies, &st) < 0;
+}
+
+/* The user's policies are a file of the service that asks them: they come and go with it. One that
+ * is there and cannot be read is not gone: what it denied would be allowed from then on. */
 static int add_policy(struct filling *f, const char *policies) {
     struct generation *g = f->g;
     char full[1400];
@@ -227,8 +236,10 @@ static int add_policy(struct filling *f, const char *policies) {
     int n = snprintf(full, sizeof full, "%s/%s.lua", policies, g->folder.p);
     if (n < 0 || (size_t)n >= sizeof full)
         return err_set(f->e, -ENAMETOOLONG, "the name of the policies folder is too long");
-    if (access(full, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR)) return 0;
-    return read_file(f, AT_FDCWD, full, path, path);
+    if (no_policy(policies, full)) return 0;
+    int before = g->n_files, rc = read_file(f, AT_FDCWD, full, path, path);
+    if (rc < 0 || g->n_files > before) return rc;
+    return err_set(f->e, -EINVAL, "cannot read %.*s: it is no file", STR_FMT(path));
 }
 
 struct generation *generation_read(const char *root, const char *policies, struct str folder,

@@ -284,6 +284,11 @@ int vm_load_named(lua_State *L, struct str name, struct str source) {
     source = trim_source(source);
     lua_pushfstring(L, "@%s", lua_pushlstring(L, name.p, name.n));
     int r = luaL_loadbufferx(L, source.p ? source.p : "", source.n, lua_tostring(L, -1), "t");
+    if (str_starts(source, STR(LUA_SIGNATURE))) { /* whose error does not tell where */
+        lua_pop(L, 1);
+        lua_pushfstring(L, "%s: attempt to load a binary chunk; Lua comes as text",
+                        lua_tostring(L, -1) + 1);
+    }
     if (r == LUA_OK && !vm_of(L)->options.trusted) r = sandbox_check(L, name);
     lua_replace(L, -3);
     lua_pop(L, 1);

@@ -69,6 +69,9 @@ local function load_file(folder, load)
   if ok then
     return defined
   end
+  if type(defined) ~= "string" and not getmetatable(defined) then
+    refuse("policies/%s.lua raised a %s while it was loaded; raise a text that says why", folder, type(defined))
+  end
   local what = type(defined) == "string" and defined:match("must return a table, it returned (%S+)$")
   if what then
     refuse(EXAMPLE, folder, what, known.names(folder)[1])

@@ -224,6 +224,8 @@ it("a broken policy file is refused with file and line, and the old one serves o
       /policies\/registry\.lua:2: there is no policy 'registr'; did you mean 'register'\?/,
     ],
     ["return { register = true }", /register is a boolean; a policy is a function/],
+    ["error({})", /policies\/registry\.lua raised a table/],
+    ["\x1bLua", /policies\/registry\.lua: attempt to load a binary chunk/],
     ["return true", /policies\/registry\.lua returns boolean: end it with `return \{/],
   ]) {
     write(host, text);
@@ -236,6 +238,35 @@ it("a broken policy file is refused with file and line, and the old one serves o
   }
   fs.rmSync(path.join(folder(host), "registry.lua"));
   assert.equal((await moonbus(host, "reload", "registry")).status, 0);
+});
+
+it("a policy file that is there and cannot be read is not taken for gone", async (t) => {
+  const files = { "policies/registry.lua": denies("the old one") };
+  const own = await startHost(t, { files, env: quiet, test: false });
+  const token = await account(own);
+  const file = path.join(folder(own), "registry.lua");
+  const aside = `${folder(own)}-aside`;
+  const refused = async (why) => {
+    const result = await moonbus(own, "reload", "registry");
+    assert.equal(result.status, 1, result.output);
+    assert.match(result.output, why);
+    assert.equal((await put(own, token, 9)).json.error, "the old one");
+  };
+  fs.rmSync(file);
+  fs.symlinkSync("nowhere.lua", file);
+  await refused(/cannot read policies\/registry\.lua: No such file/);
+  fs.rmSync(file);
+  fs.mkdirSync(file);
+  await refused(/cannot read policies\/registry\.lua: it is no file/);
+  fs.renameSync(folder(own), aside);
+  fs.writeFileSync(folder(own), "a file");
+  await refused(/cannot read policies\/registry\.lua: Not a directory/);
+  fs.rmSync(folder(own));
+  fs.symlinkSync("nowhere", folder(own));
+  await refused(/cannot read policies\/registry\.lua: No such file/);
+  fs.rmSync(folder(own));
+  assert.equal((await moonbus(own, "reload", "registry")).status, 0);
+  assert.equal((await put(own, token, 9)).status, 201);
 });
 
 it("a file that fits no service is told with the name that was meant", async (t) => {
