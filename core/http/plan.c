@@ -474,16 +474,21 @@ static enum plan_result step_token(struct exchange *x) {
 
 /* ---- policies ------------------------------------------------------------------------------- */
 
+static inline enum plan_result question(struct exchange *x, enum policy_row row) {
+    bool asked = x->route && x->route->flags & policy_flag(row);
+    return asked ? policy_ask(x, row, exchange_resume) : PLAN_NEXT;
+}
+
 static enum plan_result step_limit(struct exchange *x) {
-    return policy_ask(x, POLICY_LIMIT, exchange_resume);
+    return question(x, POLICY_LIMIT);
 }
 
 static enum plan_result step_request(struct exchange *x) {
-    return policy_ask(x, POLICY_REQUEST, exchange_resume);
+    return question(x, POLICY_REQUEST);
 }
 
 static enum plan_result step_choose(struct exchange *x) {
-    return policy_ask(x, POLICY_CHOOSE, exchange_resume);
+    return question(x, POLICY_CHOOSE);
 }
 
 /* ---- the door ------------------------------------------------------------------------------- */
