@@ -80,14 +80,19 @@ function Guard.__close(guard)
   end
 end
 
--- The body, piece by piece, until the other side has answered and wants no more of it.
+-- The body, piece by piece, until the other side has answered and wants no more of it. When there is no room for a piece,
+-- what was sent must not look complete.
 local function send(exchange, body)
   for piece in body do
-    if not exchange:write(piece) then
+    local wanted, message, code = exchange:write(piece)
+    if code == "limit" then
+      return nil, message, code
+    elseif not wanted then
       break
     end
   end
   exchange:finish()
+  return true
 end
 
 -- The rest of the answer, or nil, message, code.
@@ -115,7 +120,11 @@ local function in_pieces(request)
   end
   local guard <close> = setmetatable({ exchange = exchange }, Guard)
   if type(request.body) == "function" then
-    send(exchange, request.body)
+    local sent
+    sent, message, code = send(exchange, request.body)
+    if not sent then
+      return nil, message, code
+    end
   end
   local status, headers, why = exchange:head()
   if not status then

@@ -24,7 +24,7 @@
 #include "core/script/task.h"
 
 #define WINDOW      (64u * 1024) /* bytes that wait to be read before the other side is held back */
-#define HELD        (128u * 1024) /* what a stream counts as: that, and what waits to be sent */
+#define HELD        (128u * 1024) /* what a stream counts as, besides the piece on its way */
 #define PATIENCE_MS (600 * 1000)  /* how long a stream nobody waits for is kept */
 
 enum { READS, WRITES };
@@ -40,6 +40,7 @@ struct http_stream {
     const struct head *head;
     struct timer timer; /* nothing moves */
     uint64_t timeout;   /* ms */
+    size_t leaving;     /* bytes of the piece that has not left yet, counted by vm_hold */
     int status;
     int code;                    /* 0 or why it failed */
     bool open;                   /* it holds a call */
@@ -119,9 +120,15 @@ static void on_body(struct call *c, const char *p, size_t n, bool last) {
     wake(s);
 }
 
+static void piece_left(struct http_stream *s) {
+    s->full = false;
+    vm_release(s->vm, s->leaving);
+    s->leaving = 0;
+}
+
 static void on_drained(struct call *c) {
     struct http_stream *s = c->data;
-    s->full = false;
+    piece_left(s);
     moved(s);
     wake(s);
 }
@@ -241,6 +248,15 @@ int http_stream_read(lua_State *L) {
     return read_or_wait(L, false);
 }
 
+/* Whether it was taken: what the other side does not read is kept, so it counts as memory. */
+static bool send_piece(struct http_stream *s, struct str piece) {
+    if (!vm_hold(s->vm, piece.n)) return false;
+    s->leaving = piece.n;
+    s->full = call_write(&s->call, piece.p, piece.n) == 1;
+    if (!s->full) piece_left(s);
+    return true;
+}
+
 int http_stream_write(lua_State *L) {
     struct http_stream *s = check(L);
     if (lua_type(L, 2) != LUA_TSTRING)
@@ -249,8 +265,8 @@ int http_stream_write(lua_State *L) {
     if (s->sent) return lib_error(L, "the body is complete already");
     if (s->full && s->code == 0 && !s->last) /* its wait was cancelled */
         return op_fail(L, ERR_BUSY, "the piece before has not left yet");
-    if (s->code == 0 && !s->last && piece.n > 0 && call_write(&s->call, piece.p, piece.n) == 1)
-        s->full = true;
+    if (s->code == 0 && !s->last && piece.n > 0 && !send_piece(s, piece))
+        return op_fail(L, ERR_LIMIT, "the service has too many bytes of requests under way");
     moved(s);
     return s->full && s->code == 0 ? wait_for(L, s, WRITES, false) : answer(L, s, WRITES, false);
 }
@@ -273,6 +289,7 @@ int http_stream_close(lua_State *L) {
     buf_free(&s->in);
     arena_free(&s->arena);
     s->head = NULL;
+    piece_left(s);
     vm_release(s->vm, HELD);
     return 0;
 }

@@ -411,6 +411,30 @@ static void a_large_body_from_a_function_waits_for_room(void **state) {
     assert_true(strlen(heard) > 32 * 65536);
 }
 
+/* Reads nothing of three requests, until a fourth one is answered. */
+static void *read_nothing(void *arg) {
+    int deaf[3];
+    for (int i = 0; i < 3; i++)
+        deaf[i] = take_client();
+    int last = take_client();
+    hear(last);
+    say(last, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    close(last);
+    for (int i = 0; i < 3; i++)
+        close(deaf[i]);
+    return NULL;
+}
+
+static void pieces_that_nobody_reads_count_as_memory(void **state) {
+    play(read_nothing);
+    GIVES("local big = ('p'):rep(12 << 20)\n"
+          "local function send() return http.request { url = P, method = 'PUT', body = function()\n"
+          "return big end } end\n"
+          "local a <close> = task.spawn(send) local b <close> = task.spawn(send) task.sleep(0.05)\n"
+          "return select(3, send()), http.request { url = P }.body",
+          "limit|ok");
+}
+
 /* Answers at the head of a request, and hears no more of it. */
 static void *answer_early(void *arg) {
     int fd = take_client();
@@ -531,6 +555,7 @@ int main(void) {
         T(a_stream_has_status_and_headers_before_its_body),
         T(a_body_comes_from_a_function),
         T(a_large_body_from_a_function_waits_for_room),
+        T(pieces_that_nobody_reads_count_as_memory),
         T(an_answer_before_the_body_ends_it),
         T(a_body_that_breaks_off_is_no_complete_one),
         T(an_answer_that_breaks_off_raises),
