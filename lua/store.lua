@@ -37,12 +37,32 @@ local LEVELS = 64 -- of tables in a document
 local Collection = {}
 Collection.__index = Collection
 
+local OPTIONS = { id = "string", indexes = "table" }
+
+-- What is wrong is said where it is declared, not at the first use.
+local function check_collection(name, options)
+  if type(name) ~= "string" then
+    error(("the name of a collection is a text, not a %s"):format(type(name)), 3)
+  elseif type(options) ~= "table" then
+    error(("options of a collection are a table, not a %s"):format(type(options)), 3)
+  end
+  for key, value in pairs(options) do
+    local wanted = OPTIONS[key]
+    if not wanted then
+      error(("unknown option %s of a collection: there are id and indexes"):format(tostring(key)), 3)
+    elseif type(value) ~= wanted then
+      error(("the option %s of a collection is a %s, not a %s"):format(key, wanted, type(value)), 3)
+    end
+  end
+end
+
 --- Declares a collection. Does nothing but remember it; tables are made at its first use.
 ---@param name string letters, digits, _ - .
 ---@param options { id: string?, indexes: table? }? id: prefix of generated ids; indexes: "field", { "a", "b", unique = true }
 ---@return Collection
 function M.collection(name, options)
   options = options or {}
+  check_collection(name, options)
   return setmetatable({
     name = name,
     prefix = options.id or name,
@@ -84,12 +104,30 @@ local function deep(value, level)
 end
 
 local function stamped(self, doc)
+  if type(doc) ~= "table" then
+    error(("a document is a table, not a %s"):format(type(doc)), 3)
+  end
   local out = copy(doc)
   local now = time.now_rfc3339()
   out.id = out.id or seal.id(self.prefix)
   out.createdAt = out.createdAt or now
   out.updatedAt = out.updatedAt or now
   return out
+end
+
+-- Applies `change` to a document.
+local function changed(doc, change)
+  local id = doc.id
+  change(doc)
+  if doc.id ~= id then
+    error(("the id of a document cannot change: %s"):format(id), 0)
+  end
+end
+
+local function check_function(fn)
+  if type(fn) ~= "function" then
+    error(("a function is needed, not a %s"):format(type(fn)), 3)
+  end
 end
 
 local function write(self, step)
@@ -201,13 +239,14 @@ end
 ---@return string? message
 ---@return string? code
 function Collection:update(id, change)
+  check_function(change)
   for _ = 1, RETRIES do
     local doc, rev, code = self:get(id)
     if not doc then
       return nil, rev, code
     end
     local before = doc.updatedAt
-    change(doc)
+    changed(doc, change)
     if doc.updatedAt == before then
       doc.updatedAt = time.now_rfc3339()
     end
@@ -262,16 +301,32 @@ Tx.__index = Tx
 local View = {}
 View.__index = View
 
+-- What is kept beyond the end would write into nothing.
+function Tx:__close()
+  self.over = true
+end
+
+local function check_open(view)
+  if view.tx.over then
+    error("the transaction is over", 3)
+  end
+end
+
 function Tx:__call(collection)
+  if getmetatable(collection) ~= Collection then
+    error(("a transaction works on a collection, not on a %s"):format(type(collection)), 2)
+  end
   return setmetatable({ tx = self, collection = collection }, View)
 end
 
 local function pending(view, id)
+  check_open(view)
   local of = view.tx.written[view.collection.name]
   return of and of[id]
 end
 
 local function add(view, id, doc, step)
+  check_open(view)
   errors.check(ensure(view.collection))
   local written = view.tx.written
   local name = view.collection.name
@@ -303,6 +358,7 @@ end
 ---@return table[]
 ---@return integer?
 function View:find(query)
+  check_open(self)
   errors.check(ensure(self.collection))
   local rows, revisions, count, digest = core.find(self.collection.name, query or {})
   if not rows then
@@ -344,11 +400,12 @@ end
 ---@param change fun(doc: table)
 ---@return table? doc
 function View:update(id, change)
+  check_function(change)
   local doc = self:get(id)
   if not doc then
     return nil
   end
-  change(doc)
+  changed(doc, change)
   doc.updatedAt = time.now_rfc3339()
   add(self, id, doc, { "put", self.collection.name, id = id })
   return doc
@@ -361,7 +418,7 @@ function View:delete(id)
 end
 
 local function attempt(fn)
-  local tx = setmetatable({ checks = {}, steps = {}, written = {} }, Tx)
+  local tx <close> = setmetatable({ checks = {}, steps = {}, written = {}, over = false }, Tx)
   local results = table.pack(fn(tx))
   local steps = tx.checks
   table.move(tx.steps, 1, #tx.steps, #steps + 1, steps)
@@ -381,6 +438,7 @@ end
 ---@param fn fun(tx: Transaction): any
 ---@return any ... what fn returned; or nil, message, code
 function M.transaction(fn)
+  check_function(fn)
   for _ = 1, RETRIES do
     local ok, results, code = attempt(fn)
     if ok then

@@ -614,6 +614,58 @@ describe("a transaction", function()
   end)
 end)
 
+describe("misuse", function()
+  local function why(fn, ...)
+    local ok, text = pcall(fn, ...)
+    assert.is_false(ok)
+    return text
+  end
+
+  it("of a declaration is told where it is declared", function()
+    assert.matches("the name of a collection is a text, not a nil", why(store.collection))
+    assert.matches("options of a collection are a table, not a string", why(store.collection, "x", "pet"))
+    assert.matches("unknown option indexs of a collection: there are id and indexes", why(store.collection, "x", { indexs = {} }))
+    assert.matches("the option id of a collection is a string, not a number", why(store.collection, "x", { id = 5 }))
+    assert.matches("the option indexes of a collection is a table, not a string", why(store.collection, "x", { indexes = "a" }))
+  end)
+
+  it("of a document or a function is told", function()
+    local pets = fresh()
+    assert.matches("a document is a table, not a nil", why(pets.create, pets))
+    assert.matches("a document is a table, not a string", why(pets.put, pets, "x"))
+    assert.matches("a function is needed, not a nil", why(pets.update, pets, "x"))
+    assert.matches("a function is needed, not a table", why(store.transaction, pets))
+    assert.matches("a transaction works on a collection, not on a string", why(store.transaction, function(tx)
+      tx "pets"
+    end))
+  end)
+
+  it("of an update leaves the document what it is", function()
+    local pets = fresh()
+    pets:create { id = "a" }
+    local function rename(pet)
+      pet.id = "b"
+    end
+    assert.matches("the id of a document cannot change: a", why(pets.update, pets, "a", rename))
+    assert.matches("the id of a document cannot change: a", why(store.transaction, function(tx)
+      tx(pets):update("a", rename)
+    end))
+    assert.equal("a", pets:get("a").id)
+  end)
+
+  it("of a transaction that is over raises, and writes nothing", function()
+    local pets, kept = fresh(), nil
+    store.transaction(function(tx)
+      kept = tx(pets)
+    end)
+    for _, call in ipairs { kept.create, kept.put, kept.get, kept.find, kept.one, kept.delete } do
+      assert.matches("the transaction is over", why(call, kept, {}))
+    end
+    assert.matches("the transaction is over", why(kept.update, kept, "x", print))
+    assert.equal(0, pets:count())
+  end)
+end)
+
 describe("a task that ends while it waits for the store", function()
   it("leaves the store usable", function()
     local pets = fresh()
