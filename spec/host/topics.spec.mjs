@@ -46,7 +46,7 @@ function svc.on_start(ctx)
 end
 
 function svc.Sum()
-  return shared.get "sum" or "0"
+  return tostring(shared.get "sum" or 0)
 end
 
 function svc.Starts()
