@@ -23,7 +23,8 @@
 #include "core/script/measure.h"
 #include "core/script/service.h"
 
-#define QUIET_MS 60000 /* between two lines about the same function */
+#define QUIET_MS 60000   /* between two lines about the same function */
+#define COUNT_MS 3600000 /* that what was not told is counted: generations come and go */
 
 /* The functions, in the order of enum policy_row. */
 static const struct {
@@ -100,10 +101,10 @@ static bool is_news(const struct asked *q, int64_t *left_out) {
     struct str count = fact(q, "left-out", silent);
     *left_out = 0;
     if (shared_add(host.shared, fact(q, "told", told), STR("1"), QUIET_MS) == ERR_EXISTS) {
-        shared_incr(host.shared, count, 1, 0, 0, left_out);
+        shared_incr(host.shared, count, 1, 0, COUNT_MS, left_out);
         return false;
     }
-    shared_incr(host.shared, count, 0, 0, 0, left_out);
+    shared_incr(host.shared, count, 0, 0, COUNT_MS, left_out);
     shared_del(host.shared, count);
     return true;
 }

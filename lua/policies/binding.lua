@@ -19,6 +19,7 @@ local report = lazy "gen.report"
 local M = {}
 
 local QUIET = 60 -- seconds between two lines about the same function
+local COUNTED = 3600 -- seconds that what was not told is counted: generations come and go
 
 ---@class Policies
 ---@field user table<string, function> what the user's file defines; {} without one
@@ -113,7 +114,7 @@ local function is_news(name)
   local left_out = "policies:left-out:" .. this
   local first, _, code = shared.add("policies:told:" .. this, "1", QUIET)
   if not first and code == "exists" then
-    shared.incr(left_out)
+    shared.incr(left_out, 1, COUNTED)
     return false
   end
   local count = tonumber(shared.get(left_out) or 0)
