@@ -1,15 +1,20 @@
 /*
  * policies: a policy in a file that fits no service would be one that never decides, and nobody
- * would notice: it is told at the start and at every reload.
+ * would notice: it is told at the start and at every reload. So is a folder that somebody named and
+ * that is not there.
  */
 #include "core/script/policies.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/script/embed.h"
+
+#define POLICIES_USUAL "policies" /* the default of the setting, which need not be there */
 
 #define STRAYS_MAX 20 /* of which is told; a folder of something else is not a list of typos */
 
@@ -87,6 +92,9 @@ static int listed(const struct dirent *entry) {
 void policies_strays(const char *policies, const char *services, struct buf *out) {
     struct dirent **names;
     int n = scandir(policies, &names, listed, alphasort), told = 0;
+    if (n < 0 && errno == ENOENT && strcmp(policies, POLICIES_USUAL) != 0)
+        buf_printf(out, "the folder of policies %s is not there: what is shipped is in force\n",
+                   policies);
     for (int i = 0; i < n; i++) {
         struct str name = str_of(names[i]->d_name);
         size_t before = out->n;

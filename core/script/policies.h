@@ -10,7 +10,8 @@
 
 /* Appends a sentence and a line's end for every file <policies>/<name>.lua that no platform service
  * of that name takes, with the name that was probably meant. `services` is the folder of the user's
- * services. A folder that is not there has no files. */
+ * services. A folder that is not there has no files; one that has another name than
+ * usual, and so was meant, gets a sentence, too. */
 void policies_strays(const char *policies, const char *services, struct buf *out);
 
 #endif

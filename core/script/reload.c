@@ -264,7 +264,7 @@ static void find_strays(struct reload *r) {
     bool news = !str_eq(all, str_of(told));
     while (str_cut(lines, '\n', &line, &lines)) {
         buf_printf(&r->report, "warning: %.*s\n", STR_FMT(line));
-        if (news) log_warn("policies that nobody asks", LOGS("warning", line));
+        if (news) log_warn("policies that are not in force", LOGS("warning", line));
     }
     memcpy(told, all.n ? all.p : "", all.n);
     told[all.n] = 0;

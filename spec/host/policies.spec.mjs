@@ -283,6 +283,15 @@ it("a file that fits no service is told with the name that was meant", async (t)
   await fresh.waitForLog((entry) => /did you mean policies\/registry\.lua\?/.test(entry.warning));
 });
 
+it("a folder of policies that was named and is not there is told", async (t) => {
+  const own = await startHost(t, { env: { ...quiet, MOONBUS_POLICIES: "polices" }, test: false });
+  await own.waitForLog((entry) => /folder of policies polices is not there/.test(entry.warning));
+  assert.match((await moonbus(own, "reload")).output, /^warning: the folder of policies polices/m);
+  writeFiles(path.join(own.cwd, "polices"), { "registry.lua": denies("it is there") });
+  assert.doesNotMatch((await moonbus(own, "reload")).output, /warning/);
+  assert.equal((await put(own, await account(own), 9)).json.error, "it is there");
+});
+
 it("a host does not start with policies that it cannot read", async (t) => {
   const files = { "policies/registry.lua": "return {\n  nonsense\n" };
   const stillborn = await startHost(t, { start: false, files });
