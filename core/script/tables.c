@@ -79,7 +79,7 @@ static int safe_insert(lua_State *L) {
     if (n == 3) {
         at = luaL_checkinteger(L, 2);
         luaL_argcheck(L, (lua_Unsigned)at - 1 < (lua_Unsigned)end, 2, "position out of bounds");
-        luaL_argcheck(L, end - at <= elements_max(L), 1, "too many elements");
+        luaL_argcheck(L, end <= at || end - at <= elements_max(L), 1, "too many elements");
         bool plain = is_plain(L, 1);
         for (lua_Integer i = end; i > at; i--)
             copy(L, 1, i - 1, 1, i, plain);
@@ -93,7 +93,7 @@ static int safe_remove(lua_State *L) {
     lua_Integer size = luaL_len(L, 1), at = luaL_optinteger(L, 2, size);
     if (at != size)
         luaL_argcheck(L, (lua_Unsigned)at - 1 <= (lua_Unsigned)size, 2, "position out of bounds");
-    luaL_argcheck(L, size - at <= elements_max(L), 1, "too many elements");
+    luaL_argcheck(L, size <= at || size - at <= elements_max(L), 1, "too many elements");
     bool plain = is_plain(L, 1);
     lua_geti(L, 1, at);
     for (; at < size; at++)

@@ -393,6 +393,10 @@ static void no_library_function_loops_for_a_number(void **state) {
     check_error(&s, "return ('x'):rep(1 << 62)", "too large");
     check_error(&s, "return (''):rep(1 << 62, 'x')", "too large");
     check_error(&s, "table.move({}, 1, 1 << 60, 2)", "too many elements");
+    check_error(&s,
+                "table.remove(setmetatable({}, {__len = function() return math.mininteger end}), "
+                "1) error('done')",
+                "done");
     check_error(&s, "table.move({}, math.mininteger, math.maxinteger, 2)", "too many elements");
     check(&s, "return table.move({1, 2, 3}, 2, 3, 1), table.move({1}, 1, 0, 5)", "{2,3,3}|{1}");
     check_error(&s, "table.insert(setmetatable({}, {__len = function() return 1 << 40 end}), 1, 1)",
