@@ -292,7 +292,7 @@ static void on_ended(uv_process_t *process, int64_t status, int signal) {
 
 static void too_long(uv_timer_t *timer) {
     (void)timer;
-    uv_process_kill(&dev.process, SIGKILL);
+    if (!uv_is_closing((uv_handle_t *)&dev.process)) uv_process_kill(&dev.process, SIGKILL);
 }
 
 static void open_output(struct output *o) {
