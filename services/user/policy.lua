@@ -125,10 +125,11 @@ end
 --- Whether somebody may try a password now: asked before it is looked at.
 ---
 --- Each failure doubles the wait for the next attempt. Who guesses from one address is soon sent off for minutes. Who
---- guesses at one account from many addresses makes it slow, never closed: an address that the account has logged in from
---- does not count what others did, and any other waits four seconds at most.
+--- guesses at one account from many addresses never closes it to its owner: an address that the account has logged in from
+--- does not count what others did. Any other waits four seconds at most, and only so many may wait at a time (logins.lua):
+--- who keeps trying from hundreds of addresses crowds out other new ones meanwhile, as nothing tells the owner from them.
 ---
---- Only so many may wait at a time; more are sent off as well (logins.lua). Unknown accounts are treated like known ones.
+--- Unknown accounts are treated like known ones.
 ---@param attempt LoginAttempt
 ---@return true|number|nil allowed true; seconds to wait first (more than ten are not waited for, but answered); or nil
 ---@return string? why
