@@ -70,7 +70,8 @@ struct shared_bucket {
     double burst; /* at least 1; full again within SHARED_FILL_MAX seconds */
 };
 #define SHARED_RATE_MAX 1e6
-#define SHARED_FILL_MAX 1e9
+#define SHARED_FILL_MAX \
+    (31 * 86400.0) /* seconds: a slip of the pen must not close a key for ever */
 /* What is left in it. */
 struct shared_left {
     bool taken;

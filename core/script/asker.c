@@ -167,8 +167,9 @@ static void take_limit(lua_State *L, struct asked *q) {
     if (rc == -EINVAL)
         luaL_error(
             L,
-            "proxy.limit: rate %f, burst %f, cost %f make no limit: the rate is above 0 and at "
-            "most a million a second, the burst at least 1, the cost at most the burst",
+            "proxy.limit: rate %g, burst %g, cost %g make no limit: the rate is above 0 and at "
+            "most a million a second, the burst at least 1, the cost at most the burst, and an "
+            "empty bucket is full again within 31 days",
             b.rate, b.burst, cost);
     if (rc < 0) luaL_error(L, "proxy.limit: %s", err_name(rc));
     q->limited = true;

@@ -277,7 +277,7 @@ static void numbers_that_make_no_bucket_are_refused(void **state) {
     const struct {
         double rate, burst, cost;
     } bad[] = {{0, 1, 1},         {-1, 1, 1},        {1, 0.5, 0.5},     {1, 1, 2},
-               {1, 1, -1},        {2e6, 1, 1},       {1e-9, 100, 1},    {0.0 / 0.0, 1, 1},
+               {1, 1, -1},        {2e6, 1, 1},       {1e-9, 1, 1},      {0.0 / 0.0, 1, 1},
                {1, 0.0 / 0.0, 1}, {1, 1, 0.0 / 0.0}, {1.0 / 0.0, 1, 1}, {1, 1.0 / 0.0, 1}};
     struct shared_left left;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -289,7 +289,7 @@ static void numbers_that_make_no_bucket_are_refused(void **state) {
     assert_int_equal(shared_take(m, STR("b"), &good, 1, SECOND, &left), -EINVAL);
     const struct shared_bucket most = {.rate = SHARED_RATE_MAX, .burst = 1e12};
     assert_int_equal(shared_take(m, STR("most"), &most, 1e12, SECOND, &left), 0);
-    const struct shared_bucket slow = {.rate = 1e-8, .burst = 10};
+    const struct shared_bucket slow = {.rate = 1e-5, .burst = 10};
     assert_int_equal(shared_take(m, STR("slow"), &slow, 10, SECOND, &left), 0);
     assert_int_equal(shared_take(m, STR("slow"), &slow, 10, SECOND, &left), 0);
     assert_false(left.taken);
