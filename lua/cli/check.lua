@@ -15,10 +15,6 @@ local report = require "gen.report"
 local types = require "gen.types"
 local workspace = require "cli.workspace"
 
-local function plural(n, what)
-  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
-end
-
 -- ---- services ----
 
 -- What the generator would have to add is what is missing.
@@ -179,7 +175,7 @@ local function tell(list, flags, wrong)
   for _, finding in ipairs(list) do
     output.write(report.line(finding), "\n")
   end
-  output.write(#list == 0 and "nothing to say\n" or plural(#list, wrong and "error" or "finding") .. "\n")
+  output.write(#list == 0 and "nothing to say\n" or output.plural(#list, wrong and "error" or "finding") .. "\n")
 end
 
 return {

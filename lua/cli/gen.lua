@@ -10,16 +10,12 @@ local workspace = require "cli.workspace"
 
 local SHOWN = 4 -- names listed of what was added; above that they are counted
 
-local function plural(n, what)
-  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
-end
-
 -- What a person wants to know of a file that changes, in parentheses.
 local function remark(names, what)
   if #names == 0 then
     return ""
   end
-  return (" (%s)"):format(#names <= SHOWN and table.concat(names, ", ") or plural(#names, what))
+  return (" (%s)"):format(#names <= SHOWN and table.concat(names, ", ") or output.plural(#names, what))
 end
 
 -- "service.lua (Add, Hello), gen/api.lua"
@@ -122,7 +118,7 @@ local function fail(problems, flags)
     output.json { errors = json.list(problems) }
   else
     print_problems(problems, "")
-    io.stderr:write(("moonbus: %s; nothing was written\n"):format(plural(#problems, "error")))
+    io.stderr:write(("moonbus: %s; nothing was written\n"):format(output.plural(#problems, "error")))
   end
   return 2
 end

@@ -1,21 +1,15 @@
 -- moonbus generations SERVICE: what was in service last, and what failed to get there.
 
-local client = require "cli.client"
 local errors = require "errors"
-local json = require "json"
 local main = require "cli.main"
 local output = require "cli.output"
+local running = require "cli.running"
 local time = require "time"
-local url = require "url"
 
 local function fetch(name)
-  local answer = client.admin("GET", "/generations?service=" .. url.encode(name))
-  if answer.status == 404 then
-    errors.raise(404, ("there is no service %s"):format(name))
-  end
-  local found = answer.status == 200 and json.decode(answer.body)
-  if type(found) ~= "table" or type(found.generations) ~= "table" or type(found.failed) ~= "table" then
-    errors.raise(502, ("the host answered %d: %s"):format(answer.status, answer.body))
+  local found = running.object("/generations", { service = name })
+  if type(found.generations) ~= "table" or type(found.failed) ~= "table" then
+    errors.raise(502, "the host's answer has no generations")
   end
   return found
 end

@@ -79,6 +79,14 @@ function M.json(value)
   M.text(json.encode(value, { indent = 2 }) .. "\n")
 end
 
+--- "1 worker", "2 workers".
+---@param n integer
+---@param what string of one
+---@return string
+function M.plural(n, what)
+  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
+end
+
 local UNITS = { { 86400, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } }
 
 --- "12s ago", "never".

@@ -5,6 +5,7 @@ local errors = require "errors"
 local json = require "json"
 local main = require "cli.main"
 local output = require "cli.output"
+local running = require "cli.running"
 local url = require "url"
 
 local M = {
@@ -35,6 +36,9 @@ function M.ask(path, query)
   local result = json.decode(answer.body)
   if type(result) ~= "table" or type(result.report) ~= "string" then
     errors.raise(502, ("the host answered %d: %s"):format(answer.status, answer.body))
+  end
+  if query.service and result.report == query.service .. ": no such service\n" then
+    return false, running.missing(query.service) .. "\n"
   end
   return result.ok == true, result.report
 end

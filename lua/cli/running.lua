@@ -33,17 +33,24 @@ function M.services()
   return list
 end
 
---- Raises an error about a service that is not there, with the nearest name.
+--- What to say of a service that is not there, with the nearest name.
 ---@param name string
-function M.no_service(name)
+---@return string
+function M.missing(name)
   local names = {}
   for _, service in ipairs(M.services()) do
     table.insert(names, service.host)
     table.insert(names, service.folder)
   end
   local meant = report.nearest(name, names)
-  errors.raise(404, ("there is no service %s%s; moonbus top lists them all"):format(name,
-    meant and (", do you mean %s?"):format(meant) or ""))
+  return ("there is no service %s%s; moonbus top lists them all"):format(name,
+    meant and (", do you mean %s?"):format(meant) or "")
+end
+
+--- Raises that.
+---@param name string
+function M.no_service(name)
+  errors.raise(404, M.missing(name))
 end
 
 --- GET of a page of the admin address, with the query as a table. Returns the answer; raises when it is none, or of a

@@ -11,10 +11,6 @@ local function folders()
   return { "lua", "services", host.setting("policies"), "gen", "spec/lua" }
 end
 
-local function plural(n, what)
-  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
-end
-
 -- The spec files of a path: a file, a folder, or the name of a service. Policies are where the settings say.
 local function files_of(path)
   local found = path == "policies" and core.find(host.setting("policies")) or core.find(path) or core.find("services/" .. path)
@@ -50,7 +46,7 @@ local function leak(file, left)
   local parts = {}
   for _, what in ipairs { "tasks", "operations", "references" } do
     if left[what] > 0 then
-      table.insert(parts, plural(left[what], what:sub(1, -2)))
+      table.insert(parts, output.plural(left[what], what:sub(1, -2)))
     end
   end
   if #parts == 0 then

@@ -98,8 +98,9 @@ local function table_of(rows)
 end
 
 local function summary(before, now, seconds)
-  return ("up %s, %d workers, %d connections, %.1f requests/s, %.1f %% CPU of the process"):format(
-    running.duration(math.max(0, time.now() - now.started)), now.workers, now.connections,
+  return ("up %s, %s, %s, %.1f requests/s, %.1f %% CPU of the process"):format(
+    running.duration(math.max(0, time.now() - now.started)), output.plural(now.workers, "worker"),
+    output.plural(now.connections, "connection"),
     rate(now.requests, before.requests, seconds), 100 * rate(now.cpu, before.cpu, seconds))
 end
 

@@ -490,7 +490,7 @@ it("services are reloaded by host or folder, several at once", async () => {
   }
   const both = await moonbus(host.home, "reload", "lab", "no where", "deep/er");
   assert.equal(both.status, 1);
-  assert.match(both.stdout, /^no where: no such service$/m);
+  assert.match(both.stdout, /^there is no service no where; moonbus top lists them all$/m);
 });
 
 it("the home folder is found the way the host finds it", async (t) => {
