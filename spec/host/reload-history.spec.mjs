@@ -124,7 +124,10 @@ it("SIGHUP is a reload of everything", async () => {
 
 it("what cannot be done is said in a sentence", async () => {
   assert.match(await fails("generations", "nobody"), /there is no service nobody/);
-  assert.match(await fails("rollback", "nobody"), /there is no service nobody; moonbus top lists them all/);
+  assert.match(
+    await fails("rollback", "nobody"),
+    /there is no service nobody; moonbus top lists them all/,
+  );
   assert.match(await fails("rollback", "lab", "999"), /generation 999 is not kept; there are \d+/);
   for (const words of [
     ["generations"],
