@@ -27,10 +27,12 @@
 #include "core/loop/worker.h"
 #include "core/secure/seal.h"
 
-#define SERVICES    1000
-#define RUNS_MAX    4           /* in a row that wrote into the files they read */
-#define LATER_MS    250         /* until the next look at a file that is being written */
-#define LATER_MAX   4           /* looks for a service.lua that went: editors rename */
+#define SERVICES 1000
+#define RUNS_MAX 4   /* in a row that wrote into the files they read */
+#define LATER_MS 250 /* until the next look at a file that is being written */
+#define LATER_MAX \
+    4                           /* looks for a service.lua that went (editors rename), and for one \
+                                   that is being written, before the reload goes on without */
 #define RUN_MS      60000       /* that the generator may take */
 #define OUTPUT_MAX  (64 * 1024) /* bytes of what it says */
 #define BAD_SERVICE 2           /* its exit code for errors in declarations */
@@ -71,6 +73,8 @@ static struct {
     int code;            /* that it ended with */
     uint64_t began;
     bool running, again, closed;
+    bool waiting; /* the current look put something off */
+    int put_off;  /* reloads in a row that wait for that */
     void (*done)(void);
 } dev;
 
@@ -142,6 +146,7 @@ static void forgive(struct known *k) {
 
 static void later(void) {
     if (!dev.worker || dev.closed) return; /* the first time nobody is at work on them */
+    dev.waiting = true;
     if (timer_arm(dev.worker, &dev.later, LATER_MS) < 0) log_error("out of memory");
 }
 
@@ -180,6 +185,7 @@ static void look(void) {
     struct str key;
     void *value;
     dev.n_todo = 0;
+    dev.waiting = false;
     for (size_t it = 0; map_next(&dev.services, &it, &key, &value);)
         ((struct known *)value)->seen = false;
     generation_scan(conf.services, look_at, NULL);
@@ -378,6 +384,13 @@ static bool is_over(void) {
     return dev.n_todo == 0 || dev.next >= dev.n_todo;
 }
 
+/* Whether the reload comes after another look: what is saved right now is generated for first. */
+static bool is_put_off(void) {
+    if (dev.waiting) return dev.put_off++ < LATER_MAX;
+    dev.put_off = 0;
+    return false;
+}
+
 /* The next run, the next look, or the end. */
 static void run_next(void) {
     struct arena arena;
@@ -394,8 +407,12 @@ static void run_next(void) {
         rc = spawn(&arena);
         arena_free(&arena);
     }
-    if (rc < 0) log_error("cannot run the generator", LOGZ("error", uv_strerror(rc)));
-    if (!dev.running && dev.worker) dev.done();
+    if (rc < 0) {
+        log_error("cannot run the generator", LOGZ("error", uv_strerror(rc)));
+        for (int i = 0; i < dev.n_todo; i++) /* they come without it */
+            memcpy(dev.todo[i]->hash, dev.todo[i]->now, sizeof dev.todo[i]->hash);
+    }
+    if (!dev.running && dev.worker && !is_put_off()) dev.done();
 }
 
 static void look_again(struct timer *t) {
@@ -410,6 +427,15 @@ bool dev_refuses(const struct generation *g, struct err *e) {
     char hash[65];
     if (!k || !k->why || hash_sources(g, hash) < 0 || strcmp(hash, k->hash) != 0) return false;
     err_set(e, -EINVAL, "%s", k->why);
+    return true;
+}
+
+bool dev_awaits(const struct generation *g) {
+    struct known *k = dev.todo && !dev.closed ? map_get(&dev.services, g->folder) : NULL;
+    char hash[65];
+    if (!k || !dev.worker || dev.put_off > LATER_MAX) return false;
+    if (hash_sources(g, hash) < 0 || strcmp(hash, k->hash) == 0) return false;
+    later();
     return true;
 }
 

@@ -20,6 +20,9 @@ void dev_changed(void);
 /* Why the files of this generation are not to be loaded: the generator does not like them. False:
  * nothing is known against them. */
 bool dev_refuses(const struct generation *g, struct err *e);
+/* Whether the generator has yet to look at these files, which were saved a moment ago. Then it will
+ * by itself, and done() comes once more; not when somebody keeps them open for writing. */
+bool dev_awaits(const struct generation *g);
 /* Ends what is running; done() does not come any more. The memory goes with dev_free, once the loop
  * has turned. */
 void dev_close(void);

@@ -228,7 +228,9 @@ static int found(struct reload *r, struct str folder, bool embedded) {
     if (!wanted(r, name, s ? s->host : NULL) || (embedded && has_folder(name))) return 0;
     struct generation *g = embedded ? generation_embedded(service_root, conf.policies, folder, &e)
                                     : generation_read(service_root, conf.policies, folder, &e);
-    if (!g)
+    if (g && !embedded && strcmp(r->who, "watch") == 0 && dev_awaits(g))
+        ; /* it is seen again when it was generated */
+    else if (!g)
         failed(r, name, NULL, &e);
     else if (!embedded && dev_refuses(g, &e))
         refused(r, name, g, &e);
