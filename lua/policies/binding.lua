@@ -182,9 +182,25 @@ local function trouble(ok, message, trace, code)
   return message, code, trace ~= message and trace or nil
 end
 
+-- An answer as the service goes on with it. A table keeps its fields and loses its metatable: what hangs on one is the guest's
+-- code, which would run in the service, outside of the guest's bounds.
+local function bare(answer, ...)
+  if type(answer) ~= "table" then
+    return answer, ...
+  end
+  local fields = {}
+  for key, value in next, answer do
+    fields[key] = value
+  end
+  return fields, ...
+end
+
 -- How a function of the user's is asked.
 local function guest(name, row, fn, default)
   local cpu, seconds = bounds()
+  local function answer(...)
+    return bare(fn(...))
+  end
   local function settle(question, ok, ...)
     local problem, code, trace
     if ok then
@@ -202,7 +218,7 @@ local function guest(name, row, fn, default)
     return default(table.unpack(question, 1, question.n))
   end
   return function(...)
-    return settle(table.pack(...), task.bounded(cpu, seconds, fn, copies(...)))
+    return settle(table.pack(...), task.bounded(cpu, seconds, answer, copies(...)))
   end
 end
 

@@ -107,7 +107,7 @@ local function health_check(answer)
   for name, value in pairs(answer) do
     local field = CHECK[name]
     if not field then
-      return ("it answered a field %s, which no check has"):format(tostring(name))
+      return ("it answered a field %s, which no check has"):format(type(name) == "string" and name or said(name))
     end
     local fine, wanted = field(value)
     if not fine then

@@ -369,6 +369,25 @@ local function wrong(name, answers)
 end
 
 describe("an answer", function()
+  it("is its fields: what hangs on its metatable never runs in the service", function()
+    local trap = {}
+    for _, name in ipairs { "__pairs", "__len", "__index", "__tostring" } do
+      trap[name] = function()
+        error "boom"
+      end
+    end
+    local policies = bound {
+      check = function()
+        return setmetatable({ kind = "http" }, trap)
+      end,
+    }
+    local check = policies.ask("check", {})
+    assert.same({ "http" }, { check.kind, check.path })
+    assert.is_nil(getmetatable(check))
+    assert.equal(0, #counted)
+    assert.is_string(wrong("registry.check", { { [setmetatable({}, trap)] = 1 } }))
+  end)
+
   it("of the right shape is none to complain about", function()
     for name, cases in pairs(GOOD) do
       for _, answers in ipairs(cases) do
