@@ -331,6 +331,21 @@ static void answer_body(lua_State *L, struct asked *q, int at) {
     if (!has_type(q)) answer_field(L, q, STR("Content-Type"), type);
 }
 
+/* A table with other fields is a mistake, such as { code = 403 }: it must not become a 200. */
+static void check_answer_fields(lua_State *L, int at) {
+    bool any = false;
+    lua_pushnil(L);
+    while (lua_next(L, at)) {
+        lua_pop(L, 1);
+        struct str name = lua_type(L, -1) == LUA_TSTRING ? lib_str(L, -1) : STR("");
+        if (!is(name, "status") && !is(name, "headers") && !is(name, "body"))
+            luaL_error(L, "the answer of proxy.request has status, headers and body, and no %s",
+                       name.n ? name.p : "list");
+        any = true;
+    }
+    if (!any) luaL_error(L, "the answer of proxy.request is a table with nothing in it");
+}
+
 /* Nothing: it goes on. Else status and body, or { status =, headers =, body = }. */
 void asker_take_answer(lua_State *L, struct asked *q) {
     if (lua_isnil(L, 1)) return;
@@ -339,6 +354,7 @@ void asker_take_answer(lua_State *L, struct asked *q) {
     q->n_fields = 0;
     if (lua_istable(L, 1)) {
         lua_settop(L, 1);
+        check_answer_fields(L, 1);
         lua_getfield(L, 1, "body"); /* 2 */
         if (lua_getfield(L, 1, "headers") == LUA_TTABLE)
             answer_headers(L, q, 3);

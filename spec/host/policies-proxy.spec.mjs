@@ -80,6 +80,9 @@ local requests = {
   nonsense = function() return "yes" end,
   status = function() return 99 end,
   body_of = function() return 200, print end,
+  typo = function() return { code = 403 } end,
+  list = function() return { 403, "no" } end,
+  empty = function() return {} end,
 }
 
 local kept
@@ -281,14 +284,16 @@ it("a policy may wait, and is forgotten when the client leaves", async (t) => {
 
 it("a policy that raises, runs or waits too long, or answers nonsense denies without a word", async () => {
   const before = server.requests.length;
-  for (const what of ["raise", "spin", "swallow", "hang", "nonsense", "status", "body_of"]) {
+  const bad = ["raise", "spin", "swallow", "hang", "nonsense", "status", "body_of"];
+  bad.push("typo", "list", "empty");
+  for (const what of bad) {
     const answer = await risk({ "X-Policy": what });
     assert.equal(answer.status, 503, what);
     assert.match(answer.headers["content-type"], /^text\/plain/);
     assert.equal(answer.text, DENIED, what);
     assert.equal((await risk({})).status, 200, `after ${what}`);
   }
-  assert.equal(server.requests.length, before + 7);
+  assert.equal(server.requests.length, before + bad.length);
   assert.equal(told(strict, "proxy.request"), 1, "once a minute");
   const entry = strict.logs().find((one) => one.msg === "a policy failed");
   assert.match(JSON.stringify(entry), /policies\/proxy\.lua:\d+: the secret of line 7/);
