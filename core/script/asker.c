@@ -26,6 +26,9 @@
 #define QUIET_MS 60000   /* between two lines about the same function */
 #define COUNT_MS 3600000 /* that what was not told is counted: generations come and go */
 
+#define HASH_SHOWN      12 /* bytes of the hash of its files that tell a generation from others */
+#define BUCKET_KEY_ROOM (OWN_KEY_ROOM + HASH_SHOWN)
+
 /* The functions, in the order of enum policy_row. */
 static const struct {
     const char *host, *folder, *function, *name, *instead;
@@ -90,8 +93,8 @@ static const char *code_of(const struct task *t) {
  * a minute is a minute of all workers, and begins anew with other files. */
 static struct str fact(const struct asked *q, const char *what, char out[100]) {
     const char *files = q->resident ? q->resident->gen->hash : "";
-    int n = snprintf(out, 100, "%s%cpolicies:%s:%s:%.12s", rows[q->row].host, (char)OWN_SHARED,
-                     what, rows[q->row].name, files);
+    int n = snprintf(out, 100, "%s%cpolicies:%s:%s:%.*s", rows[q->row].host, (char)OWN_SHARED, what,
+                     rows[q->row].name, HASH_SHOWN, files);
     return str_make(out, (size_t)n);
 }
 
@@ -146,21 +149,24 @@ static lua_Number number(lua_State *L, int at, const char *what, lua_Number fall
     return lua_tonumber(L, at);
 }
 
-/* The key of a bucket in the shared map. */
-static struct str bucket_key(lua_State *L, char room[OWN_KEY_ROOM]) {
+/* The key of a bucket in the shared map. Other files have other buckets, which are full: what a
+ * client lacks of a limit that was wrong must not keep it out once the limit is mended. */
+static struct str bucket_key(lua_State *L, const struct asked *q, char room[BUCKET_KEY_ROOM]) {
     if (lua_type(L, 1) != LUA_TSTRING)
         luaL_error(L, "proxy.limit answers a text as the key, not a %s", luaL_typename(L, 1));
     struct str key = lib_str(L, 1);
     if (key.n > OWN_KEY_MAX) luaL_error(L, "the key of proxy.limit is longer than 512 bytes");
-    return own_key(L, OWN_LIMITS, key, 1, room);
+    struct str own = own_key(L, OWN_LIMITS, key, 1, room);
+    memcpy(room + own.n, q->resident->gen->hash, HASH_SHOWN);
+    return str_make(room, own.n + HASH_SHOWN);
 }
 
 /* Nothing: there is no limit. Else key, rate, burst, cost. */
 static void take_limit(lua_State *L, struct asked *q) {
-    char room[OWN_KEY_ROOM];
+    char room[BUCKET_KEY_ROOM];
     struct shared_left left;
     if (lua_isnil(L, 1)) return;
-    struct str key = bucket_key(L, room);
+    struct str key = bucket_key(L, q, room);
     const struct shared_bucket b = {number(L, 2, "the rate", 0), number(L, 3, "the burst", 0)};
     lua_Number cost = number(L, 4, "the cost", 1);
     int rc = shared_take(host.shared, key, &b, cost, uv_hrtime(), &left);

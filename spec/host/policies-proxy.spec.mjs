@@ -551,6 +551,15 @@ it("a limit that fails denies, whoever answers", async () => {
   assert.equal(told(limited, "proxy.limit"), 1);
 });
 
+it("a limit that is mended lets those pass at once whom it kept out for hours", async (t) => {
+  const limit = (rate) => `return { limit = function() return "all", ${rate}, 1 end }`;
+  const own = await startHost(t, { files: { "policies/proxy.lua": limit(0.0001) } });
+  const status = async () => (await call(own.url, "/nobody")).status;
+  assert.deepEqual([await status(), await status()], [404, 429]);
+  await put(own, "proxy", limit(1000));
+  assert.equal(await status(), 404);
+});
+
 // ---- registry.choose, and the built-in choosers ----
 
 const choosePolicy = `local choices = {
