@@ -28,21 +28,23 @@ local function policy_path(name)
   return ("%s/%s.lua"):format(host.setting("policies"), name)
 end
 
--- What a host would have that started now. Its services are those of the workspace, and the platform's.
+-- What a host would have that started now. Its services are those of the workspace, and the platform's. nil when files do not
+-- load: then all that is wrong with all of them was told.
 local function by_files()
-  local all = {}
+  local all, fine = {}, true
   declared.look_in(workspace.root())
   for _, name in ipairs(known.services()) do
     if declared.read(name, "policy.lua") then
       local ok, policies = pcall(neighbour.policies, name, read(policy_path(name)))
-      if not ok then
-        errors.raise(422, tostring(policies))
+      for problem in (ok and "" or tostring(policies)):gmatch("[^\n]+") do
+        main.complain(problem)
       end
-      local list = policies.list()
+      local list = ok and policies.list() or {}
       table.move(list, 1, #list, #all + 1, all)
+      fine = fine and ok
     end
   end
-  return all
+  return fine and all or nil
 end
 
 -- What the running host has; nil and why when none runs.
@@ -81,6 +83,9 @@ local function list(flags)
   local policies, why = in_force()
   local running = policies ~= nil
   policies = policies or by_files()
+  if not policies then
+    return 1
+  end
   if flags.json then
     output.json { running = running, policies = json.list(policies) }
     return 0

@@ -85,7 +85,8 @@ local function problem_of(path, folder, name, value)
     return ("%s: %s is a %s; a policy is a function: keep other values in locals"):format(path, tostring(name), type(value))
   elseif not known.rows[folder][name] then
     local file, line = files.where(value)
-    return unknown(("%s:%d"):format(file, line), folder, name)
+    local written = line > 0 -- in Lua, not one of the host's functions
+    return unknown(written and ("%s:%d"):format(file, line) or path, folder, name)
   end
 end
 

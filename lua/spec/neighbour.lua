@@ -86,7 +86,7 @@ local function environment(folder, policy)
     end
     loading[name] = true
     local chunk, why = declared.compile(text, own_policy and "@" .. path or source_of(folder, path), env)
-    local module = chunk and chunk(name) or error(why, 0)
+    local module = (chunk or error(why, 0))(name)
     if type(module) ~= "table" then
       error(("module '%s' must return a table, it returned %s"):format(name, module == nil and "nothing" or type(module)), 0)
     end
@@ -117,7 +117,10 @@ function M.load(folder)
   end
   running[folder] = true
   local chunk, why = declared.compile(text, source_of(folder, "service.lua"), environment(folder))
-  local svc = chunk and chunk(folder) or error(why, 0)
+  local svc = (chunk or error(why, 0))(folder)
+  if type(svc) ~= "table" then
+    error(("services/%s/service.lua must end with `return svc`"):format(folder), 0)
+  end
   return svc
 end
 

@@ -357,6 +357,19 @@ it("moonbus policy ls shows what the host has in force, and what files give with
   assert.match(refused.stderr, /^moonbus: .*did you mean 'register'\?$/m);
 });
 
+it("moonbus policy ls tells all that is wrong with the files, a line each", async (t) => {
+  const own = await startHost(t, { start: false });
+  write(own, "return { registr = print, chose = print }");
+  write(own, "", "user.lua");
+  const { status, stdout, stderr } = await moonbus(own, "policy", "ls");
+  assert.deepEqual([status, stdout], [1, ""]);
+  const told = stderr.trim().split("\n");
+  assert.equal(told.length, 3, stderr);
+  assert.match(told[0], /^moonbus: policies\/registry\.lua.*did you mean 'choose'\?$/);
+  assert.match(told[1], /^moonbus: policies\/registry\.lua.*did you mean 'register'\?$/);
+  assert.match(told[2], /^moonbus: policies\/user\.lua returns nothing: end it with /);
+});
+
 it("moonbus policy new writes a file that changes nothing yet", async (t) => {
   const own = await startHost(t, { start: false });
   const made = await moonbus(own, "policy", "new", "registry");
