@@ -136,6 +136,18 @@ static bool left_out(const char *name) {
            str_ends(str_of(name), STR(".swp"));
 }
 
+/* After a call that failed: because there is no such file. Any other reason tells nothing about
+ * what is there, so that nobody may take it for gone. */
+static bool is_absent(void) {
+    return errno == ENOENT || errno == ENOTDIR;
+}
+
+static int cannot_read(struct filling *f, struct str path) {
+    int code = errno;
+    return err_set(f->e, -code, "cannot read services/%.*s/%.*s: %s", STR_FMT(f->g->folder),
+                   STR_FMT(path), strerror(code));
+}
+
 static int read_own(struct filling *f, int dir, const char *name, struct str path) {
     char shown[600];
     int n =
@@ -144,8 +156,21 @@ static int read_own(struct filling *f, int dir, const char *name, struct str pat
     return read_file(f, dir, name, path, str_make(shown, (size_t)n));
 }
 
-/* Adds the files below the open folder `dir`; takes the descriptor. A subfolder with a service.yaml
- * of its own is another service and left out. */
+static int read_folder(struct filling *f, int dir, struct str prefix, int depth);
+
+/* Adds the files of the folder `name` in `dir`. One with a service.yaml of its own is another
+ * service and left out. */
+static int read_below(struct filling *f, int dir, const char *name, struct str path, int depth) {
+    int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (sub < 0) return is_absent() ? 0 : cannot_read(f, path);
+    int other = faccessat(sub, "service.yaml", F_OK, 0);
+    if (other < 0 && is_absent()) return read_folder(f, sub, path, depth);
+    int rc = other < 0 ? cannot_read(f, path) : 0;
+    close(sub);
+    return rc;
+}
+
+/* Adds the files below the open folder `dir`; takes the descriptor. */
 static int read_folder(struct filling *f, int dir, struct str prefix, int depth) {
     DIR *d = fdopendir(dir);
     if (!d) {
@@ -164,17 +189,12 @@ static int read_folder(struct filling *f, int dir, struct str prefix, int depth)
             break;
         }
         struct stat st;
-        if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0) continue;
-        if (S_ISREG(st.st_mode)) {
+        if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0)
+            rc = is_absent() ? 0 : cannot_read(f, path);
+        else if (S_ISREG(st.st_mode))
             rc = read_own(f, dirfd(d), entry->d_name, path);
-        } else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH) {
-            int sub = openat(dirfd(d), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-            if (sub < 0) continue;
-            if (faccessat(sub, "service.yaml", F_OK, 0) == 0)
-                close(sub);
-            else
-                rc = read_folder(f, sub, path, depth + 1);
-        }
+        else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH)
+            rc = read_below(f, dirfd(d), entry->d_name, path, depth + 1);
     }
     closedir(d);
     return rc;
@@ -417,41 +437,80 @@ void generation_give(struct generation *g) {
 
 /* A walk over folders that look like services. */
 struct scan {
-    const char *root;
     int (*found)(void *arg, struct str folder);
     void *arg;
     int n;
 };
 
-static int scan_folder(struct scan *s, const char *path, const char *below, int depth) {
-    char sub[1024], name[512];
-    DIR *d = opendir(path);
-    if (!d) return -errno;
+/* A folder on the way down. */
+struct way {
+    const struct way *up;
+    struct stat st; /* to notice symbolic links that lead back up */
+    int depth;
+    bool inside; /* at or below a service's folder, whose snapshot says what cannot be read */
+};
+
+static bool goes_round(const struct way *w, const struct stat *st) {
+    for (; w; w = w->up)
+        if (w->st.st_dev == st->st_dev && w->st.st_ino == st->st_ino) return true;
+    return false;
+}
+
+/* `sure`: not when it cannot be told. */
+static bool has_declaration(const char *path, bool sure) {
+    char yaml[1400];
+    int n = snprintf(yaml, sizeof yaml, "%s/service.yaml", path);
+    if (n < 0 || (size_t)n >= sizeof yaml) return false;
+    return access(yaml, F_OK) == 0 || (!sure && !is_absent());
+}
+
+bool generation_exists(const char *root, const char *folder) {
+    char path[1300];
+    int n = snprintf(path, sizeof path, "%s/%s", root, folder);
+    return n > 0 && (size_t)n < sizeof path && has_declaration(path, false);
+}
+
+static int tell(struct scan *s, const char *folder) {
+    return ++s->n > MAX_FOLDERS ? ERR_LIMIT : s->found(s->arg, str_of(folder));
+}
+
+static int scan_folder(struct scan *s, const char *path, const char *below, const struct way *w);
+
+/* The folder `name` in `dir`: `path`/`name`, called `below`/`name`. */
+static int scan_entry(struct scan *s, int dir, const char *name, const char *path,
+                      const char *below, const struct way *up) {
+    char sub[1024], folder[512];
+    struct way w = {.up = up, .depth = up->depth + 1, .inside = up->inside};
+    bool known = fstatat(dir, name, &w.st, 0) == 0;
+    if (!known && (up->inside || is_absent())) return 0;
+    if (known && (!S_ISDIR(w.st.st_mode) || goes_round(up, &w.st))) return 0;
+    int a = snprintf(sub, sizeof sub, "%s/%s", path, name);
+    int b = snprintf(folder, sizeof folder, "%s%s%s", below, *below ? "/" : "", name);
+    if (a < 0 || (size_t)a >= sizeof sub || b < 0 || (size_t)b >= sizeof folder) return 0;
     int rc = 0;
-    for (struct dirent *entry; rc == 0 && (entry = readdir(d));) {
-        if (left_out(entry->d_name)) continue;
-        struct stat st;
-        if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0 || !S_ISDIR(st.st_mode)) continue;
-        int a = snprintf(sub, sizeof sub, "%s/%s", path, entry->d_name);
-        int b = snprintf(name, sizeof name, "%s%s%s", below, *below ? "/" : "", entry->d_name);
-        if (a < 0 || (size_t)a >= sizeof sub || b < 0 || (size_t)b >= sizeof name) continue;
-        char yaml[1040];
-        snprintf(yaml, sizeof yaml, "%s/service.yaml", sub);
-        if (access(yaml, F_OK) == 0) {
-            if (++s->n > MAX_FOLDERS)
-                rc = ERR_LIMIT;
-            else
-                rc = s->found(s->arg, str_of(name));
-        }
-        if (rc == 0 && depth < MAX_DEPTH) rc = scan_folder(s, sub, name, depth + 1);
+    if (!known || has_declaration(sub, up->inside)) {
+        w.inside = true;
+        rc = tell(s, folder);
     }
+    return rc == 0 && known ? scan_folder(s, sub, folder, &w) : rc;
+}
+
+static int scan_folder(struct scan *s, const char *path, const char *below, const struct way *w) {
+    if (w->depth == MAX_DEPTH) return 0;
+    DIR *d = opendir(path);
+    if (!d) return !w->up ? -errno : w->inside || is_absent() ? 0 : tell(s, below);
+    int rc = 0;
+    for (struct dirent *entry; rc == 0 && (entry = readdir(d));)
+        if (!left_out(entry->d_name)) rc = scan_entry(s, dirfd(d), entry->d_name, path, below, w);
     closedir(d);
     return rc;
 }
 
 int generation_scan(const char *root, int (*found)(void *arg, struct str folder), void *arg) {
-    struct scan s = {.root = root, .found = found, .arg = arg};
-    return scan_folder(&s, root, "", 1);
+    struct scan s = {.found = found, .arg = arg};
+    struct way top = {0};
+    if (stat(root, &top.st) < 0) return -errno;
+    return scan_folder(&s, root, "", &top);
 }
 
 int generation_scan_embedded(int (*found)(void *arg, struct str folder), void *arg) {

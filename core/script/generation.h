@@ -73,8 +73,12 @@ void generation_list(const struct generation *g, struct str prefix, struct buf *
 struct generation *generation_take(struct generation *g);
 void generation_give(struct generation *g); /* any thread */
 
-/* Calls found(arg, folder) for every folder at or below `root` that holds a service.yaml; at most 4
- * levels deep, 1,000 folders. 0 or what found returned, or negative when root cannot be read
+/* Whether `root` has a folder of that name with a service.yaml, as far as can be told: one that
+ * cannot be looked into is not gone. */
+bool generation_exists(const char *root, const char *folder);
+/* Calls found(arg, folder) for every folder below `root` that holds a service.yaml, and for those
+ * of which that cannot be told: reading them says why. At most 4 levels deep, 1,000 folders; links
+ * that lead back up are left out. 0 or what found returned, or negative when root cannot be read
  * (-ENOENT when it does not exist). */
 int generation_scan(const char *root, int (*found)(void *arg, struct str folder), void *arg);
 /* The same for the folders inside the binary. */

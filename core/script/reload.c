@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "core/base/conf.h"
 #include "core/base/log.h"
@@ -145,9 +144,7 @@ static bool wanted(const struct reload *r, const char *folder, const char *host)
 
 /* Whether the user's tree has that folder. */
 static bool has_folder(const char *folder) {
-    char path[1400];
-    int n = snprintf(path, sizeof path, "%s/%s/service.yaml", service_root, folder);
-    return n > 0 && (size_t)n < sizeof path && access(path, F_OK) == 0;
+    return generation_exists(service_root, folder);
 }
 
 static int is_folder(void *arg, struct str folder) {

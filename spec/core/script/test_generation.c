@@ -314,6 +314,54 @@ static void a_scan_finds_folders_with_a_declaration(void **state) {
     assert_true(was_seen(&s, "1/2/3/4"));
 }
 
+static void link_to(const char *target, const char *name) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder_root, name);
+    assert_int_equal(symlink(target, path), 0);
+}
+
+static void a_scan_names_what_it_cannot_look_into(void **state) {
+    struct seen s = {0};
+    folder_write("a/service.yaml", "");
+    link_to("b", "b");
+    link_to("nowhere", "c");
+    folder_write("d/other.lua", "");
+    link_to("service.yaml", "d/service.yaml");
+    link_to("e", "a/e"); /* the snapshot of its service fails with it */
+    assert_int_equal(generation_scan(folder_root, note, &s), 0);
+    assert_int_equal(s.n, 3);
+    assert_true(was_seen(&s, "a"));
+    assert_true(was_seen(&s, "b"));
+    assert_true(was_seen(&s, "d"));
+    assert_true(generation_exists(folder_root, "b"));
+    assert_false(generation_exists(folder_root, "c"));
+    assert_false(generation_exists(folder_root, "x"));
+}
+
+static void a_scan_does_not_follow_links_that_lead_back_up(void **state) {
+    struct seen s = {0};
+    folder_write("a/service.yaml", "");
+    folder_write("a/resources/x", "");
+    link_to(".", "a/again");
+    link_to("../..", "a/resources/up");
+    link_to(".", "root");
+    assert_int_equal(generation_scan(folder_root, note, &s), 0);
+    assert_int_equal(s.n, 1);
+}
+
+static void a_snapshot_does_not_leave_out_what_cannot_be_read(void **state) {
+    struct err e = {0};
+    folder_write("a/service.yaml", "");
+    folder_write("a/lib/x.lua", "");
+    link_to("nowhere", "a/dangling.lua");
+    struct generation *g = generation_read(folder_root, NULL, STR("a"), &e);
+    assert_non_null(g);
+    generation_give(g);
+    link_to("y.lua", "a/lib/y.lua");
+    assert_null(generation_read(folder_root, NULL, STR("a"), &e));
+    assert_non_null(strstr(e.text, "cannot read services/a/lib/y.lua: "));
+}
+
 static void a_scan_stops_when_it_is_told_to(void **state) {
     struct seen s = {.stop_at = 2};
     folder_write("a/service.yaml", "");
@@ -563,6 +611,9 @@ int main(void) {
         T(it_lives_until_its_last_owner_gives_it_back),
         T(no_memory_is_an_error_wherever_it_comes),
         T(a_scan_finds_folders_with_a_declaration),
+        T(a_scan_names_what_it_cannot_look_into),
+        T(a_scan_does_not_follow_links_that_lead_back_up),
+        T(a_snapshot_does_not_leave_out_what_cannot_be_read),
         T(a_scan_stops_when_it_is_told_to),
         T(a_scan_of_nothing_says_so),
         T(the_binary_brings_the_platform_services),
