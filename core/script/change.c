@@ -353,7 +353,7 @@ int change_topics(const struct generation *g, const char *host, struct err *e) {
         str_cut(rest, '\n', &topic, &rest);
         if (!str_starts(topic, STR("//"))) continue;
         struct service *other = service_by_host(str_from(topic, 2));
-        if (other && (!other->removed || other->unchecked) && strcmp(other->host, host) != 0)
+        if (other && !service_is_gone(other) && strcmp(other->host, host) != 0)
             return err_set(e, -EEXIST, "services/%s listens at host %s, which services/%s has",
                            g->folder.p, other->host, other->folder);
     }

@@ -155,6 +155,11 @@ static bool is_gone(struct service *s) {
     return !has_folder(s->folder) && !generation_scan_embedded(is_folder, s->folder);
 }
 
+/* Whether nobody else may have its host: what went out of service leaves it to who comes. */
+static bool is_taken(const struct reload *r, struct service *s) {
+    return service_is_gone(s) ? change_waits(r, s) : !is_gone(s);
+}
+
 /* A folder without a service yet. While the host opens nothing serves, so that there is nothing to
  * switch; later it comes into service as every new generation does. */
 static void add_service(struct reload *r, struct generation *g) {
@@ -166,7 +171,7 @@ static void add_service(struct reload *r, struct generation *g) {
         other = service_by_host(str_of(t.host));
         if (!other)
             s = service_new(g, t.host, r->first, &e);
-        else if (!is_gone(other) || other->platform != g->platform)
+        else if (is_taken(r, other) || other->platform != g->platform)
             err_set(&e, -EEXIST, "services/%s declares host %s, which services/%s has already",
                     g->folder.p, t.host, other->folder);
         else if (!r->check) /* it was moved */
@@ -186,7 +191,7 @@ static void add_service(struct reload *r, struct generation *g) {
 
 static void compare(struct reload *r, struct generation *g) {
     struct service *s = service_by_folder(g->folder);
-    if (!s)
+    if (!s || service_is_gone(s)) /* another one may come where one went */
         add_service(r, g);
     else if (r->force || s->removed)
         add_change(r, s, g, NULL);

@@ -122,6 +122,10 @@ unsigned service_asks(void) {
     return asks;
 }
 
+bool service_is_gone(const struct service *s) {
+    return s->removed && !s->unchecked;
+}
+
 struct service *service_by_host(struct str host) {
     LIST_EACH(&service_list, it) {
         struct service *s = LIST_ENTRY(it, struct service, link);
@@ -130,21 +134,24 @@ struct service *service_by_host(struct str host) {
     return NULL;
 }
 
+/* A folder may have had another service before: one that is there goes first. */
 struct service *service_by_folder(struct str folder) {
+    struct service *gone = NULL;
     LIST_EACH(&service_list, it) {
         struct service *s = LIST_ENTRY(it, struct service, link);
-        if (str_eq(str_of(s->folder), folder)) return s;
+        if (!str_eq(str_of(s->folder), folder)) continue;
+        if (!service_is_gone(s)) return s;
+        gone = s;
     }
-    return NULL;
+    return gone;
 }
 
 struct service *service_named(struct str name) {
     LIST_EACH(&service_list, it) {
         struct service *s = LIST_ENTRY(it, struct service, link);
-        bool is_host = strlen(s->host) == name.n && strncasecmp(s->host, name.p, name.n) == 0;
-        if (is_host || str_eq(str_of(s->folder), name)) return s;
+        if (strlen(s->host) == name.n && strncasecmp(s->host, name.p, name.n) == 0) return s;
     }
-    return NULL;
+    return service_by_folder(name);
 }
 
 /* Its metrics tell its version from now on. */
@@ -197,7 +204,9 @@ static void make_id(char id[11]) {
 
 struct service *service_new(struct generation *g, const char *host, bool in_force, struct err *e) {
     if (n_services == SERVICES_MAX) {
-        err_set(e, ERR_LIMIT, "more than %d services", SERVICES_MAX);
+        err_set(e, ERR_LIMIT,
+                "more than %d services since the host started, removed ones included; restart it",
+                SERVICES_MAX);
         return NULL;
     }
     struct service *s = mem_zalloc(sizeof *s);

@@ -64,6 +64,8 @@ extern bool service_stopping;          /* no reload begins any more */
 
 /* It is in service for the first time: the log and the counters get to know. */
 void service_tell_new(struct service *s);
+/* It went out of service, or never came. */
+bool service_is_gone(const struct service *s);
 struct service *service_by_host(struct str host);
 struct service *service_by_folder(struct str folder);
 struct service *service_named(struct str name); /* folder or host; that in any case */

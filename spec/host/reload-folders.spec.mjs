@@ -1,10 +1,10 @@
 // Folders that come, go and cannot be read while the host runs: what is deleted goes out of service, what
-// cannot be read does not.
+// cannot be read does not, and what went leaves its folder and its host to whoever comes.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 
-import { call, it, root, runCommand, startHost } from "./lib/spec.mjs";
+import { call, it, root, runCommand, startHost, writeFiles } from "./lib/spec.mjs";
 
 const env = { MOONBUS_WATCH: "false" };
 
@@ -80,4 +80,46 @@ it("links that lead back up are no services", async (t) => {
   fs.symlinkSync("../..", at(host, "one", "resources", "up"));
   const { status, output } = await moonbus(host, "reload");
   assert.equal(status, 0, output);
+});
+
+it("the folder and the host of a service that went are there for others", async (t) => {
+  const host = await start(t, { one: tiny("one.example", 1) });
+  const reload = async () => {
+    const { status, output } = await moonbus(host, "reload");
+    assert.equal(status, 0, output);
+  };
+  fs.rmSync(at(host, "one"), { recursive: true });
+  await reload();
+  assert.equal(await answer(host, "one.example"), 404);
+  writeFiles(at(host, "one"), tiny("other.example", 2));
+  await reload();
+  assert.equal(await answer(host, "other.example"), 2);
+  writeFiles(at(host, "two"), tiny("one.example", 3));
+  await reload();
+  assert.equal(await answer(host, "one.example"), 3);
+  assert.equal(await answer(host, "other.example"), 2);
+  const told = await moonbus(host, "generations", "one", "--json");
+  assert.equal(JSON.parse(told.stdout).host, "other.example");
+});
+
+it("a service that was refused may come with another host", async (t) => {
+  const host = await start(t, {});
+  writeFiles(at(host, "one"), tiny("one.example", 1, 'function svc.on_check() error("no") end'));
+  assert.equal((await moonbus(host, "reload")).status, 1);
+  writeFiles(at(host, "one"), tiny("other.example", 2));
+  assert.equal((await moonbus(host, "reload")).status, 0);
+  assert.equal(await answer(host, "other.example"), 2);
+});
+
+it("of two folders with one host that come at once, one is refused", async (t) => {
+  const host = await start(t, {});
+  writeFiles(at(host, "one"), tiny("same.example", 1));
+  writeFiles(at(host, "two"), tiny("same.example", 2));
+  const { status, output } = await moonbus(host, "reload");
+  assert.equal(status, 1);
+  assert.match(output, /declares host same\.example, which services\/(one|two) has already/);
+  const serves = await answer(host, "same.example");
+  assert.ok(serves === 1 || serves === 2);
+  await moonbus(host, "reload");
+  assert.equal(await answer(host, "same.example"), serves);
 });
