@@ -19,7 +19,7 @@
 #include "core/script/quote.h"
 #include "core/script/routes.h"
 
-#define RELOADS_MAX  16 /* in both lists */
+#define RELOADS_MAX  16 /* in both lists; one that nobody waits for comes all the same */
 #define ROOM_POLL_MS 10
 
 static struct list reloads = {&reloads, &reloads}; /* the one at work, and those behind it */
@@ -350,11 +350,16 @@ static void wait_for(struct reload *r, struct service *s) {
              LOGZ("service", s->host));
 }
 
-/* Takes out what has to wait. A person who asked gets to know how it ended; who only noticed that
- * files changed need not wait twice. */
+/* A person who asked gets to know how it ended. A file that was saved and a signal only say that it
+ * is time to look. */
+static bool is_awaited(const char *who) {
+    return strcmp(who, "watch") != 0 && strcmp(who, "signal") != 0;
+}
+
+/* Takes out what has to wait. Who is not awaited need not wait twice. */
 static void set_aside(struct reload *r) {
     struct service *s;
-    bool asked = strcmp(r->who, "watch") != 0;
+    bool asked = is_awaited(r->who);
     if (r->check || service_stopping) return;
     while ((s = change_crowded(r)))
         if (asked || !left_to_another(s)) wait_for(r, s);
@@ -460,9 +465,26 @@ bool reload_busy(void) {
     return n_reloads > 0;
 }
 
+/* One that will look at all files anyway, and has not begun. */
+static struct reload *find_coming(void) {
+    LIST_EACH(&reloads, it) {
+        struct reload *r = LIST_ENTRY(it, struct reload, link);
+        bool begun = r->resumed || (at_work && it == reloads.next);
+        if (!begun && !is_awaited(r->who)) return r;
+    }
+    return NULL;
+}
+
 void service_reload(const struct reload_request *q,
                     void (*done)(void *arg, int result, struct str report), void *arg) {
-    if (service_stopping || n_reloads >= RELOADS_MAX) {
+    bool awaited = is_awaited(q->who);
+    struct reload *coming = awaited ? NULL : find_coming();
+    if (coming && !service_stopping) {
+        if (strcmp(q->who, "signal") == 0) coming->who = q->who; /* it tells again what is wrong */
+        done(arg, 0, STR_NONE);
+        return;
+    }
+    if (service_stopping || (awaited && n_reloads >= RELOADS_MAX)) {
         done(arg, ERR_BUSY,
              service_stopping ? STR("the host is stopping\n") : STR("too many reloads wait\n"));
         return;
