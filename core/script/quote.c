@@ -54,11 +54,18 @@ static bool find_place(struct str text, struct str folder, struct place *p) {
     return false;
 }
 
+/* A file can be anything, and what is shown goes to a terminal: nothing in it may be an order. */
+static void put_visible(struct buf *out, struct str text) {
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        buf_char(out, (char)(c == '\t' ? ' ' : c < ' ' || c == 0x7f ? '.' : c));
+    }
+}
+
 static void put_line(struct buf *out, struct str line, uint64_t number, bool marked) {
     if (str_ends(line, STR("\r"))) line.n--;
     buf_printf(out, "\n    %s%5llu | ", marked ? ">" : " ", (unsigned long long)number);
-    for (size_t i = 0; i < line.n && i < LINE_SHOWN; i++)
-        buf_char(out, line.p[i] == '\t' ? ' ' : line.p[i]);
+    put_visible(out, str_first(line, LINE_SHOWN));
     if (line.n > LINE_SHOWN) buf_str(out, STR(" ..."));
 }
 
@@ -122,7 +129,7 @@ void quote_errors(struct buf *out, struct str text, const struct quote_source *f
     for (bool first = true; more; first = false) {
         more = str_cut(text, '\n', &line, &text);
         if (!first) buf_char(out, '\n');
-        buf_str(out, line);
+        put_visible(out, line);
         struct place p;
         if (from->read && find_place(line, from->folder, &p)) put_place(out, from, &p);
     }

@@ -8,10 +8,12 @@ static struct str files[] = {
     STR("\tx\r\n"),
     STR(""),
     STR("return {\n  x\n}\n"),
+    STR("\033[2J\177\t\303\274"),
 };
 
 static struct str read_file(void *arg, struct str path) {
-    static const char *const names[] = {"a.lua", "gen/b.lua", "empty.lua", "policies/shop.lua"};
+    static const char *const names[] = {"a.lua", "gen/b.lua", "empty.lua", "policies/shop.lua",
+                                        "d.lua"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eq(path, str_of(names[i]))) return files[i];
     return STR_NONE;
@@ -57,6 +59,11 @@ static void each_error_of_several_has_its_own(void **state) {
     QUOTED("services/shop/gen/b.lua:1: no\n    >    1 |  x\nanother\n"
            "services/shop/gen/b.lua:1: neither\n    >    1 |  x",
            "services/shop/gen/b.lua:1: no\nanother\nservices/shop/gen/b.lua:1: neither");
+}
+
+static void what_a_terminal_would_obey_is_not_shown(void **state) {
+    QUOTED("services/shop/d.lua:1: near '.[2J'\n    >    1 | .[2J. \303\274",
+           "services/shop/d.lua:1: near '\033[2J'");
 }
 
 static void what_is_not_there_is_not_quoted(void **state) {
@@ -140,6 +147,7 @@ int main(void) {
         cmocka_unit_test(the_line_is_marked_among_its_neighbours),
         cmocka_unit_test(a_column_is_pointed_at),
         cmocka_unit_test(each_error_of_several_has_its_own),
+        cmocka_unit_test(what_a_terminal_would_obey_is_not_shown),
         cmocka_unit_test(what_is_not_there_is_not_quoted),
         cmocka_unit_test(the_line_that_failed_is_shown_once),
         cmocka_unit_test(an_error_without_a_place_has_the_first_of_its_traceback),
