@@ -288,6 +288,10 @@ int vm_load_named(lua_State *L, struct str name, struct str source) {
         lua_pop(L, 1);
         lua_pushfstring(L, "%s: attempt to load a binary chunk; Lua comes as text",
                         lua_tostring(L, -1) + 1);
+    } else if (r == LUA_ERRRUN) { /* no more does the one that its reader runs out of stack with */
+        lua_pushfstring(L, "%s: nested too deeply: %s", lua_tostring(L, -2) + 1,
+                        lua_tostring(L, -1));
+        lua_remove(L, -2);
     }
     if (r == LUA_OK && !vm_of(L)->options.trusted) r = sandbox_check(L, name);
     lua_replace(L, -3);

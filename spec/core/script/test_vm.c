@@ -7,6 +7,9 @@
 
 /* ---- files of a service that exists only here ------------------------------------------------ */
 
+#define OPEN_10 "{{{{{{{{{{"
+#define OPEN_50 OPEN_10 OPEN_10 OPEN_10 OPEN_10 OPEN_10
+
 static const struct {
     const char *path, *text;
 } files[] = {
@@ -22,6 +25,7 @@ static const struct {
     {"text.lua", "return 'text'"},
     {"raises.lua", "\n\nerror 'at load'"},
     {"broken.lua", "local x =\nreturn"},
+    {"deep.lua", "return " OPEN_50 OPEN_50 OPEN_50 OPEN_50 OPEN_50},
     {"waits.lua", "require 'time'.sleep(0.001) return {}"},
     {"bom.lua", "\xEF\xBB\xBF#!/usr/bin/env moonbus\nreturn {line = debug.traceback()}"},
     {"empty.lua", ""},
@@ -704,6 +708,7 @@ static void a_missing_or_bad_module_says_what_is_wrong(void **state) {
     check_error(&s, "require 'empty'", "module 'empty' must return a table");
     check_error(&s, "require 'raises'", "services/spec/raises.lua:3: at load");
     check_error(&s, "require 'broken'", "services/spec/broken.lua:2: unexpected symbol near");
+    check_error(&s, "require 'deep'", "services/spec/deep.lua: nested too deeply");
     check_error(&s, "require 'bytecode'", "attempt to load a binary chunk");
     check_error(&s, "require 'waits'", "time.sleep cannot wait here");
     check_error(&s, "require '../secret'", "bad module name '../secret'");
