@@ -57,6 +57,11 @@ static double milliseconds(const struct change *c) {
 
 static void tell_failure(struct change *c) {
     struct reload *r = c->reload;
+    if (service_stopping) { /* whatever was cut short by that: nothing is wrong with the files */
+        r->result = ERR_BUSY;
+        reload_report(r, c->service->folder, "the host is stopping");
+        return;
+    }
     struct str text = reload_why(r, &c->err);
     r->result = -EINVAL;
     reload_tell(r, c->service->folder, c->gen, text);

@@ -67,6 +67,17 @@ it("what is saved is served while as many reloads wait as can", async (t) => {
   await waitFor(async () => (await version(host, "lab")) === 4, "what waited");
 });
 
+it("a check that the end of the host cuts short is no failure", async (t) => {
+  const host = await startHost(t, { test: false, services: services() });
+  write(host, "lab", labCode(2, 'function svc.on_check() log.info("looking") time.sleep(100) end'));
+  await host.waitForLog(({ msg }) => msg === "looking");
+  await host.stop();
+  assert.deepEqual(
+    host.logs().filter(({ level }) => level === "error"),
+    [],
+  );
+});
+
 it("reloads, rollbacks, checks, signals and edits at once: no request fails, and the last edit serves", async (t) => {
   const host = await startHost(t, { test: false, services: services() });
   let over = false;
