@@ -9,7 +9,8 @@ return {
   summary = "put an older generation of a service into service again",
   text = "Puts the generation before, or the one of that number, into service on the host with this home folder, by the same\n"
     .. "steps as a reload, on_check included. moonbus generations lists those that are kept. The files on disk stay as they\n"
-    .. "are: they come into service when they change again, or by moonbus reload SERVICE --force.",
+    .. "are: they come into service when they change again, by moonbus reload SERVICE --force, and when the host starts\n"
+    .. "again: mend them soon.",
   talks = "here",
   words = 2,
   run = function(arguments, flags)
