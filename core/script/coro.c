@@ -13,7 +13,7 @@
  * A script's own coroutine.yield never gets mixed up with that: it leaves host_yield alone, and is
  * refused in a task's outermost coroutine, which looks to scripts like the main one.
  *
- * Called by scripts, inside a task or vm_protect; coro_close_nest by task.c.
+ * Called by scripts, inside a task or vm_protect; coro_close_nest and coro_abandon by task.c.
  */
 #include <assert.h>
 
@@ -61,6 +61,13 @@ static int close_inner(lua_State *L, struct task *t, int n) {
 
 void coro_close_nest(lua_State *L, struct task *t) {
     close_inner(L, t, t->n_nest);
+}
+
+void coro_abandon(struct task *t) {
+    for (int i = 0; i < t->n_nest; i++)
+        *coro_word(t->nest[i]) = (*coro_word(t->nest[i]) & ~(uintptr_t)CORO_WAITING) | CORO_KILLED;
+    t->n_nest = 0;
+    t->killed = true;
 }
 
 /* A waiting coroutine of another task: what it waits for is cancelled, and its caller goes on as
@@ -175,6 +182,7 @@ static int resume(lua_State *L, lua_State *co, int nargs, lua_KFunction k) {
     int nres = 0;
     if (is(co, CORO_TASK | CORO_WAITING))
         return refused(L, "cannot resume non-suspended coroutine");
+    if (is(co, CORO_KILLED)) return refused(L, "cannot resume dead coroutine");
     if (!lua_checkstack(co, nargs)) return refused(L, "too many arguments to resume");
     lua_xmove(L, co, nargs);
     int status = run(L, co, nargs, &nres);
@@ -266,6 +274,7 @@ static const char *status_of(lua_State *L, lua_State *co) {
     lua_Debug at;
     if (co == L) return "running";
     if (is(co, CORO_TASK | CORO_WAITING)) return "normal";
+    if (is(co, CORO_KILLED)) return "dead";
     switch (lua_status(co)) {
     case LUA_YIELD:
         return "suspended";

@@ -56,7 +56,9 @@ void fault_free(struct task *t);
 /* coro.c: marks in the low bits of a thread's extra space, see vm_of. */
 #define CORO_TASK    1 /* a task's own coroutine, no script's */
 #define CORO_WAITING 2 /* a script's coroutine that waits: only its task may resume it */
-#define CORO_KILLED  4 /* the watchdog raised in it and nothing caught that: see watchdog.c */
+#define CORO_KILLED \
+    4 /* dead without having been closed: the watchdog raised in it and nothing \
+         caught that, see watchdog.c; or it was abandoned */
 
 static inline uintptr_t *coro_word(lua_State *co) {
     return lua_getextraspace(co);
@@ -64,6 +66,9 @@ static inline uintptr_t *coro_word(lua_State *co) {
 int coro_open(lua_State *L); /* pushes the coroutine library */
 /* Closes the inner coroutines that a waiting task has, innermost first. Protected context. */
 void coro_close_nest(lua_State *L, struct task *t);
+/* Instead: none of the task's coroutines is closed, or ever runs again. What their <close>
+ * variables would have released, the collector releases. */
+void coro_abandon(struct task *t);
 /* lua_resetthread with the watchdog looking at `co`; its result. */
 int coro_reset(lua_State *L, lua_State *co);
 

@@ -453,6 +453,7 @@ struct verdict {
     bool answer;         /* the error is an answer rather than a fault */
     int closed;          /* status of closing the coroutine */
     struct buf *message; /* text of the error */
+    bool mute;           /* what has no text must not be asked for one */
     int status;          /* HTTP status of the error */
 };
 
@@ -463,13 +464,20 @@ static void push_error(lua_State *L, struct task *t) {
     lua_xmove(t->co, L, 1);
 }
 
+/* A field of the error on top. Its metatable may be a script's, which would run while nobody else
+ * can. */
+static void error_field(lua_State *L, const char *name) {
+    lua_pushstring(L, name);
+    lua_rawget(L, -2);
+}
+
 /* [protected] The HTTP status that the error on top asks for, or 0. */
 static int asked_status(lua_State *L) {
     if (!lua_istable(L, -1)) return 0;
-    lua_getfield(L, -1, "status");
+    error_field(L, "status");
     lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
     lua_pop(L, 1);
-    lua_getfield(L, -1, "internal"); /* the fault of a called service: not for strangers */
+    error_field(L, "internal"); /* the fault of a called service: not for strangers */
     if (lua_toboolean(L, -1)) status = 0;
     lua_pop(L, 1);
     return status >= 300 && status <= 599 ? (int)status : 0;
@@ -477,7 +485,7 @@ static int asked_status(lua_State *L) {
 
 /* [protected] The seconds after which the error on top says to try again, or 0. */
 static int asked_pause(lua_State *L) {
-    lua_getfield(L, -1, "retry_after");
+    error_field(L, "retry_after");
     lua_Integer seconds = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
     lua_pop(L, 1);
     return seconds > 0 && seconds <= RETRY_AFTER_MAX ? (int)seconds : 0;
@@ -526,6 +534,37 @@ static void keep_trace(struct task *t) {
     }
 }
 
+/* What scripts run when their tasks have ended, <close> variables and texts of errors, is part of
+ * no turn: everybody on the worker waits for all of it, and thousands of tasks may end at once. So
+ * a state has lua_turn_hard of that time, and gets a tenth of what passes back. One that used it up
+ * goes without for a while. */
+#define LATE_SHARE 10
+
+static bool has_time(struct vm *vm) {
+    if (vm->late == 0) return true;
+    uint64_t now = uv_hrtime(), back = (now - vm->late_at) / LATE_SHARE;
+    vm->late = vm->late > back ? vm->late - back : 0;
+    vm->late_at = now;
+    return vm->late < conf.lua_turn_hard;
+}
+
+/* vm_protect for what runs scripts' code when a task has ended. Reads no clock unless that took
+ * long enough to be met by the watchdog. */
+static int run_late(struct vm *vm, lua_CFunction fn, void *arg, struct err *e) {
+    uint64_t before = vm->cpu;
+    int rc = vm_protect(vm, fn, arg, e);
+    uint64_t spent = vm->cpu - before;
+    if (spent == 0) return rc;
+    bool had = has_time(vm);
+    if (vm->late == 0) vm->late_at = uv_hrtime();
+    vm->late += spent;
+    if (had && vm->late >= conf.lua_turn_hard)
+        log_warn("tasks compute for too long when they have ended; for some seconds <close> "
+                 "variables of such tasks do not run",
+                 LOGZ("service", vm->options.name));
+    return rc;
+}
+
 static int collect(lua_State *L) {
     lua_gc(L, LUA_GCCOLLECT, 0);
     return 0;
@@ -553,7 +592,7 @@ static bool close_task(struct task *t) {
     bool yielded = lua_status(co) == LUA_YIELD;
     int expected = yielded ? LUA_OK : lua_status(co);
     t->vm->running = t;
-    int rc = vm_protect(t->vm, close_coroutine, &v, &e);
+    int rc = run_late(t->vm, close_coroutine, &v, &e);
     t->vm->running = NULL;
     if (rc < 0) {
         report_closers(t, e.text);
@@ -591,16 +630,20 @@ static void begin_end(struct task *t, enum task_end how) {
 /* After its children have ended. */
 static void finish_end(struct task *t, int nresults) {
     struct vm *vm = t->vm;
-    bool usable = true;
+    bool usable = t->end == TASK_RETURNED, killed = t->killed;
     assert(list_empty(&t->children));
-    if (t->end != TASK_RETURNED) usable = !t->killed && close_task(t);
+    if (!usable && !killed) {
+        if (has_time(vm))
+            usable = close_task(t);
+        else
+            coro_abandon(t);
+    }
     assert(t->n_nest == 0 || !usable);
     if (t->ended) t->ended(t, t->end, nresults);
     leave_parent(t);
     list_unlink(&t->link);
     vm->n_tasks--;
     count_end(t->end);
-    bool killed = t->killed;
     if (usable) lua_settop(t->co, 0);
     recycle(t, usable);
     /* What its <close> variables would have released, its finalizers release, and now. */
@@ -690,33 +733,42 @@ uint64_t task_left(const struct task *t) {
 
 /* ---- why ------------------------------------------------------------------------------------- */
 
+/* errors.remote: how it went in the called service. */
+static void keep_remote(lua_State *L, struct task *t) {
+    size_t n = 0;
+    error_field(L, "service");
+    const char *host = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "a called service";
+    lua_insert(L, -2);
+    error_field(L, "trace");
+    const char *trace = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
+    buf_clear(&t->remote);
+    if (trace) buf_printf(&t->remote, "because of %s:\n", host);
+    if (trace) buf_add(&t->remote, trace, n);
+    lua_pop(L, 1);
+    lua_remove(L, -2);
+}
+
 static int explain(lua_State *L) {
     struct verdict *v = lua_touserdata(L, 1);
     push_error(L, v->task);
     v->status = asked_status(L);
     if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "trace"); /* errors.remote: how it went in the called service */
-        size_t n = 0;
-        const char *trace = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
-        lua_getfield(L, -2, "service");
-        const char *host =
-            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "a called service";
-        buf_clear(&v->task->remote);
-        if (trace) buf_printf(&v->task->remote, "because of %s:\n", host);
-        if (trace) buf_add(&v->task->remote, trace, n);
-        lua_pop(L, 2);
+        keep_remote(L, v->task);
         v->task->retry_after = asked_pause(L);
-        lua_getfield(L, -1, "message");
+        error_field(L, "message");
         if (lua_type(L, -1) != LUA_TSTRING) lua_pop(L, 1);
     }
-    vm_text(L, -1, v->message);
+    if (v->mute && luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL)
+        buf_str(v->message, STR("an error without a text: earlier ones ran too long"));
+    else
+        vm_text(L, -1, v->message);
     return 0;
 }
 
 static int failure(struct task *t, struct buf *message) {
-    struct verdict v = {.task = t, .message = message};
+    struct verdict v = {.task = t, .message = message, .mute = !has_time(t->vm)};
     struct err e = {0};
-    if (vm_protect(t->vm, explain, &v, &e) < 0) {
+    if (run_late(t->vm, explain, &v, &e) < 0) {
         buf_clear(message);
         buf_str(message, str_of(e.text));
     }

@@ -100,7 +100,7 @@ struct task {
     uint8_t state;       /* enum task_state */
     bool canceled;       /* it ends as soon as it can */
     bool overrun;        /* over a limit: the watchdog stops it */
-    bool killed;         /* its coroutine died of what the watchdog raised: it cannot be closed */
+    bool killed;         /* its coroutine died of the watchdog, or was abandoned: CORO_KILLED */
     bool timed_out;      /* cancelled by its deadline */
     bool exposed;        /* a script holds its coroutine: it is not recycled */
     bool detached;       /* not cancelled with its parent */

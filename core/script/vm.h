@@ -73,6 +73,8 @@ struct vm {
     uint64_t log_since; /* loop ms in which its second began to be counted: lib_log.c */
     size_t log_bytes;   /* written since then */
     uint64_t cpu;       /* nanoseconds spent in its tasks, sampled by the watchdog */
+    uint64_t late;      /* of these, after tasks had ended and not forgiven yet: task.c */
+    uint64_t late_at;   /* uv_hrtime at which `late` was right */
 };
 
 /* An allocation of so many bytes may have been a coroutine's stack: it is not recycled then. */

@@ -543,7 +543,7 @@ static void an_error_value_chooses_status_and_message(void **state) {
         {"error(true)", "true", 0, true},
         {"error(12)", "12", 0, true},
         {"error(print)", "function: 0x", 0, true},
-        {"error(setmetatable({}, {__index = function() error 'no field' end}))", "no field", 0,
+        {"error(setmetatable({}, {__index = function() error 'no field' end}))", "table: 0x", 0,
          true},
         {"error(setmetatable({}, {__tostring = function() error 'no text' end}))", "no text", 0,
          true},

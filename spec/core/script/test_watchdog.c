@@ -353,19 +353,66 @@ static void closers_of_a_cancelled_task_are_stopped(void **state) {
     close_watched(&s);
 }
 
+/* They are no turn: nobody else runs between them. */
+static void closers_of_many_tasks_share_one_limit(void **state) {
+    enum { MANY = 60 };
+    static struct run r[MANY];
+    struct script s;
+    memset(r, 0, sizeof r);
+    open_watched(&s);
+    check(&s, "ran, inner = 0, {} return 1", "1");
+    for (int i = 0; i < MANY; i++)
+        run_start(&s, &r[i],
+                  "local function wait() require 'time'.sleep(60000) end\n"
+                  "local x <close> = setmetatable({}, {__close = function() ran = ran + 1 " FOREVER
+                  "end})\n"
+                  "inner[#inner + 1] = coroutine.create(wait) coroutine.resume(inner[#inner])");
+    for (int i = 0; i < MANY; i++)
+        task_cancel(r[i].task);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(r[i].end, TASK_CANCELED);
+        run_free(&r[i]);
+    }
+    check(&s, "return ran > 0 and ran < 30", "true");
+    check(&s, "local co = inner[#inner] return coroutine.status(co), coroutine.resume(co)",
+          "dead|false|cannot resume dead coroutine");
+    check(&s, "return (coroutine.close(inner[#inner]))", "false");
+    close_watched(&s);
+}
+
 static void the_error_of_a_failed_task_cannot_loop_either(void **state) {
     struct script s;
     struct run r[2] = {0};
     open_watched(&s);
-    run_start(&s, &r[0], "error(setmetatable({}, {__index = function() " FOREVER "end}))");
+    run_start(&s, &r[0], "error(setmetatable({}, {__index = function() asked = true end}))");
     run_wait(&r[0]);
     run_start(&s, &r[1], "error(setmetatable({}, {__tostring = function() " FOREVER "end}))");
     run_wait(&r[1]);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         assert_int_equal(r[i].end, TASK_FAILED);
-        assert_non_null(strstr(r[i].text.p, WATCHDOG_MESSAGE));
+    assert_non_null(strstr(r[1].text.p, WATCHDOG_MESSAGE));
+    for (int i = 0; i < 2; i++)
+        run_free(&r[i]);
+    check(&s, "return rawget(_G, 'asked')", "nil");
+    close_watched(&s);
+}
+
+static void errors_without_a_text_are_asked_for_one_within_a_limit(void **state) {
+    enum { MANY = 60 };
+    static struct run r[MANY];
+    struct script s;
+    memset(r, 0, sizeof r);
+    open_watched(&s);
+    check(&s, "ran = 0 return 1", "1");
+    for (int i = 0; i < MANY; i++) {
+        run_start(&s, &r[i],
+                  "error(setmetatable({}, {__tostring = function() ran = ran + 1 " FOREVER
+                  "end}))");
+        run_wait(&r[i]);
+        assert_non_null(strstr(r[i].text.p, "ran too long"));
         run_free(&r[i]);
     }
+    check(&s, "return ran > 0 and ran < 30", "true");
     close_watched(&s);
 }
 
@@ -601,7 +648,9 @@ int main(void) {
         cmocka_unit_test(a_deadline_ends_what_gives_way),
         cmocka_unit_test(code_that_runs_protected_is_stopped_too),
         cmocka_unit_test(closers_of_a_cancelled_task_are_stopped),
+        cmocka_unit_test(closers_of_many_tasks_share_one_limit),
         cmocka_unit_test(the_error_of_a_failed_task_cannot_loop_either),
+        cmocka_unit_test(errors_without_a_text_are_asked_for_one_within_a_limit),
         cmocka_unit_test(a_forced_yield_changes_no_result),
         cmocka_unit_test(long_work_gives_way_and_is_right),
         cmocka_unit_test(many_short_turns_are_not_one_long_one),

@@ -30,6 +30,7 @@ const told = (code) => ({ status: 200, answer: code, sees: `nil, a message, \`${
 // ---- what stops it ----------------------------------------------------------------------------
 
 const TIME = "processor time of a request";
+const LATE_TIME = "processor time of a service after its tasks have ended";
 const CAP = "memory cap";
 const NOT_THERE = "not there";
 const BOUND = "a bound of the function";
@@ -111,6 +112,27 @@ export const groups = [
       return f(100000)`,
       TIME,
       STOPPED,
+    ],
+    [
+      "100 tasks that end at once, each with a closer that loops",
+      `for _ = 1, 100 do task.spawn(function()
+        local x <close> = setmetatable({}, { __close = function() ${loop} end })
+        task.sleep(100)
+      end) end
+      task.sleep(0.01)
+      return "ended"`,
+      LATE_TIME,
+      harmless("ended"),
+    ],
+    [
+      "100 tasks that fail with an error whose fields loop",
+      `for _ = 1, 100 do task.background(function()
+        error(setmetatable({}, { __index = function() ${loop} end }))
+      end) end
+      task.sleep(0.01)
+      return "failed"`,
+      "fields of an error are read without metatables",
+      harmless("failed"),
     ],
   ],
   [
