@@ -1,8 +1,9 @@
 -- spec: what spec files are written in, and what runs them: describe, it, before_each, after_each, setup, teardown.
 --
 -- The vocabulary is busted's. The file is read first, which collects its tests; then they run one after the other, in
--- order, each in a task of its own, so that a test may wait, and what it leaves running ends with it. A test that takes
--- too long is stopped. There is no way to skip a test: `pending` is refused.
+-- order, each in a task of its own, so that a test may wait, and what it leaves running ends with it. What takes too long
+-- is stopped: a test, and as well the top level of the file, a setup and a teardown. There is no way to skip a test:
+-- `pending` is refused.
 --
 -- A spec of a service calls its handlers by `service().test`; other services are played by `mock`, or started by `start`.
 -- What does that is in lua/spec/.
@@ -14,6 +15,7 @@ local bus = require "spec.bus"
 local cases = require "spec.cases"
 local client = require "client"
 local context = require "spec.context"
+local core = require "spec.core"
 local declared = require "spec.declared"
 local files = require "files"
 local host = require "host"
@@ -118,6 +120,54 @@ end
 local function attempt(fn)
   local ok, problem = xpcall(fn, explain)
   return not ok and problem or nil
+end
+
+-- Why something did not get to its end, and where it was: the frames of the traceback that its task left.
+local function stopped(what, message, trace, code)
+  local lines, first, shown = {}, nil, 0
+  if code == "timeout" then
+    lines[1] = ("%s took longer than %g %s"):format(what, file.timeout, file.timeout == 1 and "second" or "seconds")
+  else
+    lines = split_lines("error: " .. tostring(message))
+  end
+  local function add(at)
+    local source = "@" .. at:match "^(.*):"
+    if not is_silent(source) and shown < TRACE then
+      shown = shown + 1
+      local inside = assertions.is_host(source)
+      first = first or not inside and at or nil
+      table.insert(lines, (inside and "in the host at " or shown == 1 and "it was at " or "called from ") .. at)
+    end
+  end
+  trace = tostring(trace or "")
+  local limit = trace:match "over the limit at (%S+:%d+)\n" -- the stack may be gone by then
+  if limit then
+    add(limit)
+  end
+  for at in trace:gmatch "\n +(%S-:%d+): " do
+    add(at)
+  end
+  return { where = first or file.path, lines = lines }
+end
+
+local function attempt_and_pass_on(fn)
+  local problem = attempt(fn)
+  core.pass_on()
+  return problem
+end
+
+-- Runs what is around the tests, which may take as long as one. The tasks that it starts go on when it is over. nil, or what
+-- was wrong.
+local function attempt_in_time(what, fn)
+  local ok, problem, trace, code = task.bounded(DAY, file.timeout, attempt_and_pass_on, fn)
+  if ok then
+    return problem
+  end
+  local found = stopped(what, problem, trace, code)
+  if found.lines[2] == "it was at " .. found.where then
+    table.remove(found.lines, 2) -- once is enough
+  end
+  return found
 end
 
 -- ---- collecting ----
@@ -253,43 +303,18 @@ local function run_inside(block, test)
 end
 
 local function leave_bus(mark, where, problems)
-  for _, text in ipairs(bus.restore(mark)) do
+  for _, text in ipairs(bus.restore(mark, file.timeout)) do
     table.insert(problems, { where = where, lines = split_lines(text) })
   end
-end
-
--- Why a test did not get to its end, and where it was: the frames of the traceback that its task left.
-local function stopped(test, message, trace, code)
-  local lines, shown = {}, 0
-  if code == "timeout" then
-    lines[1] = ("the test took longer than %g seconds"):format(file.timeout)
-  else
-    lines = split_lines("error: " .. tostring(message))
-  end
-  local function add(at)
-    local source = "@" .. at:match "^(.*):"
-    if not is_silent(source) and shown < TRACE then
-      shown = shown + 1
-      local way = shown == 1 and "it was at " or "called from "
-      table.insert(lines, (assertions.is_host(source) and "in the host at " or way) .. at)
-    end
-  end
-  trace = tostring(trace or "")
-  local limit = trace:match "over the limit at (%S+:%d+)\n" -- the stack may be gone by then
-  if limit then
-    add(limit)
-  end
-  for at in trace:gmatch "\n +(%S-:%d+): " do
-    add(at)
-  end
-  return { where = test.where, lines = lines }
 end
 
 local function run_test(block, test, result)
   local mark = bus.mark()
   local ok, problems, trace, code = task.bounded(DAY, file.timeout, run_inside, block, test)
   if not ok then
-    problems = { stopped(test, problems, trace, code) }
+    local problem = stopped("the test", problems, trace, code)
+    problem.where = test.where
+    problems = { problem }
     task.bounded(DAY, file.timeout, clean_up, block, problems)
   end
   leave_bus(mark, test.where, problems)
@@ -329,7 +354,7 @@ local function run_block(block, result)
   end
   local problem
   for _, fn in ipairs(block.setup) do
-    problem = problem or attempt(fn)
+    problem = problem or attempt_in_time("it", fn)
   end
   if problem then
     table.insert(problem.lines, 1, "in setup:")
@@ -344,7 +369,7 @@ local function run_block(block, result)
     end
   end
   for _, fn in ipairs(block.teardown) do
-    local failed = attempt(fn)
+    local failed = attempt_in_time("it", fn)
     if failed then
       table.insert(failed.lines, 1, "in teardown:")
       failed.name = block.name or file.path
@@ -381,7 +406,7 @@ local function run_file(path)
   end
   local root = new_block(nil, nil)
   file.block = root
-  local problem = attempt(chunk)
+  local problem = attempt_in_time("the top level of the file", chunk)
   file.block = nil
   if problem then
     problem.name = path
@@ -406,7 +431,7 @@ function M.run(path, folder, filter, timeout)
   file = { path = path, folder = folder, filter = filter, timeout = timeout, problems = {}, names = {} }
   declared.look_from(path)
   local ok, result = pcall(run_file, path)
-  local problems = bus.leave(others)
+  local problems = bus.leave(others, timeout)
   cases.begin(watched)
   file = outer
   if outer then

@@ -417,6 +417,13 @@ static int l_is_library(lua_State *L) {
     return 1;
 }
 
+/* spec.pass_on() */
+static int l_pass_on(lua_State *L) {
+    struct task *t = task_running(L);
+    if (t && t->parent) task_pass_on(t);
+    return 0;
+}
+
 const struct lib_doc lib_spec_docs[] = {
     {"copy", l_copy, "fun(...: any): any ...",
      "The values as another service would get them over the bus; raises for what cannot go there."},
@@ -426,6 +433,9 @@ const struct lib_doc lib_spec_docs[] = {
      "Whether a module is one of the host's that are written in C."},
     {"find", l_find, "fun(path: string): string[]?, string?, string?",
      "The spec files (*_spec.lua) at or below a path, sorted."},
+    {"pass_on", l_pass_on, "fun()",
+     "The tasks that the running one has started are its parent's from here on: they go on when it "
+     "ends."},
     {"run", l_run,
      "fun(path: string, filter?: string, timeout?: number): SpecResult?, string?, string?",
      "Runs the tests of one file whose names contain the filter, each at most timeout seconds, in "

@@ -292,17 +292,31 @@ static struct task *next_descendant(const struct task *root, struct task *t) {
     return NULL;
 }
 
+/* What a task and its descendants show of an old parent's goes when that ends. */
+static void show(struct task *root, struct str request_id, const char *what, void *context) {
+    for (struct task *t = root; t; t = next_descendant(root, t)) {
+        t->request_id = request_id;
+        t->what = what;
+        t->context = context;
+    }
+}
+
+void task_pass_on(struct task *t) {
+    struct task *to = t->parent;
+    for (struct list *node; (node = list_pop(&t->children));) {
+        struct task *child = LIST_ENTRY(node, struct task, sibling);
+        show(child, to->request_id, to->what, to->context);
+        child->parent = to;
+        list_push(&to->children, node);
+    }
+}
+
 int task_detach(struct task *child) {
     if (!child->parent) return 0;
     struct str id = arena_str(&child->arena, child->request_id);
     char *what = child->what ? arena_dup(&child->arena, str_of(child->what)) : NULL;
     if ((child->request_id.n && !id.p) || (child->what && !what)) return -ENOMEM;
-    /* What its descendants show of the old parent's goes when that ends. */
-    for (struct task *t = child; t; t = next_descendant(child, t)) {
-        t->request_id = id;
-        t->what = what;
-        t->context = NULL;
-    }
+    show(child, id, what, NULL);
     child->detached = true;
     leave_parent(child);
     return 0;

@@ -153,6 +153,8 @@ struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *ar
                         struct err *e);
 /* A detached child lives on by itself: it has no context any more and a copy of the id. */
 int task_detach(struct task *child); /* 0 or -ENOMEM */
+/* The children of a task that has a parent are that one's from here on: they outlive the task. */
+void task_pass_on(struct task *t);
 /* Runs it now when nothing is running on this worker, else makes it ready. It may be over when this
  * returns. */
 void task_start(struct task *t);

@@ -125,7 +125,7 @@ return {
   words = math.huge,
   flags = {
     { name = "filter", value = "TEXT", text = "only tests whose full name contains TEXT" },
-    { name = "timeout", value = "SECONDS", text = "time for one test (30)" },
+    { name = "timeout", value = "SECONDS", text = "time for one test, and for what is around tests (30)" },
     { name = "watch", short = "w", text = "run again when files change, until Ctrl-C" },
   },
   run = function(arguments, flags)

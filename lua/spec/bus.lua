@@ -16,14 +16,16 @@ local message = require "service.message"
 local neighbour = require "spec.neighbour"
 local runtime = require "service"
 local station = require "spec.station"
+local task = require "task"
 
 local M = {}
 
 local DEPTH = 64 -- calls inside calls
+local DAY = 86400
 
 local stations = {} -- by host
 local own -- host of the service under test
-local depths = setmetatable({}, { __mode = "k" }) -- calls under way, by task
+local depths = setmetatable({}, { __mode = "k" }) -- calls under way, by coroutine
 local count = 0 -- of sinks that were made
 
 -- ---- who is there ----
@@ -38,17 +40,25 @@ function M.mark()
   return copy
 end
 
+-- nil, or why one that goes did not come to its end.
+local function stop(host, one, seconds)
+  local ok, why, trace, code = task.bounded(DAY, seconds, one.stop)
+  if ok then
+    return nil
+  end
+  local at = code == "timeout" and trace:match "\n +(%S-:%d+): "
+  return ("%s could not stop: %s%s"):format(host, tostring(why), at and ", and was at " .. at or "")
+end
+
 --- For the runner: whoever came after `mark` goes, and those that were replaced are back.
 ---@param mark table
+---@param seconds number that each may take
 ---@return string[] problems of those that were stopped
-function M.restore(mark)
+function M.restore(mark, seconds)
   local problems = {}
   for host, one in pairs(stations) do
     if mark[host] ~= one and one.stop then
-      local ok, why = pcall(one.stop)
-      if not ok then
-        table.insert(problems, ("%s could not stop: %s"):format(host, tostring(why)))
-      end
+      table.insert(problems, stop(host, one, seconds))
     end
   end
   stations = {}
@@ -69,9 +79,10 @@ end
 
 --- For the runner: the file is over.
 ---@param others table
+---@param seconds number that each may take
 ---@return string[] problems of those that were stopped
-function M.leave(others)
-  local problems = M.restore {}
+function M.leave(others, seconds)
+  local problems = M.restore({}, seconds)
   own, stations = others.own, others.stations
   return problems
 end
@@ -126,16 +137,16 @@ local function fail(problem, host)
 end
 
 local function deliver(to, frame, name, ...)
-  local task = coroutine.running()
-  local depth = (depths[task] or 0) + 1
+  local thread = coroutine.running()
+  local depth = (depths[thread] or 0) + 1
   if depth > DEPTH then
     errors.raise(508, "calls nested too deeply")
   end
   local ctx = context.of(core.copy(frame or {}))
   ctx.from, ctx.depth = { host = own, platform = false }, depth
-  depths[task] = depth
+  depths[thread] = depth
   local results = table.pack(pcall(to.call, ctx, name, core.copy(...)))
-  depths[task] = depth - 1
+  depths[thread] = depth - 1
   if not results[1] then
     fail(results[2], to.host)
   end

@@ -26,6 +26,9 @@ function core.is_library(name) end
 ---@return string?
 function core.find(path) end
 
+--- The tasks that the running one has started are its parent's from here on: they go on when it ends.
+function core.pass_on() end
+
 --- Runs the tests of one file whose names contain the filter, each at most timeout seconds, in a state of its own
 --- with an empty store and shared map. `left` counts the tasks, operations and references that the file left
 --- behind.

@@ -675,4 +675,19 @@ describe("test --watch", () => {
     watch.save("one/spec/more_spec.lua", spec(1));
     await watch.shows(/2 passed, 0 failed\n$/);
   });
+
+  it("a file that does not end is stopped with its line, and the others run on", async (t) => {
+    const watch = await watching(t, "--timeout", "1");
+    await watch.shows(/2 passed, 0 failed\n/);
+    watch.save("one/spec/service_spec.lua", `${spec(1)}\nwhile true do\n  require "value"\nend\n`);
+    watch.save("two/value.lua", "return { n = 2 }\n");
+    const shown = await watch.shows(/0 passed, 2 failed\n$/);
+    assert.match(
+      shown,
+      /one\/spec\/service_spec\.lua:[6-9]: the top level of the file took longer/,
+    );
+    assert.match(shown, /two\/spec\/service_spec\.lua:3: the values differ/);
+    watch.save("one/spec/service_spec.lua", spec(1));
+    await watch.shows(/1 passed, 1 failed\n$/);
+  });
 });

@@ -188,6 +188,64 @@ it("is fine", function() end)
     assert.equal("catches everything", catches.name)
   end)
 
+  it("stops the top level of a file that computes or waits for ever, with the line", function()
+    for _, text in ipairs {
+      "local n = 0 while true do n = n + 1 end it('a', function() end)",
+      "require('time').sleep(3600) it('a', function() end)",
+      "describe('a', function() while true do pcall(function() while true do end end) end end)",
+    } do
+      local result, _, path = run("\n\n" .. text, nil, 0.02)
+      local f = result.failures[1]
+      assert.equal(path, f.name)
+      assert.equal(path .. ":3", f.where)
+      assert.equal("the top level of the file took longer than 0.02 seconds", f.lines[1])
+      assert.equal(0, result.passed)
+      assert.equal(1, #result.failures)
+    end
+  end)
+
+  it("stops a setup and a teardown that do not end, with the line, and goes on", function()
+    local result, notes, path = run(NOTE .. [[
+      describe("a", function()
+        setup(function() while true do end end)
+        teardown(function()
+          require("time").sleep(3600)
+        end)
+        it("b", function() note "ran" end)
+      end)
+      it("c", function() note "c" end)]], nil, 0.02)
+    assert.equal("c", notes)
+    assert.equal(1, result.passed)
+    local setup, teardown = table.unpack(result.failures)
+    assert.same({ name = "a > b", where = path .. ":3", lines = { "in setup:", "it took longer than 0.02 seconds" } }, setup)
+    assert.same({ name = "a", where = path .. ":5", lines = { "in teardown:", "it took longer than 0.02 seconds" } }, teardown)
+  end)
+
+  it("lets what the top level and a setup start go on until the file ends", function()
+    local result = run([[
+      local task, time = require "task", require "time"
+      local top, inner = 0, 0
+      task.spawn(function() while true do top = top + 1 time.sleep(0.001) end end)
+      setup(function()
+        task.spawn(function() while true do inner = inner + 1 time.sleep(0.001) end end)
+      end)
+      it("a", function()
+        local before, inside = top, inner
+        while top == before or inner == inside do time.sleep(0.001) end
+      end)]], nil, 20)
+    assert.same({}, result.failures)
+    assert.equal(1, result.passed)
+  end)
+
+  it("stops a service on the bus whose end does not come", function()
+    local result = run([[
+      local bus = require "spec.bus"
+      it("a", function()
+        bus.add { host = "shop.example", stop = function() while true do end end }
+      end)]], nil, 0.02)
+    assert.matches("^shop.example could not stop: it took too long, and was at .*:3$", result.failures[1].lines[1])
+  end)
+
   it("ends the tasks of a test with it", function()
     local result, notes = run(NOTE .. [[
       it("a", function()
