@@ -460,14 +460,22 @@ function M.inner(svc)
   return type(svc) == "table" and rawget(svc, INNER) or nil
 end
 
---- What the host calls after the service's file ran.
+--- Raises unless a service.lua gave back its service; the error is at its last line, where that should stand.
+---@param svc any what the file returned
+---@param place string of the file
+---@param source string its text
+function M.check_returned(svc, place, source)
+  if not M.inner(svc) then
+    local _, above = source:gsub("%s+$", ""):gsub("\n", "")
+    error(("%s:%d: it must end with `return svc`, what require \"service\" (...) gave it"):format(place, above + 1), 0)
+  end
+end
+
+--- What the host calls after the service's file ran, and gave back its service.
 ---@param svc table what require "service" (...) returned
 ---@param platform boolean
 function M.entry(svc, platform)
   local inner = M.inner(svc)
-  if not inner then
-    error("service.lua must end with `return svc`, what require \"service\" (...) gave it", 0)
-  end
   inner.platform = platform
   if files.trial() then
     declared.find_stubs()

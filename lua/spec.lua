@@ -462,6 +462,7 @@ function M.service()
   end
   runtime.forget()
   local svc = chunk(file.folder)
+  runtime.check_returned(svc, ("services/%s/service.lua"):format(file.folder), source)
   local plumbing = declared.of(file.folder)
   rawset(svc, "test", testing.of(svc, plumbing))
   bus.host(plumbing, svc)

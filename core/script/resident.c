@@ -35,9 +35,7 @@ static void list_files(void *arg, struct str prefix, struct buf *out) {
 }
 
 static int entry_ref(lua_State *L, const char *name) {
-    if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
-        return luaL_error(
-            L, "service.lua must end with `return svc`, what require \"service\" gave it");
+    lua_getfield(L, -1, name);
     return ref_take(L);
 }
 
@@ -134,6 +132,15 @@ static int compile_all(struct resident *r, struct err *e) {
     return rc;
 }
 
+/* Raises, with file and line, unless what service.lua returned is its service. */
+static void check_returned(lua_State *L, const struct resident *r, int svc, struct str source) {
+    lua_getfield(L, svc - 1, "check_returned");
+    lua_pushvalue(L, svc);
+    lua_pushfstring(L, "services/%s/service.lua", r->vm->options.name);
+    lua_pushlstring(L, source.p, source.n);
+    lua_call(L, 3, 0);
+}
+
 /* [protected] Runs service.lua and keeps what the host needs of it. */
 static int load(lua_State *L) {
     struct resident *r = lua_touserdata(L, 1);
@@ -146,12 +153,12 @@ static int load(lua_State *L) {
     if (vm_load(L, r->vm, STR("service.lua"), source) != LUA_OK) return lua_error(L);
     lua_pushlstring(L, r->gen->folder.p, r->gen->folder.n);
     lua_call(L, 1, 1); /* svc */
+    check_returned(L, r, lua_gettop(L), source);
 
     lua_getfield(L, -2, "entry");
     lua_insert(L, -2);
     lua_pushboolean(L, r->gen->platform);
     lua_call(L, 2, 1);
-    if (!lua_istable(L, -1)) return luaL_error(L, "service.lua must end with `return svc`");
     r->dispatch = entry_ref(L, "dispatch");
     r->start = entry_ref(L, "start");
     r->check = hook_ref(L, "check");

@@ -21,7 +21,13 @@ local service = {}
 ---@return table? { host, plumbing, handlers, routes, … }
 function service.inner(svc) end
 
---- What the host calls after the service's file ran.
+--- Raises unless a service.lua gave back its service; the error is at its last line, where that should stand.
+---@param svc any what the file returned
+---@param place string of the file
+---@param source string its text
+function service.check_returned(svc, place, source) end
+
+--- What the host calls after the service's file ran, and gave back its service.
 ---@param svc table what require "service" (...) returned
 ---@param platform boolean
 function service.entry(svc, platform) end

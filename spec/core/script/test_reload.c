@@ -160,8 +160,12 @@ static void what_does_not_load_changes_nothing_and_says_why_and_where(void **sta
     refused(WEBS, "return (", "services/lab/service.lua:1: ");
     refused(WEBS, "local svc = require 'service' (...)\nerror 'no'\n",
             "services/lab/service.lua:2: no");
-    refused(WEBS, "return 1", "service.lua must end with `return svc`");
-    refused(WEBS, "", "service.lua must end with `return svc`");
+    refused(WEBS, "return 1", "services/lab/service.lua:1: it must end with `return svc`");
+    refused(WEBS, "", "services/lab/service.lua:1: it must end with `return svc`");
+    refused(WEBS, "local svc = require 'service' (...)\n\nlocal x = 1\n\n",
+            "services/lab/service.lua:3: it must end with `return svc`");
+    refused(WEBS, "local svc = require 'service' (...)\nreturn {}",
+            "services/lab/service.lua:2: it must end with `return svc`");
     refused(WEBS, "require 'time'.sleep(1)", "time.sleep: not while a service is loading");
     refused(WEBS, "require 'nothing'", "module 'nothing' not found");
     refused(WEBS, FOREVER, "service.lua:1: stopped: it ran too long");
