@@ -174,7 +174,11 @@ end
 local function write_generated(run)
   local text = run.files["types.lua"]
   local classes, unknown = types.compile(run.declaration.types, text or "", run.others)
-  local _, defined = types.read(text or "")
+  local _, defined, again = types.read(text or "")
+  for _, other in ipairs(again) do
+    run:warn("types.lua", other.line, 1, ("'%s' is defined twice: line %d has it, and counts")
+      :format(other.name, defined[other.name].line))
+  end
   for _, name in ipairs(unknown) do
     run:warn("types.lua", defined[name].line, 1, ("'%s' is taken from a service that does not define it"):format(name))
   end
@@ -219,10 +223,10 @@ local function check_callbacks(run, declaration)
   local taken = {}
   for _, item in ipairs(handler.list(declaration)) do
     if taken[item.name] then
-      run:fail("service.yaml", item.line, item.column, ("duplicate handler name '%s': the config's callback has it")
-        :format(item.name))
+      run:fail("service.yaml", item.line, item.column, ("duplicate handler name '%s': the callback of the config in line %d has it")
+        :format(item.name, taken[item.name].line))
     end
-    taken[item.name] = true
+    taken[item.name] = item
   end
 end
 

@@ -53,8 +53,9 @@ end
 ---@param text string
 ---@return TypeDefinition[]
 ---@return table<string, TypeDefinition>
+---@return TypeDefinition[] again those whose name was there before; they do not count
 function M.read(text)
-  local list, by_name, current, number = {}, {}, nil, 0
+  local list, by_name, again, current, number = {}, {}, {}, nil, 0
   for line in (text .. "\n"):gmatch("([^\n]*)\n") do
     line, number = line:gsub("\r$", ""), number + 1
     local head = read_head(line)
@@ -62,10 +63,8 @@ function M.read(text)
     if head then
       head.line = number
       current = head
-      if not by_name[head.name] then
-        table.insert(list, head)
-        by_name[head.name] = head
-      end
+      table.insert(by_name[head.name] and again or list, head)
+      by_name[head.name] = by_name[head.name] or head
     elseif field then
       table.insert(current.fields, field)
     elseif current and line:match("^%-%-%-@source%s") then
@@ -74,7 +73,7 @@ function M.read(text)
       current = nil
     end
   end
-  return list, by_name
+  return list, by_name, again
 end
 
 -- ---- adding ----

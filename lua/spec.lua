@@ -213,11 +213,11 @@ local function it(name, fn)
   check_call("it", name, fn)
   local full = file.block.name and file.block.name .. " > " .. name or name
   if file.names[full] then
-    error(("there are two tests %q"):format(full), 2)
+    error(("there are two tests %q; the first is at %s"):format(full, file.names[full]), 2)
   end
-  file.names[full] = true
+  file.names[full] = here()
   if full:find(file.filter, 1, true) then
-    table.insert(file.block.items, { test = fn, name = full, where = here() })
+    table.insert(file.block.items, { test = fn, name = full, where = file.names[full] })
   end
 end
 

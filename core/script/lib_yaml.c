@@ -136,6 +136,26 @@ static bool push_list(lua_State *L, struct reader *r, int depth) {
     return !r->error[0];
 }
 
+/* The line of the key, among those read so far, whose name is on top. */
+static int line_of_key(lua_State *L, int keys) {
+    for (lua_Integer i = 1; lua_rawgeti(L, keys, i) == LUA_TTABLE; i++) {
+        lua_getfield(L, -1, "name");
+        bool same = lua_rawequal(L, -1, -3);
+        lua_getfield(L, -2, "line");
+        int line = (int)lua_tointeger(L, -1);
+        lua_pop(L, 3);
+        if (same) return line;
+    }
+    return 0;
+}
+
+static bool complain_twice(lua_State *L, struct reader *r, yaml_mark_t at, int keys) {
+    char text[sizeof r->error / 2], rest[48];
+    snprintf(text, sizeof text, "duplicate key %s", lua_tostring(L, -1));
+    snprintf(rest, sizeof rest, ": line %d has it", line_of_key(L, keys));
+    return complain(r, at, text, rest);
+}
+
 /* {name =, line =, column =, value = node} appended to keys, and at[name] = node */
 static bool add_key(lua_State *L, struct reader *r, int keys, int at, lua_Integer i, int depth) {
     if (has_extras(r)) return false;
@@ -149,9 +169,9 @@ static bool add_key(lua_State *L, struct reader *r, int keys, int at, lua_Intege
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "name");
     lua_pushvalue(L, -1);
-    if (lua_rawget(L, at) != LUA_TNIL)
-        return complain(r, mark, "duplicate key ", lua_tostring(L, -2));
+    bool twice = lua_rawget(L, at) != LUA_TNIL;
     lua_pop(L, 1);
+    if (twice) return complain_twice(L, r, mark, keys);
     if (!next(r) || !push_node(L, r, depth + 1)) return false;
     lua_pushvalue(L, -1);
     lua_setfield(L, -4, "value");

@@ -22,6 +22,8 @@ function M.list(declaration)
     if config.callback then
       table.insert(list, {
         kind = "callback",
+        line = config.line,
+        column = config.column,
         name = "OnChanged" .. config.name,
         description = ("OnChanged%s is called when the value of the config %s has changed."):format(config.name, config.name),
         inputs = {},

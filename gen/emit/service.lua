@@ -63,6 +63,12 @@ local function warn_of(run, path, source, definition, text)
   run:warn(path, definition.line, column_of(source, definition.from), text:format(definition.name))
 end
 
+-- Where something else is, for who looks at a line of `path`.
+local function place_of(other, path)
+  local line = ("line %d"):format(other.definition.line)
+  return (other.path == path and line or line .. " of " .. other.path) .. " has it"
+end
+
 -- Where each handler is defined: path and definition, by name.
 local function find_handlers(run, sources, objects, declared)
   local found = {}
@@ -76,7 +82,7 @@ local function find_handlers(run, sources, objects, declared)
       if is_code and not declared[name] then
         warn_of(run, path, source, definition, "%s is not declared in service.yaml")
       elseif is_code and found[name] and found[name].is_code then
-        warn_of(run, path, source, definition, "%s is defined twice")
+        warn_of(run, path, source, definition, "%s is defined twice: " .. place_of(found[name].places[1], path))
       end
       found[name] = found[name] or { is_code = false, places = {} }
       found[name].is_code = found[name].is_code or is_code

@@ -80,12 +80,13 @@ local function read_map(node, what, make)
   if node.kind ~= "map" then
     wrong(node, "expected %s", what)
   end
-  local out = {}
+  local out, lines = {}, {}
   for _, key in ipairs(node.keys) do
     local name = key.name:lower()
     if out[name] ~= nil then
-      wrong(key, "'%s' is there twice: upper and lower case are the same", key.name)
+      wrong(key, "'%s' is there twice, line %d has it: upper and lower case are the same", key.name, lines[name])
     end
+    lines[name] = key.line
     out[name] = make(key.value)
   end
   return out

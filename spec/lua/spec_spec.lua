@@ -271,8 +271,9 @@ it("is fine", function() end)
   end)
 
   it("refuses two tests of one name", function()
-    local result = run 'it("a", function() end) it("a", function() end)'
-    assert.matches('there are two tests "a"', result.failures[1].lines[1])
+    local result, _, path = run 'it("a", function() end)\nit("a", function() end)'
+    assert.equal(('error: there are two tests "a"; the first is at %s:1'):format(path), result.failures[1].lines[1])
+    assert.equal(path .. ":2", result.failures[1].where)
   end)
 
   it("refuses a test inside a test", function()

@@ -101,8 +101,10 @@ c: |-
     assert.equal("2", map.at.a.value)
   end)
 
-  it("refuses duplicate keys, with the place of the second", function()
-    fails("a: 1\nb: 2\na: 3", "^3:1: duplicate key a")
+  it("refuses duplicate keys, with the place of the second and the line of the first", function()
+    fails("a: 1\nb: 2\na: 3", "^3:1: duplicate key a: line 1 has it$")
+    fails("x:\n  - a: {}\n    b: {}\n    b: {}\n", "^4:5: duplicate key b: line 3 has it$")
+    fails(("%s: 1\n"):format(("k"):rep(200)):rep(2), "^2:1: duplicate key k+: line 1 has it$")
   end)
 
   it("refuses anchors, aliases, tags and merge keys", function()

@@ -212,7 +212,7 @@ describe("errors", function()
     local sections = "configs:\n  - signature: Limit() (n int)\n    callback: true\n"
       .. "functions:\n  - signature: OnChangedLimit()\n"
     local problem = problems_of { ["service.yaml"] = scenery.GENERAL .. sections }[1]
-    assert.matches("^duplicate handler name 'OnChangedLimit'", problem.text)
+    assert.matches("^duplicate handler name 'OnChangedLimit': the callback of the config in line 4 has it$", problem.text)
     assert.equal(7, problem.line)
   end)
 
@@ -273,5 +273,12 @@ describe("types", function()
     local files = scenery.declared(BUY, nil, { others = OTHERS })
     local _, result = scenery.generate(files)
     assert.equal("'Person' is taken from a service that does not define it", result.warnings[1].text)
+  end)
+
+  it("that are defined twice are told, with the first place", function()
+    local files = scenery.declared(BUY, nil, { others = OTHERS })
+    files["types.lua"] = "---@class Item\n---@field n integer\n\n" .. files["types.lua"] .. "\n---@class Item\n"
+    local _, result = scenery.generate(files, { others = OTHERS })
+    assert.equal("'Item' is defined twice: line 1 has it, and counts", result.warnings[1].text)
   end)
 end)

@@ -104,7 +104,7 @@ general:
     { "near misses", GENERAL .. "Metrics: []\n", "unknown section 'Metrics'; did you mean 'metrics'?" },
     { "a list", "- a\n", "1:1: a declaration is a map with the section 'general' and lists of handlers" },
     { "a text", "text\n", "1:1: a declaration is a map" },
-    { "twice", GENERAL .. "webs: []\nwebs: []\n", "4:1: duplicate key webs" },
+    { "twice", GENERAL .. "webs: []\nwebs: []\n", "4:1: duplicate key webs: line 3 has it" },
     { "no YAML", "a: [1\n", "did not find expected" },
     { "no YAML", GENERAL .. "functions:\n  - signature: F(x : int)\n", "4:20: mapping values are not allowed in this context" },
     { "tags", GENERAL .. "functions:\n  - signature: !!str F()\n", "4:16: tags are not supported" },
