@@ -7,11 +7,16 @@
  * and lets go of those that went. A folder is watched before its entries are read, and changed() is
  * called after that, so nothing that happens in a new folder is missed: it is either seen as an
  * event or lies there when the callee looks.
+ *
+ * A symbolic link leads out of the tree. Where it leads is watched by name, in the folders on the
+ * way (links.h): a file that lies elsewhere may be edited or replaced there, a folder removed and
+ * made again.
  */
 #include "core/loop/watch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,30 +24,33 @@
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/base/mem.h"
+#include "core/loop/links.h"
 
 #define QUIET_MS    100
 #define PATIENCE    10   /* quiet periods after which a change is told although it goes on */
 #define LOST_MS     1000 /* between two looks for a root that is gone */
 #define FOLDERS_MAX 4096
 
-/* One watched folder. */
+/* One watched folder: of the tree, or one in which a single name matters. */
 struct folder {
     uv_fs_event_t event;
     struct list link;      /* the watch's */
     struct list work;      /* folders that the current walk has yet to read */
     struct watch *watch;   /* outlives it */
     struct folder *parent; /* NULL for the root; valid during a walk that saw both */
+    const char *only;      /* the name, at the end of `path`; NULL: all do */
     bool seen;             /* by the current walk */
-    bool stale;            /* it was removed or moved: the kernel may not watch it any more */
+    bool stale;            /* it may have been removed or moved: then the kernel watches another */
     dev_t device;          /* which folder it is: one that went and came again is another */
     ino_t inode;
-    char path[]; /* key in watch->paths */
+    char path[]; /* key in watch->paths, or in watch->names */
 };
 
 struct watch {
     struct worker *worker;
     struct list folders; /* struct folder.link, open ones */
-    struct map paths;    /* path -> struct folder, open ones */
+    struct map paths;    /* path -> struct folder, open ones of the tree */
+    struct map names;    /* path of what links lead to or over -> struct folder it lies in, open */
     int handles;         /* folders whose handle is not closed yet; the watch lives until then */
     uint64_t quiet;      /* milliseconds */
     uint64_t since;      /* loop time of the first change that was not told yet; 0 = none */
@@ -67,8 +75,10 @@ static bool ignored(const char *name) {
 
 /* What happens to a folder itself is told under its own name, which may be one to ignore. */
 static bool own_name(const struct folder *f, const char *name) {
-    const char *slash = strrchr(f->path, '/');
-    return strcmp(slash ? slash + 1 : f->path, name) == 0;
+    const char *end = f->only ? f->only - 1 : f->path + strlen(f->path), *own = end;
+    while (own > f->path && own[-1] != '/')
+        own--;
+    return str_eq(str_make(own, (size_t)(end - own)), str_of(name));
 }
 
 static void quiet(struct timer *t);
@@ -86,9 +96,10 @@ static void on_event(uv_fs_event_t *event, const char *name, int events, int sta
     struct folder *f = LIST_ENTRY(event, struct folder, event);
     bool self = status < 0 || !name || own_name(f, name);
     worker_enter(f->watch->worker);
-    /* A folder that is made anew may even get the inode of the one that went. */
-    if (self && (events & UV_RENAME)) f->stale = true;
-    if (self || !ignored(name)) happened(f->watch);
+    /* A folder that is made anew may even get the inode of the one that went, and one that is
+     * watched by two paths is told of under the name of either. */
+    if (self || (events & UV_RENAME)) f->stale = true;
+    if (self || (f->only ? strcmp(name, f->only) == 0 : !ignored(name))) happened(f->watch);
 }
 
 /* ---- folders --------------------------------------------------------------------------------- */
@@ -100,10 +111,15 @@ static void folder_closed(uv_handle_t *handle) {
     if (--w->handles == 0 && w->stopped) mem_free(w);
 }
 
+static struct map *index_of(const struct folder *f) {
+    return f->only ? &f->watch->names : &f->watch->paths;
+}
+
 static void folder_close(struct folder *f) {
     list_unlink(&f->link);
     list_unlink(&f->work);
-    if (map_get(&f->watch->paths, str_of(f->path)) == f) map_del(&f->watch->paths, str_of(f->path));
+    struct map *known = index_of(f);
+    if (map_get(known, str_of(f->path)) == f) map_del(known, str_of(f->path));
     uv_close((uv_handle_t *)&f->event, folder_closed);
 }
 
@@ -118,8 +134,8 @@ static struct folder *folder_new(struct watch *w, const char *dir, const char *n
     return f;
 }
 
-/* Watches a folder; takes f in any case. */
-static int folder_open(struct folder *f) {
+/* Watches the folder at `path`; takes f in any case. */
+static int folder_open(struct folder *f, const char *path) {
     struct watch *w = f->watch;
     int r = uv_fs_event_init(&w->worker->loop, &f->event);
     if (r < 0) {
@@ -128,8 +144,8 @@ static int folder_open(struct folder *f) {
     }
     w->handles++;
     list_push(&w->folders, &f->link);
-    r = map_put(&w->paths, str_of(f->path), f);
-    if (r == 0) r = uv_fs_event_start(&f->event, on_event, f->path, 0);
+    r = map_put(index_of(f), str_of(f->path), f);
+    if (r == 0) r = uv_fs_event_start(&f->event, on_event, path, 0);
     if (r < 0) folder_close(f);
     return r;
 }
@@ -147,29 +163,51 @@ static bool goes_round(const struct folder *parent, const struct stat *st) {
     return false;
 }
 
-/* `dir`/`name` is a folder: watches it unless it is watched already, and puts it on the list of
- * those to read. */
+/* Watches the folder at `path` as *f, unless it is watched already: then *f is that one. */
+static int keep(struct folder **f, const char *path, const struct stat *st) {
+    struct folder *known = map_get(index_of(*f), str_of((*f)->path));
+    if (known && !known->stale && same_place(known, st)) {
+        mem_free(*f);
+        *f = known;
+    } else {
+        if (known) folder_close(known);
+        (*f)->device = st->st_dev;
+        (*f)->inode = st->st_ino;
+        int r = folder_open(*f, path);
+        if (r < 0) return r;
+    }
+    (*f)->seen = true;
+    return 0;
+}
+
+/* `dir`/`name` is a folder: watches it and puts it on the list of those to read. */
 static int visit(struct watch *w, struct list *todo, struct folder *parent, const char *dir,
                  const char *name, const struct stat *st) {
     if (goes_round(parent, st)) return 0;
     struct folder *f = folder_new(w, dir, name);
     if (!f) return -ENOMEM;
-    struct folder *known = map_get(&w->paths, str_of(f->path));
-    if (known && !known->stale && same_place(known, st)) {
-        mem_free(f);
-        f = known;
-    } else {
-        if (known) folder_close(known);
-        f->device = st->st_dev;
-        f->inode = st->st_ino;
-        int r = folder_open(f);
-        if (r < 0) return r;
-    }
+    int r = keep(&f, f->path, st);
+    if (r < 0) return r;
     f->parent = parent;
-    f->seen = true;
     list_unlink(&f->work);
     list_push(todo, &f->work);
     return 0;
+}
+
+/* A name on the way of a link. */
+static int met(void *arg, const char *dir, const char *name) {
+    struct watch *w = arg;
+    struct stat st;
+    if (stat(dir, &st) < 0) return -errno;
+    struct folder *f = folder_new(w, dir, name);
+    if (!f) return -ENOMEM;
+    f->only = f->path + strlen(dir) + 1;
+    struct folder *known = map_get(&w->names, str_of(f->path));
+    if (known && known->seen) {
+        mem_free(f); /* by another link; it may be open since a moment ago */
+        return 0;
+    }
+    return keep(&f, dir, &st);
 }
 
 static void not_watched(struct watch *w, const char *path, int code) {
@@ -181,8 +219,15 @@ static void not_watched(struct watch *w, const char *path, int code) {
                               : uv_strerror(code)));
 }
 
-static bool may_be_folder(const struct dirent *entry) {
-    return entry->d_type == DT_DIR || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
+static bool may_be_link(const struct dirent *entry) {
+    return entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
+}
+
+static void watch_links(struct watch *w, const char *dir, const char *name) {
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, *name ? "%s/%s" : "%s%s", dir, name);
+    int r = n < (int)sizeof path ? links_follow(path, met, w) : -ENAMETOOLONG;
+    if (r < 0 && r != -ENOENT && r != -ELOOP) not_watched(w, path, r);
 }
 
 static void read_folder(struct watch *w, struct list *todo, struct folder *f) {
@@ -193,7 +238,8 @@ static void read_folder(struct watch *w, struct list *todo, struct folder *f) {
     }
     for (struct dirent *entry; (entry = readdir(d));) {
         struct stat st;
-        if (!may_be_folder(entry) || ignored(entry->d_name)) continue;
+        if (ignored(entry->d_name) || (entry->d_type != DT_DIR && !may_be_link(entry))) continue;
+        if (may_be_link(entry)) watch_links(w, f->path, entry->d_name);
         if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0 || !S_ISDIR(st.st_mode)) continue;
         int r = visit(w, todo, f, f->path, entry->d_name, &st);
         if (r < 0 && r != -ENOENT) not_watched(w, f->path, r);
@@ -209,6 +255,7 @@ static int walk(struct watch *w) {
     LIST_EACH(&w->folders, it) {
         LIST_ENTRY(it, struct folder, link)->seen = false;
     }
+    watch_links(w, w->root, "");
     int r = stat(w->root, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
     if (r == 0) r = visit(w, &todo, NULL, w->root, "", &st);
     for (struct list *next; (next = list_pop(&todo));)
@@ -266,6 +313,7 @@ struct watch *watch_start(struct worker *w, const char *folder, uint64_t quiet_m
     memcpy(watch->root, folder, room);
     list_init(&watch->folders);
     map_init(&watch->paths, FOLDERS_MAX);
+    map_init(&watch->names, FOLDERS_MAX);
     timer_init(&watch->timer, quiet);
     int r = walk(watch);
     watch->lost = r == -ENOENT; /* not there yet, or gone again: both are found the same way */
@@ -283,5 +331,6 @@ void watch_stop(struct watch *w) {
         folder_close(LIST_ENTRY(it, struct folder, link));
     }
     map_free(&w->paths);
+    map_free(&w->names);
     if (w->handles == 0) mem_free(w);
 }

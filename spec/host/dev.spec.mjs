@@ -159,6 +159,42 @@ describe("run --dev", () => {
     assert.equal((await call(host.url, "/sums.example/add?x=2&y=3")).json.sum, 5);
   });
 
+  it("edits of what symbolic links lead to are seen, of a folder and of a file", async (t) => {
+    const elsewhere = scratch(t);
+    const value = (n) => `function svc.Value()\n  return ${n}\nend`;
+    const put = (name, text) => writeFiles(elsewhere, { [name]: text });
+    for (const name of ["one", "two"]) {
+      put(`${name}/service.yaml`, declaration(`${name}.example`, "Value() (n int)"));
+      put(`${name}/service.lua`, code(value(1)));
+    }
+    const host = await start(t, {});
+    const gives = (name, n) =>
+      waitFor(
+        async () => (await call(host.url, `/${name}.example/value`)).json?.n === n,
+        `${name} to give ${n}`,
+      );
+    fs.mkdirSync(file(host, "two"), { recursive: true });
+    fs.symlinkSync(path.join(elsewhere, "one"), file(host, "one"));
+    for (const name of ["service.yaml", "service.lua"])
+      fs.symlinkSync(path.join(elsewhere, "two", name), file(host, `two/${name}`));
+    for (const name of ["one", "two"]) {
+      await gives(name, 1);
+      put(`${name}/service.lua`, code(value(2)));
+      await gives(name, 2);
+      put(`${name}/new`, code(value(3)));
+      fs.renameSync(path.join(elsewhere, name, "new"), path.join(elsewhere, name, "service.lua"));
+      await gives(name, 3);
+      assert.ok(
+        fs.lstatSync(file(host, name === "one" ? "one" : "two/service.lua")).isSymbolicLink(),
+      );
+    }
+    fs.renameSync(path.join(elsewhere, "one"), path.join(elsewhere, "old"));
+    await waitFor(async () => (await status(host, "/one.example/value")) === 404, "one to be gone");
+    put("one/service.yaml", declaration("one.example", "Value() (n int)"));
+    put("one/service.lua", code(value(4)));
+    await gives("one", 4);
+  });
+
   it("syntax errors of all files are told at once, and the next good save is said to be fine", async (t) => {
     const host = await start(t, {
       sums: {

@@ -229,6 +229,150 @@ static void links_are_followed_and_circles_end(void **state) {
     assert_int_equal(calls, 1);
 }
 
+/* A folder beside the root, for what links lead to. */
+static char beside[80];
+
+static const char *there(const char *name) {
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", beside, name);
+    return path;
+}
+
+static void write_there(const char *name) {
+    int fd = open(there(name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) fail_msg("%s: %s", name, strerror(errno));
+    assert_int_equal(write(fd, "x", 1), 1);
+    close(fd);
+}
+
+static void replace_there(const char *name) {
+    char other[256];
+    write_there("other.tmp");
+    strcpy(other, there("other.tmp"));
+    assert_int_equal(rename(other, there(name)), 0);
+}
+
+static void link_to(const char *target, const char *name) {
+    assert_int_equal(symlink(target, in_root(name)), 0);
+}
+
+static int open_beside(void **state) {
+    int r = open_root(state);
+    snprintf(beside, sizeof beside, "%s-beside", root);
+    return r || mkdir(beside, 0700);
+}
+static int close_beside(void **state) {
+    remove_tree(beside);
+    return close_root(state);
+}
+
+static void what_a_link_to_a_file_leads_to_is_watched_and_nothing_else_there(void **state) {
+    (void)state;
+    write_there("a.lua");
+    link_to(there("a.lua"), "a.lua");
+    begin();
+    write_there("a.lua");
+    expect_call();
+    for (int i = 0; i < 2; i++) {
+        replace_there("a.lua"); /* as editors save */
+        expect_call();
+    }
+    assert_int_equal(unlink(there("a.lua")), 0);
+    expect_call();
+    write_there("b.lua");
+    assert_false(noticed());
+    write_there("a.lua");
+    expect_call();
+}
+
+static void a_folder_that_a_link_leads_to_may_go_and_come_again(void **state) {
+    (void)state;
+    link_to(there("deep/shop"), "shop"); /* nothing is there yet */
+    begin();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(mkdir(there("deep"), 0700), 0);
+        expect_call();
+        assert_int_equal(mkdir(there("deep/shop"), 0700), 0);
+        expect_call();
+        write_there("deep/shop/a.lua");
+        expect_call();
+        assert_int_equal(mkdir(there("deep/shop/gen"), 0700), 0);
+        expect_call();
+        write_there("deep/shop/gen/b.lua");
+        expect_call();
+        if (i == 1) { /* all at once, before the watch has looked */
+            remove_tree(there("deep"));
+            assert_int_equal(mkdir(there("deep"), 0700), 0);
+            assert_int_equal(mkdir(there("deep/shop"), 0700), 0);
+            expect_call();
+            write_there("deep/shop/a.lua");
+            expect_call();
+        }
+        remove_tree(there("deep"));
+        expect_call();
+    }
+}
+
+static void links_on_the_way_may_be_hidden_and_lead_elsewhere(void **state) {
+    (void)state;
+    char first[256], second[256];
+    assert_int_equal(mkdir(there("1"), 0700), 0);
+    assert_int_equal(mkdir(there("2"), 0700), 0);
+    write_there("1/a.lua");
+    write_there("2/a.lua");
+    strcpy(first, there("..now"));
+    strcpy(second, there("..new"));
+    assert_int_equal(symlink("1", first), 0);
+    link_to(there("..now/a.lua"), "a.lua");
+    begin();
+    write_there("2/a.lua");
+    assert_false(noticed());
+    write_there("1/a.lua");
+    expect_call();
+    assert_int_equal(symlink("2", second), 0);
+    assert_int_equal(rename(second, first), 0); /* in one step, as deployments do */
+    expect_call();
+    write_there("1/a.lua");
+    assert_false(noticed());
+    write_there("2/a.lua");
+    expect_call();
+}
+
+static void a_root_that_is_a_link_may_lead_elsewhere(void **state) {
+    (void)state;
+    char own[64], link[128];
+    assert_int_equal(mkdir(there("1"), 0700), 0);
+    assert_int_equal(mkdir(there("2"), 0700), 0);
+    link_to(there("1"), "services");
+    strcpy(own, root);
+    strcpy(link, in_root("services"));
+    strcpy(root, link);
+    begin();
+    write_there("1/a");
+    expect_call();
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink(there("2"), link), 0);
+    expect_call();
+    write_there("2/a");
+    expect_call();
+    write_there("1/a");
+    assert_false(noticed());
+    watch_stop(watch);
+    watch = NULL;
+    strcpy(root, own);
+}
+
+static void links_that_lead_round_or_nowhere_are_let_be(void **state) {
+    (void)state;
+    link_to("two", "one");
+    link_to("one", "two");
+    link_to("self/self", "self");
+    begin();
+    put("file");
+    expect_call();
+    assert_int_equal(calls, 1);
+}
+
 static struct timer nag;
 static void write_again(struct timer *t) {
     (void)t;
@@ -304,6 +448,8 @@ static void running_out_of_memory_anywhere_leaves_nothing_behind(void **state) {
     folder("a");
     folder("a/b");
     folder("c");
+    write_there("d");
+    link_to(there("d"), "d");
     bool fired = true;
     for (long n = 1; fired; n++) {
         struct err e = {0};
@@ -327,7 +473,8 @@ static void running_out_of_memory_anywhere_leaves_nothing_behind(void **state) {
     }
 }
 
-#define ROOT(test) cmocka_unit_test_setup_teardown(test, open_root, close_root)
+#define ROOT(test)   cmocka_unit_test_setup_teardown(test, open_root, close_root)
+#define BESIDE(test) cmocka_unit_test_setup_teardown(test, open_beside, close_beside)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -341,12 +488,17 @@ int main(void) {
         ROOT(a_root_that_is_made_later_is_found),
         ROOT(a_hidden_root_is_watched_and_its_end_noticed),
         ROOT(links_are_followed_and_circles_end),
+        BESIDE(what_a_link_to_a_file_leads_to_is_watched_and_nothing_else_there),
+        BESIDE(a_folder_that_a_link_leads_to_may_go_and_come_again),
+        BESIDE(links_on_the_way_may_be_hidden_and_lead_elsewhere),
+        BESIDE(a_root_that_is_a_link_may_lead_elsewhere),
+        BESIDE(links_that_lead_round_or_nowhere_are_let_be),
         ROOT(changes_without_end_are_told_all_the_same),
         ROOT(a_watch_may_be_stopped_in_its_call),
         ROOT(nothing_is_told_after_the_stop),
         ROOT(a_folder_that_is_none_is_an_error_with_a_sentence),
         ROOT(more_folders_than_allowed_leave_the_first_ones_watched),
-        ROOT(running_out_of_memory_anywhere_leaves_nothing_behind),
+        BESIDE(running_out_of_memory_anywhere_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
