@@ -429,13 +429,13 @@ end
 function M.run(path, folder, filter, timeout)
   local outer, others, watched = file, bus.enter(folder), cases.begin()
   file = { path = path, folder = folder, filter = filter, timeout = timeout, problems = {}, names = {} }
-  declared.look_from(path)
+  declared.look_from(path, folder)
   local ok, result = pcall(run_file, path)
   local problems = bus.leave(others, timeout)
   cases.begin(watched)
   file = outer
   if outer then
-    declared.look_from(outer.path)
+    declared.look_from(outer.path, outer.folder)
   end
   if not ok then
     error(result, 0)

@@ -16,6 +16,7 @@
 #include "core/loop/dns.h"
 #include "core/script/home.h"
 #include "core/script/lib.h"
+#include "core/script/project.h"
 #include "core/script/task.h"
 #include "core/script/watchdog.h"
 #include "core/secure/pass.h"
@@ -166,12 +167,21 @@ static const char *command_of(char **word) {
     return *word ? *word : "";
 }
 
+static bool about_files(const char *command) {
+    static const char *const list[] = {"check", "gen", "new", "policy", "test"};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strcmp(command, list[i]) == 0) return true;
+    return false;
+}
+
 int cli_main(int argc, char **argv) {
     struct err e = {0};
     fill_descriptors();
     cli.argc = argc;
     cli.argv = argv;
-    cli.specs = argc > 0 && strcmp(command_of(argv), "test") == 0;
+    const char *command = argc > 0 ? command_of(argv) : "";
+    cli.specs = strcmp(command, "test") == 0;
+    if (about_files(command)) project_enter();
     log_start(LOG_WARN, LOG_TEXT, STDERR_FILENO);
     if (start(&e) < 0) {
         fprintf(stderr, "moonbus: %s\n", e.text);

@@ -12,6 +12,7 @@
 #include "core/base/conf.h"
 #include "core/base/mem.h"
 #include "core/script/lib.h"
+#include "core/script/project.h"
 #include "core/script/prompt.h"
 #include "core/script/task.h"
 #include "core/secure/seal.h"
@@ -217,9 +218,21 @@ static int l_version(lua_State *L) {
     return 1;
 }
 
+/* cli.came_from() -> path, or nil */
+static int l_came_from(lua_State *L) {
+    const char *path = project_came_from();
+    if (!*path) return 0;
+    lua_pushstring(L, path);
+    return 1;
+}
+
 const struct lib_doc lib_cli_docs[] = {
     {"config", l_config, "fun(json: boolean, ...: string): string?, string?, string?",
      "The settings in force, as text or JSON, with more flags applied."},
+    {"came_from", l_came_from, "fun(): string?",
+     "From the folder of the project, where commands about files work, to the one where the "
+     "command "
+     "was typed; nil when it is the same."},
     {"markdown", l_markdown, "fun(): string", "The settings as Markdown tables."},
     {"home", l_home, "fun(folder?: string): string?, string?, string?",
      "The home folder in force; one that is given takes its place from here on."},

@@ -100,6 +100,7 @@ struct spec_run {
     struct arena arena;   /* texts below, and files that the state required */
     const char *path;     /* of the spec file */
     const char *root;     /* folder in which its `require` finds files */
+    int above;            /* length of what stands in front of the service's name in `root`, or 0 */
     const char *folder;   /* of its service, below services/; else the name of `root` */
     struct str filter;    /* part of the names of the tests to be run */
     lua_Number timeout;   /* seconds for each test */
@@ -131,14 +132,28 @@ static void find_root(struct spec_run *r, char *root, size_t cap) {
     }
 }
 
+/* The name in the path of a service's folder: what lies below the setting `services`, or below the
+ * last folder of that name. NULL: it lies elsewhere. */
+static const char *find_name(const char *root) {
+    struct str path = str_of(root), setting = str_of(conf.services);
+    while (setting.n > 1 && setting.p[setting.n - 1] == '/')
+        setting.n--;
+    if (path.n > setting.n + 1 && str_starts(path, setting) && root[setting.n] == '/')
+        return root + setting.n + 1;
+    const char *found = NULL;
+    for (const char *at = root; (at = strstr(at, "services/")); at++)
+        if (at == root || at[-1] == '/') found = at + sizeof "services/" - 1;
+    return found;
+}
+
 static bool set_root(struct spec_run *r) {
     char root[PATH_ROOM];
     find_root(r, root, sizeof root);
     r->root = arena_dup(&r->arena, str_of(root));
     if (!r->root) return false;
-    const char *services = strstr(r->root, "services/");
-    const char *slash = strrchr(r->root, '/');
-    r->folder = services ? services + sizeof "services/" - 1 : slash ? slash + 1 : r->root;
+    const char *name = find_name(r->root), *slash = strrchr(r->root, '/');
+    r->above = name ? (int)(name - r->root) : 0;
+    r->folder = name ? name : slash ? slash + 1 : r->root;
     return true;
 }
 
@@ -167,14 +182,15 @@ static struct str read_file(void *arg, struct str path) {
 /* Of the services beside it, else of this folder's, else of those in the binary. */
 static struct str read_other(void *arg, struct str path) {
     struct spec_run *r = arg;
-    char full[PATH_ROOM];
-    const char *services = strstr(r->root, "services/");
-    int before = services ? (int)(services - r->root) : 0;
-    int n = snprintf(full, sizeof full, "%.*sservices/%.*s", before, r->root, STR_FMT(path));
+    char full[PATH_ROOM], embedded[PATH_ROOM];
+    int n = r->above ? snprintf(full, sizeof full, "%.*s%.*s", r->above, r->root, STR_FMT(path))
+                     : snprintf(full, sizeof full, "%s/%.*s", conf.services, STR_FMT(path));
+    int m = snprintf(embedded, sizeof embedded, "services/%.*s", STR_FMT(path));
     bool inside = path.n && path.p[0] != '/' && str_find(path, STR("..")) < 0;
-    if (!inside || n < 0 || (size_t)n >= sizeof full) return STR_NONE;
+    if (!inside || n < 0 || (size_t)n >= sizeof full || (size_t)m >= sizeof embedded)
+        return STR_NONE;
     struct str text = slurp(r, full);
-    return text.p ? text : embed_find(str_from(str_make(full, (size_t)n), (size_t)before));
+    return text.p ? text : embed_find(str_make(embedded, (size_t)m));
 }
 
 /* What a service's folder would not have, either, is left out. */

@@ -11,6 +11,7 @@ local model = require "gen.model"
 local modules = require "modules"
 local output = require "cli.output"
 local policies = require "gen.policies"
+local project = require "cli.project"
 local report = require "gen.report"
 local types = require "gen.types"
 local workspace = require "cli.workspace"
@@ -189,6 +190,7 @@ return {
     .. "Exit codes: 0 nothing, 1 findings, 2 errors.",
   words = math.huge,
   run = function(arguments, flags)
+    arguments = project.services(arguments)
     local texts, words = find_policies(arguments)
     local services = (#words > 0 or #arguments == 0) and workspace.find(words) or {}
     if #services == 0 and next(texts) == nil and not flags.json then

@@ -5,6 +5,7 @@ local editor = require "cli.editor"
 local generate = require "gen.generate"
 local json = require "json"
 local output = require "cli.output"
+local project = require "cli.project"
 local report = require "gen.report"
 local workspace = require "cli.workspace"
 
@@ -138,7 +139,7 @@ return {
     { name = "verbose", short = "v", text = "name each file" },
   },
   run = function(arguments, flags)
-    local services = workspace.find(arguments)
+    local services = workspace.find(project.services(arguments))
     if #services == 0 and not flags.json then
       workspace.say_none()
     end

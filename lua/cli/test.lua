@@ -5,6 +5,7 @@ local errors = require "errors"
 local host = require "host"
 local json = require "json"
 local output = require "cli.output"
+local project = require "cli.project"
 
 -- Where specs are looked for without a path.
 local function folders()
@@ -121,6 +122,7 @@ return {
   text = "Runs spec files (*_spec.lua): those named, those in the folders named, those of the services named, those of your\n"
     .. "policies, or all below lua/, services/, policies/, gen/ and spec/lua/ of this folder. Each file runs in a state of its\n"
     .. "own, with an empty store and shared map, and must leave nothing running. The exit code is 1 when a test failed.\n"
+    .. "Inside a service's folder, its own run; files are named from the folder of the project.\n"
     .. "With --watch it goes on until Ctrl-C: when files change, what they concern runs again, and what failed before.",
   words = math.huge,
   flags = {
@@ -133,6 +135,7 @@ return {
     if not timeout or not (timeout > 0 and timeout <= 86400) then
       require("cli.main").wrong_usage(("--timeout takes seconds, not %q"):format(flags.timeout))
     end
+    arguments = project.words(arguments)
     local function find()
       return all_files(arguments)
     end

@@ -5,20 +5,29 @@ local core = require "spec.core"
 local folder = require "folder"
 local model = require "gen.model"
 local plumbing = require "gen.emit.plumbing"
+local settings = require("host").setting
 local types = require "gen.types"
 local yaml = require "yaml"
 
 local M = {}
 
-local ROOT = "services"
-
 local root -- folder of the workspace's services
 local hosts -- folders by host, once they were looked for
 
+-- What stands in front of the name of a service in the path of one of its files; nil when there is no such service.
+local function root_of(path, name)
+  local at = name and path:find("/" .. name .. "/", 1, true)
+  while at and folder.kind(path:sub(1, at + #name) .. "/service.yaml") ~= "file" do
+    at = path:find("/" .. name .. "/", at + 1, true)
+  end
+  return at and path:sub(1, at - 1)
+end
+
 --- For the runner: where the spec file is.
 ---@param path string
-function M.look_from(path)
-  root, hosts = path:match("^(.-services)/") or ROOT, nil
+---@param name? string folder of the service that it belongs to
+function M.look_from(path, name)
+  root, hosts = root_of(path, name) or path:match "^(.-services)/" or settings("services"):gsub("(.)/+$", "%1"), nil
 end
 
 --- The same for who knows the folder of the services.

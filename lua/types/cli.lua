@@ -12,6 +12,11 @@ local cli = {}
 ---@return string?
 function cli.config(json, ...) end
 
+--- From the folder of the project, where commands about files work, to the one where the command was typed; nil
+--- when it is the same.
+---@return string?
+function cli.came_from() end
+
 --- The settings as Markdown tables.
 ---@return string
 function cli.markdown() end

@@ -306,6 +306,67 @@ it("generated code loads, passes its tests and pleases luacheck", async (t) => {
     execFileSync("luacheck", ["-q", "--no-color", ...options, "services"], { cwd, stdio: "pipe" });
 });
 
+it("inside a service's folder, commands find the rest of the project", async (t) => {
+  const basket = "general:\n  host: basket.example\nfunctions:\n  - signature: Sum() (n int)\n";
+  const { cwd, run, write } = workspace(t, {
+    shop: { "service.yaml": SHOP },
+    basket: {
+      "service.yaml": basket,
+      "service.lua": `local shop = require "services.shop.api"
+local svc = require "service" (...)
+
+function svc.Sum(ctx)
+  return shop.Add(ctx, 1, 2)
+end
+
+return svc
+`,
+      "spec/sum_spec.lua": `local spec = require "spec"
+local service = spec.service()
+
+it("asks the shop", function()
+  spec.mock("shop.example", { Add = function(_, x, y) return x + y end })
+  assert.equal(3, service.Sum(spec.context {}))
+end)
+`,
+    },
+  });
+  succeeded(await run("gen"));
+  const inside = (folder, ...words) => runCommand(words, { cwd: path.join(cwd, folder) });
+  const own = /^ok {3}services\/basket\/spec\/sum_spec\.lua +1 passed$/m;
+  for (const folder of ["services/basket", "services/basket/spec"])
+    for (const words of [[], ["."], ["../basket"], ["basket"]]) {
+      if (folder.endsWith("spec") && words[0] === "../basket") continue;
+      const tested = await inside(folder, "test", ...words);
+      succeeded(tested);
+      assert.match(tested.stdout, own);
+      const checked = await inside(folder, "check", ...words);
+      assert.deepEqual([checked.status, checked.stdout], [0, "nothing to say\n"], checked.output);
+    }
+  assert.match((await inside("services/basket", "test", "spec/sum_spec.lua")).stdout, own);
+  assert.match((await inside("services/basket", "test", "../shop")).stdout, /services\/shop/);
+  assert.match((await inside("services", "test")).stdout, /6 passed, 0 failed\n$/);
+  write("basket/service.yaml", basket.replace("Sum()", "Sum(")); // told with its place
+  const refused = await inside("services/basket", "check", ".");
+  assert.match(refused.stdout, /^services\/basket\/service\.yaml:4:/);
+  assert.equal(refused.status, 2);
+  const gone = await inside("services/basket", "test", "nowhere");
+  assert.match(gone.stderr, /there is no file, folder or service "nowhere"/);
+});
+
+it("settings of the project count in the folders of its services, wherever these lie", async (t) => {
+  const cwd = scratch(t);
+  writeFiles(cwd, {
+    "moonbus.yaml": "services: code\n",
+    "code/shop/service.yaml": "general:\n  host: shop.example\n",
+    "code/shop/spec/a_spec.lua": 'it("is found", function() end)\n',
+  });
+  const inside = (...words) => runCommand(words, { cwd: path.join(cwd, "code/shop") });
+  assert.match((await inside("gen")).stdout, /^code\/shop: version 1/);
+  assert.match((await inside("test")).stdout, /2 passed, 0 failed\n$/);
+  assert.match((await inside("new", "basket")).stdout, /^code\/basket\/service\.yaml declares/m);
+});
+
 it("whatever is declared, luacheck finds nothing", async (t) => {
   const many = Array.from({ length: 30 }, (_, i) => `argument${i} map[string][]*Item${i}`).join(
     ", ",
