@@ -1,4 +1,7 @@
 -- moonbus call PATH [name=value ...]: calls a service through the host.
+--
+-- Most values are numbers and words, which should need no quotes but the shell's: what is JSON is taken for JSON, whatever
+-- else for a text. Who must be sure writes the text as JSON, `"5"`, or says that it is to be JSON, `name:=[1,2]`.
 
 local client = require "cli.client"
 local errors = require "errors"
@@ -9,27 +12,29 @@ local url = require "url"
 
 local IN_QUERY = { GET = true, DELETE = true, HEAD = true } -- methods that put arguments there
 
--- 1, true, [1,2] are JSON; anything else is a text.
-local function value_of(text)
-  local value = json.decode(text)
-  if value == nil then
-    return text
+-- 1, true, "a", [1,2] are JSON; anything else is a text, unless it has to be JSON.
+local function value_of(name, sign, text)
+  local value, why = json.decode(text)
+  if value ~= nil then
+    return value
+  elseif sign == ":=" then
+    main.wrong_usage(("the value of %s is no JSON: %s"):format(name, why))
   end
-  return value
+  return text
 end
 
 local function arguments_of(words)
   local values, n = {}, 0
   for i = 2, #words do
-    local name, text = words[i]:match("^([%w_.-]+)=(.*)$")
+    local name, sign, text = words[i]:match("^([%w_.-]+)(:?=)(.*)$")
     if not name then
-      main.wrong_usage(("%q is no argument: write name=value"):format(words[i]))
+      main.wrong_usage(("%q is no argument: write name=value, or name:=JSON"):format(words[i]))
     elseif values[name] ~= nil then
       main.wrong_usage(("%s is given twice"):format(name))
     elseif not utf8.len(text) then
       main.wrong_usage(("the value of %s is no UTF-8 text"):format(name))
     end
-    values[name] = value_of(text)
+    values[name] = value_of(name, sign, text)
     n = n + 1
   end
   return values, n
@@ -87,9 +92,14 @@ end
 return {
   usage = "call PATH [NAME=VALUE ...]",
   summary = "call a service through the host",
-  text = "Calls /PATH with your token: moonbus call calculator.example/square x=5. Values that are JSON are sent as such,\n"
-    .. "others as texts. With arguments or a body the method is POST and they are JSON; without it is GET. GET, HEAD and\n"
-    .. "DELETE put arguments into the query. The exit code is 1 when the answer has a status of 400 or more.",
+  text = "Calls /PATH with your token: moonbus call calculator.example/square x=5. With arguments or a body the method is\n"
+    .. "POST and they are JSON; without it is GET. GET, HEAD and DELETE put arguments into the query. The exit code is 1 when\n"
+    .. "the answer has a status of 400 or more. Values, with the quotes that a shell wants:\n\n"
+    .. "  n=5 on=true list=[1,2]   what is JSON is sent as such: a number, a boolean, a list\n"
+    .. "  name=Ada id=007          everything else is a text\n"
+    .. "  zip='\"5000\"'             a text that looks like JSON is written as JSON; these quotes are not part of it\n"
+    .. "  q='\"\\\"a\\\"\"'              a text with quotes around it\n"
+    .. "  pet:='{\"legs\":4}'        has to be JSON: a slip is told, not sent as a text",
   talks = "server",
   words = math.huge,
   flags = {

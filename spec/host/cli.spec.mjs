@@ -229,6 +229,28 @@ it("user ls shows accounts to admins", async (t) => {
   assert.equal(user.slug, "1backend");
 });
 
+it("call takes a value for JSON when it is JSON, else for a text", async (t) => {
+  const home = await loggedIn(t);
+  const sent = async (value) => {
+    const done = await moonbus(home, "call", "lab.example/reverse", `text=${value}`, 'list:=["x"]');
+    assert.equal(done.status, 0, done.output);
+    return [...JSON.parse(done.stdout).text2].reverse().join("");
+  };
+  for (const [value, text] of [
+    ["Ada Lovelace", "Ada Lovelace"],
+    ["007", "007"],
+    ['"5000"', "5000"],
+    ['"\\"a\\""', '"a"'],
+    ["'a'", "'a'"],
+    ['"a', '"a'],
+    ["", ""],
+    ["a=b:=c", "a=b:=c"],
+  ])
+    assert.equal(await sent(value), text, value);
+  const number = await moonbus(home, "call", "lab.example/reverse", "text=5000", "list=[]");
+  assert.match(number.output, /text: expected a string, got an integer/);
+});
+
 it("call calls a service, with a token, arguments, a method, a body", async (t) => {
   const home = await loggedIn(t);
   const sum = await moonbus(home, "call", "lab.example/add", "x=1", "y=2");
@@ -236,6 +258,8 @@ it("call calls a service, with a token, arguments, a method, a body", async (t) 
   assert.deepEqual(JSON.parse(sum.stdout), { sum: 3 });
   const query = await moonbus(home, "call", "/lab.example/add?x=2", "-X", "GET", "y=5");
   assert.deepEqual(JSON.parse(query.stdout), { sum: 7 });
+  const strict = await moonbus(home, "call", "lab.example/add", "x:=3", "y:= 4 ");
+  assert.equal(JSON.parse(strict.stdout).sum, 7, strict.output);
   const data = await moonbus(home, "call", "lab.example/add", "-d", '{"x":4,"y":4}');
   assert.deepEqual(JSON.parse(data.stdout), { sum: 8 });
   const who = await moonbus(home, "call", "lab.example/whoami");
@@ -607,6 +631,7 @@ it("an error says its status once", async (t) => {
 it("call refuses what it could only lose", async (t) => {
   const home = scratch(t);
   misused(await moonbus(home, "call", "lab.example/add", "x=1", "-d", "{}"), /--data/);
+  misused(await moonbus(home, "call", "lab.example/add", "x:={a:1}"), /value of x is no JSON: /);
   misused(await moonbus(home, "call", "lab.example/add", "x=1", "x=2"), /twice/);
   misused(await moonbus(home, "call", "lab.example/add", "-X", "BAD METHOD"), /method/);
   misused(await moonbus(home, "call", `${host.url}/lab.example/add`), /--server/);
