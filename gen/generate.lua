@@ -223,8 +223,8 @@ local function check_callbacks(run, declaration)
   local taken = {}
   for _, item in ipairs(handler.list(declaration)) do
     if taken[item.name] then
-      run:fail("service.yaml", item.line, item.column, ("duplicate handler name '%s': the callback of the config in line %d has it")
-        :format(item.name, taken[item.name].line))
+      local text = "duplicate handler name '%s': the callback of the config in line %d has it"
+      run:fail("service.yaml", item.line, item.column, text:format(item.name, taken[item.name].line))
     end
     taken[item.name] = item
   end

@@ -3,6 +3,7 @@
 -- finding: what is worked out at run time is left alone. Pure.
 
 local code = require "gen.code"
+local keys = require "service.keys"
 local lexer = require "gen.lexer"
 local report = require "gen.report"
 local scope = require "gen.scope"
@@ -74,12 +75,7 @@ local function meant(name, known)
   if #name < 3 then
     return ""
   end
-  local names = {}
-  for candidate in pairs(known) do
-    table.insert(names, candidate)
-  end
-  table.sort(names)
-  local nearest = report.nearest(name, names)
+  local nearest = report.nearest(name, keys.sorted(known))
   return nearest and ("; did you mean '%s'?"):format(nearest) or ""
 end
 

@@ -1,6 +1,7 @@
 -- literal: data as Lua text, written as a person would: short tables on one line, long ones with a line for each entry,
 -- fields in a given order. Pure.
 
+local keys = require "service.keys"
 local lexer = require "gen.lexer"
 
 local M = {}
@@ -27,18 +28,13 @@ end
 
 -- Keys that are in `order` first, then the others by name.
 local function sorted_keys(value, order)
-  local keys = {}
-  for key in pairs(value) do
-    table.insert(keys, key)
-  end
-  table.sort(keys, function(a, b)
+  return keys.sorted(value, function(a, b)
     local x, y = order[a] or math.huge, order[b] or math.huge
     if x ~= y then
       return x < y
     end
     return tostring(a) < tostring(b)
   end)
-  return keys
 end
 
 -- The shortest text that reads back as the same number of the same kind.

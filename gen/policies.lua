@@ -1,6 +1,7 @@
 -- policies: which questions the platform asks of policies, and what a policy file answers. Pure.
 
 local code = require "gen.code"
+local keys = require "service.keys"
 local questions = require "policies.known"
 local report = require "gen.report"
 local scope = require "gen.scope"
@@ -9,12 +10,8 @@ local M = {}
 
 -- The functions that the policy file of a service may define; nil when nobody asks that service.
 local function questions_to(service)
-  local rows, list = questions.rows[service], {}
-  for name in pairs(rows or {}) do
-    table.insert(list, name)
-  end
-  table.sort(list)
-  return rows and list
+  local rows = questions.rows[service]
+  return rows and keys.sorted(rows)
 end
 
 local function add(list, text, token, what)
@@ -53,11 +50,7 @@ function M.check(name, text)
   local found = scope.read(text)
   local start = { line = 1, from = 1 }
   if not known then
-    local names = {}
-    for service in pairs(questions.rows) do
-      table.insert(names, service)
-    end
-    table.sort(names)
+    local names = keys.sorted(questions.rows)
     add(list, text, start, ("the platform asks no policy '%s'; %s"):format(name, meant(name, names)))
     return list
   elseif not found.keys and not found.final then

@@ -3,6 +3,7 @@
 
 local annotation = require "gen.annotation"
 local exports = require "gen.exports"
+local keys = require "service.keys"
 
 local M = {}
 
@@ -347,15 +348,6 @@ end
 
 -- ---- all of them ----
 
-local function sorted(map)
-  local keys = {}
-  for key in pairs(map) do
-    table.insert(keys, key)
-  end
-  table.sort(keys)
-  return keys
-end
-
 -- Aliases are types, too.
 local function find_aliases(run, text)
   for name in text:gmatch "\n%-%-%-@alias ([%w_.]+)" do
@@ -373,7 +365,7 @@ function M.make(libraries, sources)
   for _, library in ipairs(libraries) do
     files[library.name .. ".lua"] = run:library(library)
   end
-  for _, path in ipairs(sorted(sources)) do
+  for _, path in ipairs(keys.sorted(sources)) do
     find_aliases(run, sources[path])
     local module = path:match "^lua/([%w_]+)%.lua$"
     if module then

@@ -6,6 +6,7 @@
 -- which part of a table they differ.
 
 local json = require "json"
+local keys = require "service.keys"
 
 local M = {}
 
@@ -61,26 +62,6 @@ local function cut(text, n)
   return ("%s … (%d bytes)"):format(text:sub(1, n), #text)
 end
 
--- Numbers first, then texts, then the rest: the same table always looks the same.
-local function before(a, b)
-  local ta, tb = type(a), type(b)
-  if ta == tb and (ta == "number" or ta == "string") then
-    return a < b
-  elseif ta ~= tb then
-    return ta < tb
-  end
-  return tostring(a) < tostring(b)
-end
-
-local function keys_of(t)
-  local keys = {}
-  for k in next, t do
-    table.insert(keys, k)
-  end
-  table.sort(keys, before)
-  return keys
-end
-
 local function is_name(key)
   return type(key) == "string" and key:match("^[%a_][%w_]*$") ~= nil
 end
@@ -97,7 +78,7 @@ local function show_table(t, level, above)
   end
   above[t] = true
   local parts, listed = {}, rawlen(t)
-  for _, key in ipairs(keys_of(t)) do
+  for _, key in ipairs(keys.sorted(t)) do
     if #parts == ENTRIES then
       table.insert(parts, "…")
       break
@@ -144,13 +125,13 @@ local function differ_tables(expected, got, path, seen)
     return nil
   end
   seen[expected] = got
-  for _, key in ipairs(keys_of(expected)) do
+  for _, key in ipairs(keys.sorted(expected)) do
     local found, e, g = differ(rawget(expected, key), rawget(got, key), part_of(path, key), seen)
     if found then
       return found, e, g
     end
   end
-  for _, key in ipairs(keys_of(got)) do
+  for _, key in ipairs(keys.sorted(got)) do
     if rawget(expected, key) == nil then
       return part_of(path, key), nil, rawget(got, key)
     end

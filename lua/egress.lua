@@ -7,6 +7,7 @@
 
 local bus = require "bus"
 local errors = require "errors"
+local keys = require "service.keys"
 local url = require "url"
 
 local M = {}
@@ -39,14 +40,8 @@ end
 
 -- In order, so that the same request is the same text.
 local function header_lines(headers)
-  local names, lines = {}, {}
-  for name in pairs(headers) do
-    table.insert(names, name)
-  end
-  table.sort(names, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  for _, name in ipairs(names) do
+  local lines = {}
+  for _, name in ipairs(keys.sorted(headers)) do
     local values = headers[name]
     for _, value in ipairs(type(values) == "table" and values or { values }) do
       local line = header_line(name, value)

@@ -13,6 +13,7 @@ local json = require "json"
 local page = require "template.page"
 local pipes = require "template.pipes"
 local reader = require "template.reader"
+local sorted = require("service.keys").sorted
 
 local M = {}
 
@@ -269,27 +270,16 @@ TAGS["if"] = function(unit, tokens, opened)
   end
 end
 
-local function before(a, b)
-  if type(a) == type(b) and (type(a) == "number" or type(a) == "string") then
-    return a < b
-  end
-  return type(a) == "number" and type(b) ~= "number"
-end
-
 -- What a loop goes over: keys and values in order, and how many.
 local function entries(list)
   if #list > 0 or json.is_list(list) or next(list) == nil then
     return nil, list, #list
   end
-  local keys, values = {}, {}
-  for key in pairs(list) do
-    table.insert(keys, key)
+  local names, values = sorted(list), {}
+  for i, name in ipairs(names) do
+    values[i] = list[name]
   end
-  table.sort(keys, before)
-  for i, key in ipairs(keys) do
-    values[i] = list[key]
-  end
-  return keys, values, #keys
+  return names, values, #names
 end
 
 -- Runs the body for each entry. `loop` is what the body knows as such.

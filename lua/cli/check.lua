@@ -6,6 +6,7 @@ local errors = require "errors"
 local folder = require "folder"
 local inspect = require "gen.inspect"
 local json = require "json"
+local keys = require "service.keys"
 local lexer = require "gen.lexer"
 local model = require "gen.model"
 local modules = require "modules"
@@ -153,12 +154,8 @@ local function check_policy(path, text, api)
 end
 
 local function check_policies(texts, api)
-  local list, problems, paths = {}, {}, {}
-  for path in pairs(texts) do
-    table.insert(paths, path)
-  end
-  table.sort(paths)
-  for _, path in ipairs(paths) do
+  local list, problems = {}, {}
+  for _, path in ipairs(keys.sorted(texts)) do
     local findings, problem = check_policy(path, texts[path], api)
     table.insert(problems, problem)
     table.move(findings or {}, 1, findings and #findings or 0, #list + 1, list)

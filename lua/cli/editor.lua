@@ -3,6 +3,7 @@
 
 local cli = require "cli"
 local folder = require "folder"
+local keys = require "service.keys"
 local modules = require "modules"
 local seal = require "seal"
 local stubs = require "gen.stubs"
@@ -70,22 +71,13 @@ function M.stubs()
   return stubs.make(modules.libraries(), sources)
 end
 
-local function sorted(files)
-  local paths = {}
-  for path in pairs(files) do
-    table.insert(paths, path)
-  end
-  table.sort(paths)
-  return paths
-end
-
 --- The stubs in a folder that are missing or are not those of this binary, and files that are no stubs any more.
 ---@param place string
 ---@param made Stubs
 ---@return string[] paths
 function M.stale(place, made)
   local list = {}
-  for _, path in ipairs(sorted(made.files)) do
+  for _, path in ipairs(keys.sorted(made.files)) do
     if read(place .. "/" .. path) ~= made.files[path] then
       table.insert(list, place .. "/" .. path)
     end
@@ -116,7 +108,7 @@ end
 -- Says which binary made stubs, and what it made: an unreleased one of the same version may say more.
 local function stamp(made)
   local parts = {}
-  for _, path in ipairs(sorted(made.files)) do
+  for _, path in ipairs(keys.sorted(made.files)) do
     table.insert(parts, path .. "\n" .. made.files[path])
   end
   return ("%s %s\n"):format(cli.version(), seal.sha256(table.concat(parts)))

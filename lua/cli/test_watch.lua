@@ -3,6 +3,7 @@
 
 local errors = require "errors"
 local folder = require "folder"
+local keys = require "service.keys"
 local output = require "cli.output"
 local seal = require "seal"
 local watch = require "watch"
@@ -36,12 +37,8 @@ local function read(place)
   if not texts then
     return nil
   end
-  local paths, parts = {}, {}
-  for path in pairs(texts) do
-    table.insert(paths, path)
-  end
-  table.sort(paths)
-  for _, path in ipairs(paths) do
+  local parts = {}
+  for _, path in ipairs(keys.sorted(texts)) do
     table.insert(parts, ("%d:%d:%s%s"):format(#path, #texts[path], path, texts[path]))
   end
   return { name = name or place, hash = seal.sha256(table.concat(parts)), texts = texts }

@@ -13,6 +13,8 @@
 ---@field decision boolean? it answers true, or nil (or false) and why
 ---@field wrong fun(...): string? what is wrong with answers; nil = nothing
 
+local keys = require "service.keys"
+
 local M = {}
 
 local LISTED = 100 -- entries of a list or table that a policy may answer
@@ -180,12 +182,7 @@ M.rows = {
 ---@param folder string
 ---@return string[]
 function M.names(folder)
-  local names = {}
-  for name in pairs(M.rows[folder] or {}) do
-    table.insert(names, name)
-  end
-  table.sort(names)
-  return names
+  return keys.sorted(M.rows[folder] or {})
 end
 
 --- The services that ask policies, in order.

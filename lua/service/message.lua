@@ -5,6 +5,7 @@
 local body = require "service.body"
 local json = require "json"
 local errors = require "errors"
+local keys = require "service.keys"
 local resources = require "service.resources"
 local url = require "url"
 
@@ -59,24 +60,15 @@ end
 
 -- ---- the request ----
 
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do
-    table.insert(keys, tostring(key))
-  end
-  table.sort(keys)
-  return keys
-end
-
 --- Names and values as the text of a query, in the order of the names. A list is a name several times.
 ---@param values table<string, string|number|boolean|table>
 ---@return string
 function M.query(values)
   local parts = {}
-  for _, name in ipairs(sorted_keys(values)) do
+  for _, name in ipairs(keys.sorted(values)) do
     local value = values[name]
     for _, one in ipairs(type(value) == "table" and value or { value }) do
-      table.insert(parts, url.encode(name) .. "=" .. url.encode(tostring(one)))
+      table.insert(parts, url.encode(tostring(name)) .. "=" .. url.encode(tostring(one)))
     end
   end
   return table.concat(parts, "&")

@@ -3,6 +3,7 @@
 local auth = require "auth"
 local config = require "service.config"
 local errors = require "errors"
+local keys = require "service.keys"
 local log = require "log"
 local others = require "others"
 local repository = require "repository"
@@ -162,15 +163,6 @@ local function declared(host, described, now)
   return list
 end
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do
-    table.insert(keys, key)
-  end
-  table.sort(keys)
-  return keys
-end
-
 -- What is set in a section. Only a service that runs can say what is no secret.
 local function set_in(section, described, now)
   local list, public = {}, {}
@@ -178,7 +170,7 @@ local function set_in(section, described, now)
     public[one.name:lower()] = not one.secret
   end
   local entries = now.sections[section] or {}
-  for i, name in ipairs(sorted_keys(entries)) do
+  for i, name in ipairs(keys.sorted(entries)) do
     list[i] = {
       host = section,
       name = name,
@@ -209,7 +201,7 @@ function svc.List(ctx, host)
     return described and declared(section, described, now) or set_in(section, nil, now)
   end
   local list = {}
-  for _, section in ipairs(sorted_keys(now.sections)) do
+  for _, section in ipairs(keys.sorted(now.sections)) do
     local part = set_in(section, describe(ctx, section), now)
     table.move(part, 1, #part, #list + 1, list)
   end

@@ -1,7 +1,7 @@
 -- Generated from service.yaml by `moonbus gen`; do not edit.
 
 return {
-  version = 5,
-  sha256 = "59538359282b38b3a6b5d9777e16c0a0898b34b5307b10f9093f2fb47136418e",
-  time = "2026-11-28T19:20:43.036066807Z",
+  version = 6,
+  sha256 = "bf9e6e84cda4555c2ab71dbd6e67ea59a89d767cb96823f640e1983b94e25d1a",
+  time = "2026-11-28T22:47:41.749432552Z",
 }
