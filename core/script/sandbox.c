@@ -21,6 +21,7 @@
 
 #include "core/base/log.h"
 #include "core/base/map.h"
+#include "core/script/embed.h"
 #include "core/script/globals.h"
 #include "core/script/lib.h"
 #include "core/script/sched.h"
@@ -492,8 +493,20 @@ static const char *key_text(lua_State *L) {
     return lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : sandbox_tostring(L, 2, NULL);
 }
 
+/* Is it the name of a module that everybody may require? */
+static bool is_module(const char *name) {
+    char path[64];
+    for (const struct lib *lib = lib_all; lib->name; lib++)
+        if (strcmp(lib->name, name) == 0) return lib->trust == LIB_ALL;
+    int n = snprintf(path, sizeof path, "lua/%s.lua", name);
+    return n > 0 && (size_t)n < sizeof path && embed_find(str_of(path)).p;
+}
+
 static int undefined(lua_State *L) {
-    return luaL_error(L, "undefined global '%s'", key_text(L));
+    const char *name = key_text(L);
+    if (!is_module(name)) return luaL_error(L, "undefined global '%s'", name);
+    return luaL_error(L, "undefined global '%s': it is a module, local %s = require \"%s\"", name,
+                      name, name);
 }
 
 static int no_new_global(lua_State *L) {

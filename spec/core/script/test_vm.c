@@ -521,6 +521,10 @@ static void frozen_globals_can_be_read_and_not_made(void **state) {
     check_error(&s, "rawset(_G, 'early', 6)", "read-only");
     check_error(&s, "late = 1", "globals are read-only (writing 'late')");
     check_error(&s, "return undefined_one", "test.lua:1: undefined global 'undefined_one'");
+    check_error(&s, "return json.null",
+                "undefined global 'json': it is a module, local json = require \"json\"");
+    check_error(&s, "return bus.call",
+                "undefined global 'bus': it is a module, local bus = require \"bus\"");
     check_error(&s, "_G.late = 1", "_G is read-only");
     check_error(&s, "_G.print = 1", "_G is read-only (writing 'print')");
     check_error(&s, "return _G[{}]", "undefined global 'table: 0x");
