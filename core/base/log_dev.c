@@ -122,11 +122,20 @@ static void put_reload(struct buf *out, uint64_t now, const struct log_field *fi
     }
 }
 
-static void put_loaded(struct buf *out, uint64_t now, const struct log_field *fields) {
-    put_start(out, now, CYAN, STR("loaded"));
+static void put_service(struct buf *out, uint64_t now, struct str verb,
+                        const struct log_field *fields) {
+    put_start(out, now, CYAN, verb);
     put(out, STRONG, text_of(fields, "service"));
     buf_str(out, STR("  services/"));
     log_line_plain(out, text_of(fields, "folder"));
+}
+
+static void put_loaded(struct buf *out, uint64_t now, const struct log_field *fields) {
+    put_service(out, now, STR("loaded"), fields);
+}
+
+static void put_removed(struct buf *out, uint64_t now, const struct log_field *fields) {
+    put_service(out, now, STR("removed"), fields);
 }
 
 static void put_mended(struct buf *out, uint64_t now, const struct log_field *fields) {
@@ -146,7 +155,7 @@ static const struct form {
     void (*put)(struct buf *out, uint64_t now, const struct log_field *fields);
 } forms[] = {
     {"request", put_request},   {"reloaded", put_reload},     {"service loaded", put_loaded},
-    {"fine again", put_mended}, {"generated", put_generated},
+    {"fine again", put_mended}, {"generated", put_generated}, {"service removed", put_removed},
 };
 
 /* ---- all others ------------------------------------------------------------------------------ */

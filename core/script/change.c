@@ -75,7 +75,8 @@ static void tell_removal(struct change *c) {
     reload_mended(c->service->folder);
     metric_forget(c->service->metrics);
     values_forget(str_of(c->service->host));
-    log_info("service removed", LOGZ("service", c->service->host));
+    log_info("service removed", LOGZ("service", c->service->host),
+             LOGZ("folder", c->service->folder));
 }
 
 static void tell_lost(struct change *c) {

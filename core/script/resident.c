@@ -141,11 +141,22 @@ static void check_returned(lua_State *L, const struct resident *r, int svc, stru
     lua_call(L, 3, 0);
 }
 
+/* Of a declaration with a mistake nothing is generated: then that is what is wrong. */
+static int no_code(lua_State *L, const struct resident *r) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "service.declared");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "load");
+    lua_pushlstring(L, r->gen->folder.p, r->gen->folder.n);
+    lua_call(L, 1, 0);
+    return luaL_error(L, "service.lua is missing: moonbus gen writes one");
+}
+
 /* [protected] Runs service.lua and keeps what the host needs of it. */
 static int load(lua_State *L) {
     struct resident *r = lua_touserdata(L, 1);
     struct str source = generation_file(r->gen, STR("service.lua"));
-    if (!source.p) return luaL_error(L, "service.lua is missing");
+    if (!source.p) return no_code(L, r);
 
     lua_getglobal(L, "require");
     lua_pushliteral(L, "service");

@@ -159,6 +159,19 @@ describe("run --dev", () => {
     assert.equal((await call(host.url, "/sums.example/add?x=2&y=3")).json.sum, 5);
   });
 
+  it("the first declaration of a service may be wrong: it is shown what is, and who goes is told", async (t) => {
+    const host = await start(t);
+    const wrong = declaration("shop.example", "Price(item strng) (total int)");
+    save(host, "shop/service.yaml", wrong);
+    await told(host, "service not loaded  service=shop");
+    await told(host, "services/shop/service.yaml:5:16: unknown primitive type 'strng'");
+    assert.ok(!host.lines.some((line) => line.includes("service.lua is missing")));
+    save(host, "shop/service.yaml", wrong.replace("strng", "string"));
+    await told(host, "loaded     shop.example  services/shop");
+    fs.rmSync(file(host, "shop"), { recursive: true });
+    await told(host, "removed    shop.example  services/shop");
+  });
+
   it("edits of what symbolic links lead to are seen, of a folder and of a file", async (t) => {
     const elsewhere = scratch(t);
     const value = (n) => `function svc.Value()\n  return ${n}\nend`;

@@ -237,7 +237,7 @@ static void a_mended_service_comes_into_service(void **state) {
 static void a_missing_file_is_told_and_the_old_one_goes_on(void **state) {
     folder_remove("lab/service.lua");
     assert_true(reload("") < 0);
-    reported("service.lua is missing");
+    reported("service.lua is missing: moonbus gen writes one");
     GIVES("/lab.example/who", 200, "one");
 }
 
