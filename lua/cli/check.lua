@@ -44,6 +44,22 @@ local function declared(result)
   return names
 end
 
+-- Behind a `return` nothing may stand: where something may, there is none.
+local function add_no_return(text, add)
+  if text and lexer.compile(text) and lexer.compile(text .. "\nlocal nothing") then
+    local _, above = text:gsub("%s+$", ""):gsub("\n", "")
+    local at = { line = above + 1, column = 1 }
+    add("service.lua", "it must end with `return svc`, what require \"service\" (...) gave it", at)
+  end
+end
+
+local function by_place(a, b)
+  if a.file ~= b.file then
+    return a.file < b.file
+  end
+  return a.line < b.line or a.line == b.line and a.column < b.column
+end
+
 local function findings_of(result, known, api)
   local list = table.move(result.warnings, 1, #result.warnings, 1, {})
   local function add(path, text, at)
@@ -51,6 +67,7 @@ local function findings_of(result, known, api)
     table.insert(list, { file = result.service.place .. "/" .. path, line = line, column = column, text = text })
   end
   add_missing(result, add)
+  add_no_return(result.before["service.lua"], add)
   for _, finding in ipairs(inspect.code {
     files = result.before, modules = api, services = known, names = declared(result),
     platform = folder.platform(result.folder),
@@ -65,6 +82,7 @@ local function findings_of(result, known, api)
   for _, definition in ipairs(inspect.unused_types(definitions, result.before, others)) do
     add("types.lua", ("nothing uses the type %s"):format(definition.name), definition)
   end
+  table.sort(list, by_place)
   return list
 end
 

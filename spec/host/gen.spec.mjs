@@ -197,6 +197,16 @@ it("check says what is wrong or odd, where that is, and writes nothing", async (
   }
   assert.match(odd.stdout, /^services\/shop\/service\.lua:2:1: Hoem is not declared/m);
   assert.match(odd.stdout, /^4 findings$/m);
+  write("shop/service.lua", 'local svc = require "service" (...)\nfunction svc.Hoem() end\n\n');
+  const endless = (await run("check", "shop")).stdout.split("\n");
+  assert.match(endless[0], /^services\/shop\/service\.lua:2:1: /);
+  assert.match(endless[1], /^services\/shop\/service\.lua:2:1: /);
+  assert.match(endless.slice(0, 2).join(), /:2:1: it must end with `return svc`/);
+  assert.match(endless[2], /^services\/shop\/service\.yaml:/);
+  write(
+    "shop/service.lua",
+    'local svc = require "service" (...)\nfunction svc.Hoem() end\nreturn svc\n',
+  );
   write("shop/service.yaml", "general:\n  hots: x\n");
   const wrong = await run("check");
   assert.equal(wrong.status, 2, wrong.output);
