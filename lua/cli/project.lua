@@ -1,5 +1,5 @@
--- project: what paths mean that were typed inside a service's folder. Commands about files work in the folder of the project
--- (core/script/project.h), so that settings, shared modules and the other services are found from everywhere in it.
+-- project: what paths mean that were typed inside a service's folder. Commands about files work in the folder of the
+-- project (core/script/project.h), so that settings, shared modules and the other services are found from everywhere in it.
 
 local cli = require "cli"
 local folder = require "folder"
@@ -19,8 +19,8 @@ local function normal(path)
   return names[1] and table.concat(names, "/") or "."
 end
 
---- The words of a command as seen from the project's folder: those that are paths from where they were typed. Without words it is
---- that place; nothing when it is the project's folder itself.
+--- The words of a command as seen from the project's folder: those that are paths from where they were typed. Without
+--- words it is that place; nothing when it is the project's folder itself.
 ---@param words string[]
 ---@return string[]
 function M.words(words)

@@ -1,4 +1,5 @@
--- keys: the keys of a table in an order that is always the same, for texts that are to be the same whenever they are made.
+-- keys: the keys of a table in an order that is always the same, for texts that are to be the same whenever they are
+-- made.
 
 local M = {}
 
