@@ -454,7 +454,7 @@ end
 function M.service()
   local source = files.read("service.lua")
   if not source then
-    error("this spec belongs to no service: there is no service.lua beside it", 2)
+    error("this spec belongs to no service: no folder around it has a service.yaml and a service.lua", 2)
   end
   local chunk, why = declared.compile(source, ("@services/%s/service.lua"):format(file.folder))
   if not chunk then

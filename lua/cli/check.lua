@@ -1,9 +1,9 @@
 -- moonbus check [PATH ...]: what is wrong or odd about services and policies, without running or writing anything.
 
-local cli = require "cli"
 local editor = require "cli.editor"
 local errors = require "errors"
 local folder = require "folder"
+local host = require "host"
 local inspect = require "gen.inspect"
 local json = require "json"
 local keys = require "service.keys"
@@ -103,10 +103,8 @@ end
 
 -- ---- policies ----
 
--- The folder of policies: a setting, where this host has it.
 local function policy_folder()
-  local setting = json.decode((errors.check(cli.config(true)))).policies
-  return (setting and setting.value or "policies"):gsub("(.)/+$", "%1")
+  return (host.setting("policies"):gsub("(.)/+$", "%1"))
 end
 
 -- Their specs lie beside them.

@@ -1,12 +1,11 @@
 -- workspace: the service folders of the person who types: finds them, reads them, has their files generated, and writes what
 -- changed, all of it or nothing. Used by the commands that work on files.
 
-local cli = require "cli"
 local errors = require "errors"
 local folder = require "folder"
 local generate = require "gen.generate"
-local json = require "json"
 local model = require "gen.model"
+local settings = require("host").setting
 local time = require "time"
 
 local M = {}
@@ -19,8 +18,7 @@ local M = {}
 --- The folder in which services are looked for: the setting `services`.
 ---@return string
 function M.root()
-  local settings = errors.check(cli.config(true))
-  return (json.decode(settings).services.value:gsub("(.)/+$", "%1"))
+  return (settings("services"):gsub("(.)/+$", "%1"))
 end
 
 -- A service's folder, taken apart: behind the last `services/`; nil when the path has none.

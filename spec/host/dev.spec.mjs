@@ -725,6 +725,21 @@ describe("test --watch", () => {
     await watch.shows(/2 passed, 0 failed\n$/);
   });
 
+  it("specs have the settings of specs, also when they run again", async (t) => {
+    const watch = await watching(t, "one");
+    await watch.shows(/1 passed, 0 failed\n/);
+    const settings = `it("is a test", function()
+  local setting = require("host").setting
+  assert.same({ true, 0 }, { setting "test", setting "slow_turn" })
+end)
+`;
+    watch.save("one/spec/service_spec.lua", settings);
+    await watch.shows(/1 passed, 0 failed\n$/);
+    fs.rmSync(path.join(watch.folder, "services/one/service.yaml"));
+    watch.save("one/spec/service_spec.lua", 'require("spec").service()\n');
+    await watch.shows(/no folder around it has a service\.yaml and a service\.lua/);
+  });
+
   it("a file that does not end is stopped with its line, and the others run on", async (t) => {
     const watch = await watching(t, "--timeout", "1");
     await watch.shows(/2 passed, 0 failed\n/);
