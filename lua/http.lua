@@ -6,10 +6,12 @@
 --     for chunk in answer:chunks() do … end                                             -- holds the other side back
 --
 -- A request's body may be a function that gives the next piece, or nil at the end: what comes in can go out as it comes,
--- `body = req:chunks()`. What can happen comes back as nil, message, code: "refused", "closed", "timeout", "protocol", "limit".
+-- `body = req:chunks()`. A task of the caller's asks it, beside the answer, which may begin, and end, before the body does.
+-- What can happen comes back as nil, message, code: "refused", "closed", "timeout", "protocol", "limit".
 
 local core = require "http.core"
 local errors = require "errors"
+local task = require "task"
 
 local M = {}
 
@@ -35,18 +37,49 @@ HttpStream.__index = HttpStream
 
 local STATUS = { timeout = 504, limit = 503, busy = 503 }
 
---- The next piece of the body, nil alone at its end; or nil, message, code. Returns when something has come.
+-- A request under way: the exchange, and the task that sends its body, if there is one. Leaving its block hangs up.
+local Sending = {}
+Sending.__index = Sending
+
+function Sending:__close()
+  if self.exchange then
+    self:stop()
+  end
+end
+
+-- Hangs up, unless the answer is complete; what was not sent by then is not asked for.
+function Sending:stop()
+  self.exchange:close()
+  if self.sender then
+    self.sender:cancel()
+  end
+end
+
+-- Why the exchange failed, as nil, message, code. When it was the body that failed, that is the reason: what its function
+-- raised is raised here.
+function Sending:why(message, code)
+  if self.sender and not self.sender:running() then
+    local sent, problem, kind = self.sender:join()
+    if not sent and kind == "limit" then
+      return nil, problem, kind
+    end
+  end
+  return nil, message, code
+end
+
+--- The next piece of the body, nil alone at its end; or nil, message, code. Returns when something has come. Raises what
+--- the function of the request's body raised.
 ---@return string?
 ---@return string? message
 ---@return string? code
 function HttpStream:read()
-  local piece, message, code = self.exchange:read()
+  local piece, message, code = self.sending.exchange:read()
   if piece then
     return piece
   end
-  self.exchange:close()
+  self:close()
   if code then
-    return nil, message, code
+    return self.sending:why(message, code)
   end
   return nil
 end
@@ -66,23 +99,15 @@ end
 
 --- Hangs up, unless the answer is complete. Leaving the block of a <close> variable does so, too.
 function HttpStream:close()
-  self.exchange:close()
+  self.sending:stop()
 end
 
 HttpStream.__close = HttpStream.close
 
--- Keeps an exchange until it is handed out: whatever ends the task before that hangs up.
-local Guard = {}
-
-function Guard.__close(guard)
-  if guard.exchange then
-    guard.exchange:close()
-  end
-end
-
--- The body, piece by piece, until the other side has answered and wants no more of it. When there is no room for a piece,
--- what was sent must not look complete.
+-- The body, piece by piece, until the other side has answered and wants no more of it. Unless it was sent to its end it must
+-- not look complete: whatever ends it before that hangs up.
 local function send(exchange, body)
+  local guard <close> = setmetatable({ exchange = exchange }, Sending)
   for piece in body do
     local wanted, message, code = exchange:write(piece)
     if code == "limit" then
@@ -92,6 +117,7 @@ local function send(exchange, body)
     end
   end
   exchange:finish()
+  guard.exchange = nil
   return true
 end
 
@@ -118,24 +144,24 @@ local function in_pieces(request)
   if not exchange then
     return nil, message, code
   end
-  local guard <close> = setmetatable({ exchange = exchange }, Guard)
+  local guard <close> = setmetatable({ exchange = exchange }, Sending)
   if type(request.body) == "function" then
-    local sent
-    sent, message, code = send(exchange, request.body)
-    if not sent then
+    guard.sender, message, code = task.spawn(send, exchange, request.body)
+    if not guard.sender then
       return nil, message, code
     end
   end
   local status, headers, why = exchange:head()
   if not status then
-    return nil, headers, why
+    return guard:why(headers, why)
   elseif request.stream then
+    local sending = setmetatable({ exchange = exchange, sender = guard.sender }, Sending)
     guard.exchange = nil
-    return setmetatable({ status = status, headers = headers, exchange = exchange }, HttpStream)
+    return setmetatable({ status = status, headers = headers, sending = sending }, HttpStream)
   end
   local body, problem, kind = collect(exchange, request.limit or 16 << 20)
   if not body then
-    return nil, problem, kind
+    return guard:why(problem, kind)
   end
   return { status = status, headers = headers, body = body }
 end

@@ -77,10 +77,11 @@ static void wake(struct http_stream *s) {
     }
 }
 
-/* Something moved, or somebody begins to wait: from here on counts how long nothing does. Arming a
- * timer that is in the heap cannot fail. */
+/* Something moved, or somebody begins to wait: from here on counts how long nothing does. While the
+ * script has yet to say more of the body, it is not the other side that lets wait. Arming a timer
+ * that is in the heap cannot fail. */
 static void moved(struct http_stream *s) {
-    bool waited_for = s->waits[READS] || s->waits[WRITES];
+    bool waited_for = s->waits[WRITES] || (s->waits[READS] && s->sent);
     if (!s->open || s->code < 0) return;
     if (s->last)
         timer_disarm(s->call.worker, &s->timer);
@@ -275,6 +276,7 @@ int http_stream_finish(lua_State *L) {
     struct http_stream *s = check(L);
     if (!s->sent && s->code == 0 && !s->last) call_end(&s->call);
     s->sent = true;
+    moved(s);
     return 0;
 }
 

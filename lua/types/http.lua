@@ -21,7 +21,8 @@
 ---@field headers table<string, string> as of HttpAnswer
 local HttpStream = {}
 
---- The next piece of the body, nil alone at its end; or nil, message, code. Returns when something has come.
+--- The next piece of the body, nil alone at its end; or nil, message, code. Returns when something has come. Raises what
+--- the function of the request's body raised.
 ---@return string?
 ---@return string? message
 ---@return string? code

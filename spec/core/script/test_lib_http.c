@@ -452,6 +452,60 @@ static void an_answer_before_the_body_ends_it(void **state) {
           "413|no");
 }
 
+static void it_does_not_wait_for_a_body_that_nobody_wants_any_more(void **state) {
+    play(answer_early);
+    GIVES("local sent = 0 local r = http.request { url = P, method = 'PUT', body = function()\n"
+          "sent = sent + 1 if sent > 1 then task.sleep(3600) end return 'p' end }\n"
+          "return r.status, r.body, sent",
+          "413|no|2");
+}
+
+/* Answers what it has heard so far, twice. */
+static void *converse(void *arg) {
+    int fd = take_client();
+    hear_until(fd, "ping\r\n");
+    say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npong\r\n");
+    hear_until(fd, "\r\n0\r\n\r\n");
+    say(fd, "3\r\nbye\r\n0\r\n\r\n");
+    close(fd);
+    return NULL;
+}
+
+static void a_stream_answers_while_its_body_is_being_sent(void **state) {
+    play(converse);
+    GIVES("local n, got = 0, nil\n"
+          "local r <close> = assert(http.request { url = P, method = 'PUT', stream = true,\n"
+          "timeout = 20, body = function()\n"
+          "n = n + 1 if n == 1 then return 'ping' end\n"
+          "while not got do task.sleep(0.005) end return n == 2 and got or nil end })\n"
+          "got = r:read() return got, r:read(), (r:read())",
+          "pong|bye|nil");
+    was_heard("4\r\npong\r\n0\r\n\r\n");
+}
+
+/* Says all of a large answer before it hears more than the beginning of a body. */
+static void *answer_before_hearing(void *arg) {
+    int fd = take_client();
+    hear_until(fd, "\r\n\r\n");
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 16777216\r\n\r\n");
+    memset(pieces, 'x', sizeof pieces);
+    for (size_t sent = 0; sent < LARGE; sent += sizeof pieces)
+        if (send(fd, pieces, sizeof pieces, MSG_NOSIGNAL) != sizeof pieces) break;
+    while (recv(fd, heard, sizeof heard - 1, 0) > 0)
+        ;
+    close(fd);
+    return NULL;
+}
+
+static void two_large_bodies_do_not_wait_for_each_other(void **state) {
+    play(answer_before_hearing);
+    GIVES("local n, piece = 0, ('p'):rep(1 << 20)\n"
+          "local r <close> = assert(http.request { url = P, method = 'PUT', stream = true,\n"
+          "timeout = 20, body = function() n = n + 1 return n <= 64 and piece or nil end })\n"
+          "local size = 0 for chunk in r:chunks() do size = size + #chunk end return size",
+          "16777216");
+}
+
 static void *hear_all(void *arg) {
     int fd = take_client();
     hear_until(fd, "\r\n0\r\n\r\n");
@@ -467,6 +521,42 @@ static void a_body_that_breaks_off_is_no_complete_one(void **state) {
           "broken");
     played();
     assert_null(strstr(heard, "\r\n0\r\n"));
+}
+
+static void a_body_that_fails_later_fails_the_answer(void **state) {
+    play(converse);
+    GIVES("local n, got = 0, nil\n"
+          "local r <close> = assert(http.request { url = P, method = 'PUT', stream = true,\n"
+          "body = function()\n"
+          "n = n + 1 if n == 1 then return 'ping' end\n"
+          "while not got do task.sleep(0.005) end error('broken', 0) end })\n"
+          "got = r:read() return got, pcall(r.read, r)",
+          "pong|false|broken");
+    played();
+    assert_null(strstr(heard, "\r\n0\r\n"));
+}
+
+static void hanging_up_ends_the_body(void **state) {
+    play(converse);
+    GIVES("local ended = false\n"
+          "do local n = 0\n"
+          "local r <close> = assert(http.request { url = P, method = 'PUT', stream = true,\n"
+          "body = function()\n"
+          "n = n + 1 if n == 1 then return 'ping' end\n"
+          "local e <close> = setmetatable({}, { __close = function() ended = true end })\n"
+          "task.sleep(3600) end })\n"
+          "r:read() task.sleep(0.01) end\n"
+          "task.sleep(0.01) return ended",
+          "true");
+    played();
+    assert_null(strstr(heard, "\r\n0\r\n"));
+}
+
+static void a_body_that_takes_its_time_is_waited_for(void **state) {
+    play(take_chunks);
+    GIVES("local n = 0 return http.request { url = P, method = 'PUT', timeout = 0.05,\n"
+          "body = function() n = n + 1 if n < 3 then task.sleep(0.15) return 'p' end end }.body",
+          "ok");
 }
 
 static void an_answer_that_breaks_off_raises(void **state) {
@@ -557,7 +647,13 @@ int main(void) {
         T(a_large_body_from_a_function_waits_for_room),
         T(pieces_that_nobody_reads_count_as_memory),
         T(an_answer_before_the_body_ends_it),
+        T(it_does_not_wait_for_a_body_that_nobody_wants_any_more),
+        T(a_stream_answers_while_its_body_is_being_sent),
+        T(two_large_bodies_do_not_wait_for_each_other),
         T(a_body_that_breaks_off_is_no_complete_one),
+        T(a_body_that_fails_later_fails_the_answer),
+        T(hanging_up_ends_the_body),
+        T(a_body_that_takes_its_time_is_waited_for),
         T(an_answer_that_breaks_off_raises),
         T(an_answer_that_stops_moving_is_given_up),
         T(leaving_the_block_hangs_up),
