@@ -144,6 +144,17 @@ void lib_class(lua_State *L, const char *name, const struct lib_doc *docs, const
     lua_setfield(L, LUA_REGISTRYINDEX, name);
 }
 
+int lib_iterator(lua_State *L, lua_CFunction next) {
+    lua_settop(L, 1);
+    lua_pushcclosure(L, next, 1);
+    return 1;
+}
+
+void lib_iterated(lua_State *L) {
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(1));
+}
+
 struct str lib_str(lua_State *L, int i) {
     size_t n;
     const char *p = luaL_checklstring(L, i, &n);

@@ -51,6 +51,10 @@ void lib_methods(lua_State *L, const struct lib_doc *docs);   /* the same of the
  * scripts never see. Pushes nothing. May be called again. luaL_setmetatable and luaL_checkudata
  * find it by its name. */
 void lib_class(lua_State *L, const char *name, const struct lib_doc *docs, const luaL_Reg *meta);
+/* What a method returns whose loop goes over its object, argument 1: one function, which can be
+ * handed on. lib_iterated begins `next`: its only argument is then the object, whatever it got. */
+int lib_iterator(lua_State *L, lua_CFunction next);
+void lib_iterated(lua_State *L);
 struct str lib_str(lua_State *L, int i); /* luaL_checklstring as a slice: borrowed */
 struct str lib_opt_str(lua_State *L, int i, struct str def);
 /* luaL_error with the position of the nearest code that is not the host's own Lua: a mistake in a

@@ -149,7 +149,7 @@ static const struct op_kind chunk_kind = {
 };
 
 static int next_chunk(lua_State *L) {
-    lua_settop(L, 1);
+    lib_iterated(L);
     struct serving *s = serve_check(L, SERVE_REQUEST);
     if (s->body_done && s->body.n == 0) return 0;
     return wait_body(L, s, &chunk_kind);
@@ -161,9 +161,7 @@ static int l_chunks(lua_State *L) {
     if (s->body_taken) return luaL_error(L, "the request body was read already");
     s->body_taken = true;
     if (s->x->h1.head.length == 0) s->body_done = true;
-    lua_pushcfunction(L, next_chunk);
-    lua_pushvalue(L, 1);
-    return 2;
+    return lib_iterator(L, next_chunk);
 }
 
 /* ---- fields ---- */

@@ -135,15 +135,13 @@ static int l_receive(lua_State *L) {
 
 /* The iterator of messages(): what the loop got last does not matter. */
 static int l_next(lua_State *L) {
-    lua_settop(L, 1);
+    lib_iterated(L);
     return l_receive(L);
 }
 
 static int l_messages(lua_State *L) {
     check(L);
-    lua_pushcfunction(L, l_next);
-    lua_pushvalue(L, 1);
-    return 2;
+    return lib_iterator(L, l_next);
 }
 
 /* ---- beginning and end ----------------------------------------------------------------------- */

@@ -295,17 +295,14 @@ static int l_receive(lua_State *L) {
 }
 
 static int next_message(lua_State *L) {
-    lua_settop(L, 1);
+    lib_iterated(L);
     return l_receive(L);
 }
 
 /* for message, kind in ws:messages() do: until the WebSocket is closed. */
 static int l_messages(lua_State *L) {
     serve_box(L, SERVE_WEBSOCKET);
-    lua_settop(L, 1);
-    lua_pushcfunction(L, next_message);
-    lua_insert(L, 1);
-    return 2;
+    return lib_iterator(L, next_message);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */

@@ -243,6 +243,7 @@ static const char WEBS[] = "webs:\n"
                            "  - signature: Pour()\n"
                            "  - signature: Body()\n"
                            "  - signature: Chunks()\n"
+                           "  - signature: Handed()\n"
                            "  - signature: Json()\n"
                            "  - signature: Form()\n"
                            "  - signature: Describe()\n"
@@ -285,6 +286,12 @@ static const char PAGES[] =
     "  local n, pieces = 0, 0\n"
     "  for chunk in req:chunks() do n, pieces = n + #chunk, pieces + 1 end\n"
     "  return n .. ' in ' .. (pieces > 0 and 'pieces' or 'none')\n"
+    "end\n"
+    "function svc.Handed(_, req)\n"
+    "  local next, n = req:chunks(), 0\n"
+    "  local function add(piece) n = n + #piece return true end\n"
+    "  return task.all { function() while add(next() or '') and n < 15 do end\n"
+    "    return tostring(n) end }\n"
     "end\n"
     "function svc.Json(_, req) return json.encode(req:json()) end\n"
     "function svc.Form(_, req) return req:form().name or '-' end\n"
@@ -409,6 +416,10 @@ static void chunks_arrive_one_by_one(void **state) {
     IS(listen_to(fd), 200, "15 in pieces");
 }
 
+static void chunks_are_a_function_that_another_task_may_call(void **state) {
+    IS(ask(0, "POST", "/lab.example/handed", "", "fifteen letters"), 200, "15");
+}
+
 static void a_body_that_is_too_large_is_413_and_in_chunks_it_is_not(void **state) {
     static char body[150001];
     memset(body, 'b', sizeof body - 1);
@@ -493,6 +504,7 @@ int main(void) {
         W(writing_waits_for_the_client),
         W(a_body_comes_whole_or_in_chunks),
         W(chunks_arrive_one_by_one),
+        W(chunks_are_a_function_that_another_task_may_call),
         W(a_body_that_is_too_large_is_413_and_in_chunks_it_is_not),
         W(bodies_are_read_as_json_or_form),
         W(a_request_object_that_was_kept_says_that_it_is_over),
