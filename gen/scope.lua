@@ -58,7 +58,15 @@ function Reader:leave()
   self.names = getmetatable(self.names).outer
 end
 
+-- The environment of the file, which globals are fields of: what a local _ENV does not hide.
+local function environment(reader)
+  return reader.names._ENV == reader.environment and not reader.environment.assigned
+end
+
 function Reader:declare(name, value)
+  if name == "_ENV" and value and value.variable == self.environment then
+    return self.environment
+  end
   local variable = { module = value and value.module, service = value and value.service }
   self.names[name] = variable
   return variable
@@ -177,7 +185,7 @@ local function read_suffixed(reader)
   local token = reader:advance()
   local value
   if token.kind == "name" then
-    local variable = reader.names[token.text]
+    local variable = reader.names[token.text] or not environment(reader) and {}
     if variable then
       value = { module = variable.module, service = variable.service, variable = variable }
     else
@@ -329,7 +337,7 @@ end
 
 STATEMENTS["function"] = function(reader)
   local token, method = reader:advance(), false
-  local variable = reader.names[token.text]
+  local variable = reader.names[token.text] or not environment(reader) and {}
   local plain = true
   while reader:is "." or reader:is ":" do
     method = reader:advance().text == ":"
@@ -469,9 +477,10 @@ end
 ---@return Scope
 function M.read(text)
   local tokens = lexer.read((text:gsub("^#[^\n]*", "")))
+  local own = {}
   local reader = setmetatable({
-    tokens = tokens, at = 1, token = tokens[1], names = {}, depth = 0, globals = {}, requires = {}, uses = {}, service = {},
-    defined = {},
+    tokens = tokens, at = 1, token = tokens[1], names = { _ENV = own }, environment = own, depth = 0, globals = {},
+    requires = {}, uses = {}, service = {}, defined = {},
   }, Reader)
   read_block(reader)
   return {

@@ -72,6 +72,18 @@ describe("globals", function()
     ]]
   end)
 
+  it("are fields of _ENV, which may be another table: then nobody knows its fields", function()
+    nothing [[
+      local _ENV <const> = _ENV
+      local function f(_ENV) a = 1 return b, c.d end
+      do local _ENV = { print = print } print(e) function g() end end
+      return f, _ENV.print
+    ]]
+    nothing "_ENV = setmetatable({}, { __index = _ENV }) return a"
+    assert.same({ "1:43: nothing defines 'b'" }, findings "do local _ENV = {} local x = a end return b")
+    assert.same({ "1:32: nothing defines 'a'" }, findings "local _ENV = _ENV local x = 1, a")
+  end)
+
   it("begin where a local's scope ends, and its own value is outside of it", function()
     assert.same({ "1:11: nothing defines 'a'", "2:22: nothing defines 'b'", "3:34: nothing defines 'c'" },
       findings "local a = a\ndo local b end print(b)\nlocal d = function(c) end, print(c)")
