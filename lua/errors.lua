@@ -29,7 +29,10 @@ function M.new(status, message, retry_after)
   if math.type(status) ~= "integer" or status < 400 or status > 599 then
     error(("the status of an error is an integer from 400 to 599, not %s"):format(tostring(status)), 2)
   end
-  return setmetatable({ status = status, message = message, retry_after = retry_after }, Error)
+  if type(message) ~= "string" and type(message) ~= "number" then
+    error(("the message of an error is a text, not a %s"):format(type(message)), 2)
+  end
+  return setmetatable({ status = status, message = tostring(message), retry_after = retry_after }, Error)
 end
 
 --- The error of a called service, as its caller sees it. For the runtime.

@@ -10,6 +10,18 @@ describe("errors.new", function()
     assert.equal("no such pet", tostring(e))
   end)
 
+  it("needs a text, for callers would be told of its absence instead", function()
+    assert.equal("42", errors.new(404, 42).message)
+    for _, other in ipairs { {}, true, print } do
+      assert.error_matches(function()
+        errors.new(404, other)
+      end, "the message of an error is a text, not a " .. type(other))
+    end
+    assert.error_matches(function()
+      errors.new(404)
+    end, "the message of an error is a text, not a nil")
+  end)
+
   it("raises nothing", function()
     assert.has_no_error(function()
       errors.new(500, "x")
