@@ -200,7 +200,7 @@ end
 ---@return string? message
 ---@return string? code
 function M.subscribe(topic, options)
-  return topics.subscribe(topic, options and options.limit)
+  return topics.subscribe(topic, options)
 end
 
 --- Publishes a value under a topic: `bus.publish("orders", { id = 5 })` tells how many subscriptions got it, or nil,

@@ -450,6 +450,17 @@ end
 
 -- ---- what others call ----
 
+local OPTIONS = { html = true, name = true, partials = true, limit = true }
+
+-- A typo must not turn escaping off.
+local function check_options(options)
+  for name in pairs(options) do
+    if not OPTIONS[name] then
+      error(("there is no option %s of a template; there are html, name, partials and limit"):format(tostring(name)), 3)
+    end
+  end
+end
+
 --- Compiles a template. Raises "name:line:column: what is wrong".
 ---@param source string
 ---@param options TemplateOptions?
@@ -459,6 +470,7 @@ function M.compile(source, options)
   if type(source) ~= "string" then
     error(("the source of a template is a string, not a %s"):format(type(source)), 2)
   end
+  check_options(options)
   local unit = {
     reader = reader.new(source, options.name or "template"),
     place = options.html and page.new() or nil,

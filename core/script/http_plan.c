@@ -15,7 +15,11 @@
 
 /* Stays on the stack, which keeps the text. */
 static struct str option(lua_State *L, const char *name, struct str def) {
-    return lua_getfield(L, 1, name) == LUA_TNIL ? def : lib_str(L, -1);
+    int type = lua_getfield(L, 1, name);
+    if (type == LUA_TNIL) return def;
+    if (type != LUA_TSTRING && type != LUA_TNUMBER)
+        lib_error(L, "%s: a text, not a %s", name, luaL_typename(L, -1));
+    return lib_str(L, -1);
 }
 
 static bool framing(struct str name) {
@@ -26,13 +30,17 @@ static bool framing(struct str name) {
 
 static void add_headers(lua_State *L, struct buf *head) {
     if (lua_getfield(L, 1, "headers") != LUA_TNIL) {
-        luaL_checktype(L, -1, LUA_TTABLE);
+        if (!lua_istable(L, -1))
+            lib_error(L, "headers: a table of texts by name, not a %s", luaL_typename(L, -1));
         lua_pushnil(L);
         while (lua_next(L, -2)) {
-            if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "header names are strings");
+            if (lua_type(L, -2) != LUA_TSTRING) lib_error(L, "header names are strings");
+            if (!lua_isstring(L, -1))
+                lib_error(L, "header %s: a text, not a %s", lua_tostring(L, -2),
+                          luaL_typename(L, -1));
             struct str name = lib_str(L, -2), value = lib_str(L, -1);
             if (!h1_valid_name(name) || !h1_valid_value(value))
-                luaL_error(L, "not a header: %s", name.p);
+                lib_error(L, "not a header: %s", name.p);
             if (!framing(name)) {
                 buf_str(head, name);
                 buf_str(head, STR(": "));
@@ -88,28 +96,30 @@ static void read_body(lua_State *L, struct http_plan *p) {
     p->text = lib_str(L, -1);
 }
 
-static int read_limits(lua_State *L, struct http_plan *p) {
-    lua_getfield(L, 1, "timeout");
-    p->timeout = luaL_optnumber(L, -1, DEFAULT_TIMEOUT);
-    if (!(p->timeout > 0 && p->timeout <= 3600)) return luaL_error(L, "timeout: 0 to 3600 seconds");
-    lua_getfield(L, 1, "limit");
-    lua_Integer limit = luaL_optinteger(L, -1, MAX_RESPONSE);
-    if (limit < 0) return luaL_error(L, "limit: 0 or more bytes");
+static void read_limits(lua_State *L, struct http_plan *p) {
+    int is_number = 1, is_integer = 1;
+    p->timeout = DEFAULT_TIMEOUT;
+    if (lua_getfield(L, 1, "timeout") != LUA_TNIL) p->timeout = lua_tonumberx(L, -1, &is_number);
+    if (!is_number || !(p->timeout > 0 && p->timeout <= 3600))
+        lib_error(L, "timeout: a number of seconds, more than 0, at most 3600");
+    lua_Integer limit = MAX_RESPONSE;
+    if (lua_getfield(L, 1, "limit") != LUA_TNIL) limit = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || limit < 0) lib_error(L, "limit: a whole number of bytes, 0 or more");
     p->limit = (size_t)limit;
-    return 0;
 }
 
 int http_plan_read(lua_State *L, struct http_plan *p) {
     static _Thread_local struct buf head;
     struct err e = {0};
-    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!lua_istable(L, 1)) lib_error(L, "a request is a table, not a %s", luaL_typename(L, 1));
     lua_settop(L, 1);
+    lib_options(L, 1, "url method headers body timeout limit stream");
     *p = (struct http_plan){.method = option(L, "method", STR("GET")), .text = STR("")};
     read_body(L, p);
     struct str url = option(L, "url", STR(""));
     if (url_parse(url, &p->url, &e) < 0) return op_fail(L, e.code, e.text);
     if (!str_ieq(p->url.scheme, STR("http"))) return op_fail(L, -ENOTSUP, "only http is supported");
-    if (!h1_valid_name(p->method)) return luaL_error(L, "not a method");
+    if (!h1_valid_name(p->method)) return lib_error(L, "not a method: %s", p->method.p);
     if (!plain(p->url.path) || !plain(p->url.query))
         return op_fail(L, -EINVAL, "the URL has characters that must be percent-encoded");
     read_limits(L, p);

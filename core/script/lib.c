@@ -144,6 +144,28 @@ void lib_class(lua_State *L, const char *name, const struct lib_doc *docs, const
     lua_setfield(L, LUA_REGISTRYINDEX, name);
 }
 
+/* Whether the word is one of the list. */
+static bool is_listed(struct str word, const char *list) {
+    struct str rest = str_of(list), one;
+    while (rest.n > 0) {
+        str_cut(rest, ' ', &one, &rest);
+        if (str_eq(one, word)) return true;
+    }
+    return false;
+}
+
+void lib_options(lua_State *L, int i, const char *known) {
+    if (lua_isnoneornil(L, i)) return;
+    if (!lua_istable(L, i)) lib_error(L, "options are a table, not a %s", luaL_typename(L, i));
+    lua_pushnil(L);
+    while (lua_next(L, i)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) != LUA_TSTRING || !is_listed(lib_str(L, -1), known))
+            lib_error(L, "there is no option %s; there are: %s", luaL_tolstring(L, -1, NULL),
+                      known);
+    }
+}
+
 int lib_iterator(lua_State *L, lua_CFunction next) {
     lua_settop(L, 1);
     lua_pushcclosure(L, next, 1);

@@ -57,6 +57,9 @@ int lib_iterator(lua_State *L, lua_CFunction next);
 void lib_iterated(lua_State *L);
 struct str lib_str(lua_State *L, int i); /* luaL_checklstring as a slice: borrowed */
 struct str lib_opt_str(lua_State *L, int i, struct str def);
+/* Raises when the table at `i`, which may be none, has other keys than these, in the order that
+ * they are told in, with blanks between: a typo is never an option less. */
+void lib_options(lua_State *L, int i, const char *known);
 /* luaL_error with the position of the nearest code that is not the host's own Lua: a mistake in a
  * query is the caller's line, not one of lua/store.lua. */
 int lib_error(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

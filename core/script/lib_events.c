@@ -142,6 +142,7 @@ static struct field field(uint8_t id, const char *name, const char *value) {
 
 int response_events(lua_State *L) {
     struct serving *s = serve_check(L, SERVE_RESPONSE);
+    lib_options(L, 2, "keep_alive");
     uint64_t ms = serve_option_ms(L, 2, "keep_alive", KEEP_ALIVE);
     if (s->x->begun) return luaL_error(L, "the response has begun");
     serve_check_leaving(L, s);

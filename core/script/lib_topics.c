@@ -183,13 +183,23 @@ static struct str topic_name(lua_State *L) {
     return topic;
 }
 
-/* topics.subscribe(topic [, limit]) -> subscription */
+/* Of the options: how many messages may wait. */
+static int limit_of(lua_State *L) {
+    lua_Integer limit = DEFAULT;
+    int is_integer = 1;
+    lib_options(L, 2, "limit");
+    if (!lua_isnoneornil(L, 2) && lua_getfield(L, 2, "limit") != LUA_TNIL)
+        limit = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || limit < 1 || limit > TOPIC_QUEUE_MAX)
+        lib_error(L, "limit: 1 to %d messages", TOPIC_QUEUE_MAX);
+    return (int)limit;
+}
+
+/* topics.subscribe(topic [, { limit = }]) -> subscription */
 static int l_subscribe(lua_State *L) {
     struct vm *vm = vm_of(L);
     struct str topic = topic_name(L);
-    lua_Integer limit = luaL_optinteger(L, 2, DEFAULT);
-    if (limit < 1 || limit > TOPIC_QUEUE_MAX)
-        return lib_error(L, "limit: 1 to %d messages", TOPIC_QUEUE_MAX);
+    int limit = limit_of(L);
     if (vm->loading || !vm->running)
         return lib_error(L, "bus.subscribe: not while a service is loading; on_start is the place");
     if (vm->unsubscribed || vm->closing)
@@ -200,7 +210,7 @@ static int l_subscribe(lua_State *L) {
     luaL_setmetatable(L, CLASS);
     if (!vm_hold(vm, s->held))
         return op_fail(L, ERR_LIMIT, "the service keeps too much outside of its memory");
-    int rc = topic_subscribe(vm->worker, topic, (int)limit, woken, s, &s->sub);
+    int rc = topic_subscribe(vm->worker, topic, limit, woken, s, &s->sub);
     if (rc < 0) {
         vm_release(vm, s->held);
         return op_fail(L, rc, rc == ERR_LIMIT ? "too many subscriptions" : "out of memory");
@@ -231,7 +241,7 @@ static int l_publish(lua_State *L) {
 
 const struct lib_doc lib_topics_docs[] = {
     {"subscribe", l_subscribe,
-     "fun(topic: string, limit?: integer): Subscription?, string?, string?",
+     "fun(topic: string, options?: { limit?: integer }): Subscription?, string?, string?",
      "See bus.subscribe; `limit`: messages that wait, 100 unless said."},
     {"publish", l_publish, "fun(topic: string, value: any): integer?, string?, string?",
      "See bus.publish: how many subscriptions got it; \"busy\" when too much waits already."},

@@ -468,6 +468,7 @@ int websocket_upgrade(lua_State *L) {
     lua_settop(L, 2);
     struct serving *s = serve_check(L, SERVE_REQUEST);
     if (s->x->begun) return luaL_error(L, "the response has begun");
+    lib_options(L, 2, "protocols max_message ping");
     uint64_t ping_ms = serve_option_ms(L, 2, "ping", PING);
     uint64_t max = option_max_message(L, 2);
     push_protocol(L, 2, &s->x->h1.head);

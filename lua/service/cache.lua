@@ -25,6 +25,22 @@ local function check_key(key)
   end
 end
 
+-- level: that of the call to be blamed.
+local function check_options(options, level, ...)
+  if options == nil then
+    return
+  end
+  for name in pairs(options) do
+    local known = false
+    for i = 1, select("#", ...) do
+      known = known or name == select(i, ...)
+    end
+    if not known then
+      error(("there is no option %s; there are: %s"):format(tostring(name), table.concat({ ... }, ", ")), level)
+    end
+  end
+end
+
 local function check_seconds(name, value)
   if type(value) ~= "number" or not (value > 0 and value < 1e9) then
     error(("%s is a number of seconds, more than 0, not %s"):format(name, tostring(value)), 3)
@@ -48,6 +64,7 @@ function Cache:store(key, value, options)
   if type(value) ~= "string" then
     error(("a cache keeps strings, not a %s: use store_json"):format(type(value)), 2)
   end
+  check_options(options, 3, "ttl")
   local ttl = options and options.ttl or self.ttl
   check_seconds("the ttl", ttl)
   return core.store(key, value, ttl)
@@ -60,6 +77,7 @@ end
 ---@return string?
 function Cache:load(key, options)
   check_key(key)
+  check_options(options, 3, "bump", "max_age")
   local max_age = options and options.max_age
   if max_age ~= nil then
     check_seconds("max_age", max_age)

@@ -10,11 +10,11 @@ local topics = {}
 
 --- See bus.subscribe; `limit`: messages that wait, 100 unless said.
 ---@param topic string
----@param limit? integer
+---@param options? { limit?: integer }
 ---@return Subscription?
 ---@return string?
 ---@return string?
-function topics.subscribe(topic, limit) end
+function topics.subscribe(topic, options) end
 
 --- See bus.publish: how many subscriptions got it; "busy" when too much waits already.
 ---@param topic string

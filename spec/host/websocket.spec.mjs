@@ -136,12 +136,13 @@ end
 
 function svc.Misuse(_, req, res)
   local before = { pcall(req.upgrade, req, { ping = -1 }) }
+  local typo = { pcall(req.upgrade, req, { pong = 1 }) }
   local ws <close> = req:upgrade()
   local twice = task.spawn(function()
     return pcall(ws.receive, ws)
   end)
   time.sleep(0.01)
-  local results = { before[2] }
+  local results = { before[2], typo[2] }
   for _, try in ipairs {
     function() ws:send("\\xff") end,
     function() ws:close(1005) end,
@@ -152,6 +153,7 @@ function svc.Misuse(_, req, res)
     function() res:write("x") end,
     function() res:finish() end,
     function() res:events() end,
+    function() res:events { keepalive = 1 } end,
   } do
     table.insert(results, (select(2, pcall(try))))
   end
@@ -450,6 +452,7 @@ it("misuse raises and says how it is used", async (t) => {
   const errors = JSON.parse(await next(ws));
   const expected = [
     /ping is a number of seconds/,
+    /there is no option pong; there are: protocols max_message ping/,
     /not UTF-8; send_binary/,
     /no code to close with/,
     /a reason is UTF-8 of at most 123 bytes/,
@@ -459,6 +462,7 @@ it("misuse raises and says how it is used", async (t) => {
     /the response has become a stream/,
     /the response has become a stream/,
     /the response has begun/,
+    /there is no option keepalive; there are: keep_alive/,
   ];
   assert.equal(errors.length, expected.length, JSON.stringify(errors));
   expected.forEach((pattern, i) => assert.match(errors[i], pattern));

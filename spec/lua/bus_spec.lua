@@ -138,6 +138,8 @@ describe("bus.subscribe", function()
     local sub <close> = bus.subscribe "news"
     for text, fn in pairs {
       ["a topic has 1 to 256 bytes"] = function() bus.subscribe "" end,
+      ["there is no option limt; there are: limit"] = function() bus.subscribe("a", { limt = 1 }) end,
+      ["options are a table, not a number"] = function() bus.subscribe("a", 5) end,
       ["limit: 1 to 10000 messages"] = function() bus.subscribe("a", { limit = 0 }) end,
       ["a message is a value, not nil"] = function() bus.publish("a") end,
       ["a timeout is 0 to 86400 seconds"] = function() sub:receive(-1) end,

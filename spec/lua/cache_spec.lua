@@ -158,6 +158,8 @@ describe("the cache", function()
     local cases = {
       ["keeps strings, not a table: use store_json"] = { "store", "a", {} },
       ["the key of a cache is a string, not a number"] = { "load", 1 },
+      ["there is no option tll; there are: ttl"] = { "store", "a", "x", { tll = 1 } },
+      ["there is no option maxage; there are: bump, max_age"] = { "load", "a", { maxage = 1 } },
       ["the ttl is a number of seconds, more than 0, not 0"] = { "store", "a", "x", { ttl = 0 } },
       ["the ttl is a number of seconds, more than 0, not %-1"] = { "set_ttl", -1 },
       ["max_age is a number of seconds, more than 0, not x"] = { "load", "a", { max_age = "x" } },

@@ -42,6 +42,31 @@ describe("http.request", function()
     end
   end)
 
+  it("says what is wrong with what it is given, where it is called", function()
+    for wrong, options in pairs {
+      ["there is no option timeoutt; there are: url method"] = { timeoutt = 1 },
+      ["there is no option 1;"] = { "http://127.0.0.1:1/" },
+      ["timeout: a number of seconds"] = { timeout = "soon" },
+      ["limit: a whole number of bytes"] = { limit = 1.5 },
+      ["method: a text, not a table"] = { method = {} },
+      ["headers: a table of texts by name, not a string"] = { headers = "A: b" },
+      ["header A: a text, not a table"] = { headers = { A = { "b" } } },
+    } do
+      options.url = "http://127.0.0.1:1/"
+      for _, stream in ipairs { false, true } do
+        options.stream = stream
+        local e = assert.has_error(function()
+          http.request(options)
+        end)
+        assert.contains(wrong, e)
+        assert.contains("http_spec.lua:", e)
+      end
+    end
+    assert.error_matches(function()
+      http.request "http://127.0.0.1:1/"
+    end, "a request is a table, not a string")
+  end)
+
   it("refuses methods and times that are none", function()
     assert.error_matches(function()
       http.request { url = "http://127.0.0.1:1/", method = "GET /" }

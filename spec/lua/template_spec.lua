@@ -40,6 +40,14 @@ local function fill(source, by)
   return (source:gsub("%%s", by))
 end
 
+describe("compile", function()
+  it("knows its options: a typo must not turn escaping off", function()
+    assert.error_matches(function()
+      template.compile("{{ x }}", { htlm = true })
+    end, "there is no option htlm of a template; there are html, name, partials and limit")
+  end)
+end)
+
 describe("values", function()
   it("are written where they stand", function()
     assert.equal("Hello, Ada!", plain("Hello, {{ name }}!", { name = "Ada" }))
