@@ -497,11 +497,11 @@ static void *answer_before_hearing(void *arg) {
     return NULL;
 }
 
-static void two_large_bodies_do_not_wait_for_each_other(void **state) {
+static void a_body_without_an_end_does_not_hold_the_answer_up(void **state) {
     play(answer_before_hearing);
-    GIVES("local n, piece = 0, ('p'):rep(1 << 20)\n"
+    GIVES("local piece = ('p'):rep(1 << 20)\n"
           "local r <close> = assert(http.request { url = P, method = 'PUT', stream = true,\n"
-          "timeout = 20, body = function() n = n + 1 return n <= 64 and piece or nil end })\n"
+          "timeout = 20, body = function() return piece end })\n"
           "local size = 0 for chunk in r:chunks() do size = size + #chunk end return size",
           "16777216");
 }
@@ -649,7 +649,7 @@ int main(void) {
         T(an_answer_before_the_body_ends_it),
         T(it_does_not_wait_for_a_body_that_nobody_wants_any_more),
         T(a_stream_answers_while_its_body_is_being_sent),
-        T(two_large_bodies_do_not_wait_for_each_other),
+        T(a_body_without_an_end_does_not_hold_the_answer_up),
         T(a_body_that_breaks_off_is_no_complete_one),
         T(a_body_that_fails_later_fails_the_answer),
         T(hanging_up_ends_the_body),
