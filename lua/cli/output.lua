@@ -31,12 +31,25 @@ function M.flush()
   check(io.stdout:flush())
 end
 
+-- How many columns of these widths there is room for, one at least.
+local function fitting(widths, room)
+  local taken = 0
+  for i, width in ipairs(widths) do
+    taken = taken + width + (i > 1 and GAP or 0)
+    if taken > room then
+      return math.max(1, i - 1)
+    end
+  end
+  return #widths
+end
+
 --- Lays out a table, a line for each row. Cells are texts, nil is empty; the last column is not padded.
 ---@param header string[]
 ---@param rows string[][]
 ---@param right table<integer, boolean>? columns of numbers, which stand at the right
+---@param room integer? how wide it may be: columns that do not fit whole are left out
 ---@return string[] lines without their ends
-function M.lines(header, rows, right)
+function M.lines(header, rows, right, room)
   local widths, lines = {}, {}
   for n, row in ipairs(table.move(rows, 1, #rows, 2, { header })) do
     lines[n] = {}
@@ -46,10 +59,11 @@ function M.lines(header, rows, right)
       widths[i] = math.max(widths[i] or 0, columns)
     end
   end
-  local texts = {}
+  local texts, shown = {}, fitting(widths, room or math.huge)
   for n, line in ipairs(lines) do
     local parts = {}
-    for i, cell in ipairs(line) do
+    for i = 1, shown do
+      local cell = line[i]
       local blanks = (" "):rep(widths[i] - cell.columns)
       parts[i] = right and right[i] and blanks .. cell.text or cell.text .. blanks
     end

@@ -89,12 +89,12 @@ local function cells(row)
   }
 end
 
-local function table_of(rows)
+local function table_of(rows, room)
   local list = {}
   for i, row in ipairs(rows) do
     list[i] = cells(row)
   end
-  return output.lines(HEADER, list, RIGHT)
+  return output.lines(HEADER, list, RIGHT, room)
 end
 
 local function summary(before, now, seconds)
@@ -153,7 +153,8 @@ local function live(flags)
     local now = fetch()
     local rows, seconds = rows_between(before, now)
     sort(rows, key)
-    local lines = table_of(rows)
+    local _, columns = cli.screen()
+    local lines = table_of(rows, columns or 80)
     table.insert(lines, 1, summary(before, now, seconds))
     table.insert(lines, 2, running.silent(now.silent) or HELP)
     table.insert(lines, 3, "")

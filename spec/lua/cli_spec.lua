@@ -1,6 +1,7 @@
 -- require "cli": what the command line tells a terminal.
 
 local cli = require "cli"
+local output = require "cli.output"
 
 local function shows(text, columns, given, lines)
   local got, width = cli.printable(given, lines)
@@ -37,6 +38,16 @@ describe("cli.printable", function()
   it("keeps line ends and tabs in a text of several lines", function()
     local text = cli.printable("a\tb\r\nc\rd\n\27", true)
     assert.equal("a\tb\r\nc\\x0dd\n\\x1b", text)
+  end)
+end)
+
+describe("a table", function()
+  it("has its numbers at the right, and leaves out columns that do not fit whole", function()
+    local header, rows, right = { "NAME", "N", "LAST" }, { { "a", 7, "x" }, { "longer", 12, "yy" } }, { [2] = true }
+    assert.same({ "NAME      N   LAST", "a         7   x", "longer   12   yy" }, output.lines(header, rows, right))
+    assert.same({ "NAME      N   LAST", "a         7   x", "longer   12   yy" }, output.lines(header, rows, right, 18))
+    assert.same({ "NAME      N", "a         7", "longer   12" }, output.lines(header, rows, right, 17))
+    assert.same({ "NAME", "a", "longer" }, output.lines(header, rows, right, 3))
   end)
 end)
 
