@@ -59,6 +59,9 @@
       "Allocations refused by a state's cap.") \
     X(STATES_REBUILT, "states_rebuilt_total", "counter", \
       "Lua states built anew because their service ran out of memory.") \
+    X(ANSWERS_CUT, "answers_cut_total", "counter", \
+      "Answers of services refused or cut off because too much waits for clients that do not " \
+      "read.") \
     X(RELOADS, "reloads_total", "counter", "Generations that went into service.") \
     X(RELOADS_FAILED, "reloads_failed_total", "counter", "Generations refused.") \
     X(RELOAD_MICROSECONDS, "reload_microseconds_total", "counter", \

@@ -16,12 +16,13 @@
 #include "core/http/policy.h"
 #include "core/secure/token.h"
 
-#define ARENA_FIRST 4000  /* a usual request fits */
-#define SPARE_MAX   256   /* exchanges kept per worker */
-#define HEAD_KEEP   16384 /* larger head buffers are not kept */
-#define PARTS_MAX   28    /* slices of one exchange_write2 */
-#define OWN_FIELDS  512   /* room for the status line and the fields of our own, but CORS */
-#define PATH_LOGGED 1024  /* bytes of a path that go into the log */
+#define ARENA_FIRST  4000  /* a usual request fits */
+#define SPARE_MAX    256   /* exchanges kept per worker */
+#define HEAD_KEEP    16384 /* larger head buffers are not kept */
+#define PARTS_MAX    28    /* slices of one exchange_write2 */
+#define OWN_FIELDS   512   /* room for the status line and the fields of our own, but CORS */
+#define PATH_LOGGED  1024  /* bytes of a path that go into the log */
+#define SOCKET_TAKES 16384 /* bytes that the socket of a client who reads takes at once */
 
 #define METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -55,6 +56,7 @@ struct exchange *exchange_new(struct conn *c) {
     list_init(&x->later);
     list_init(&x->refresh_link);
     list_push(&h->open, &x->link);
+    stream_charge(&c->stream, NULL); /* nothing of the answer before waits any more */
     h1_init(&x->h1, H1_REQUEST, &limits, &x->arena);
     c->x = x;
     return x;
@@ -508,6 +510,17 @@ int exchange_write2(struct exchange *x, const struct str *parts, int n) {
 int exchange_write(struct exchange *x, const char *p, size_t n) {
     struct str part = {p, n};
     return exchange_write2(x, &part, 1);
+}
+
+void exchange_charge(struct exchange *x, struct stream_payer *p) {
+    if (x->conn->stream.pending == 0) stream_charge(&x->conn->stream, p);
+}
+
+bool exchange_has_room(const struct exchange *x, size_t n) {
+    struct stream_payer *p = x->conn->stream.payer;
+    if (!p || n <= SOCKET_TAKES || stream_payer_has_room(p, n)) return true;
+    if (p->full) p->full(p);
+    return false;
 }
 
 void exchange_flush(struct exchange *x) {

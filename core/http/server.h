@@ -18,8 +18,9 @@
 
 struct conn;
 struct exchange;
-struct policy; /* policy.h */
-struct claims; /* secure/token.h */
+struct policy;       /* policy.h */
+struct stream_payer; /* loop/io.h */
+struct claims;       /* secure/token.h */
 
 /* Who answers. Callbacks may answer, write, end or abort inside. */
 struct handler {
@@ -94,6 +95,13 @@ struct exchange {
         struct exchange *x); /* optional, for whoever needs to know that it is over; may be NULL */
     void *free_data;
 };
+
+/* What of the answer the client does not take at once is charged to `p` from now on. */
+void exchange_charge(struct exchange *x, struct stream_payer *p);
+/* Whether `n` more bytes of the answer may wait for the client. As many as a socket takes at once
+ * always may be written: a client who reads gets them, and the connection of one who does not
+ * breaks when there is no room for what is left. Tells the payer when not. */
+bool exchange_has_room(const struct exchange *x, size_t n);
 
 /* Request body: start or resume delivery through handler->body (also sends "100 Continue" when the
  * client waits for it); may deliver before it returns. Pause: no more until exchange_read. Paused

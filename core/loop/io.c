@@ -64,10 +64,38 @@ int stream_init(struct stream *s, const struct stream_ops *ops) {
     return uv_tcp_init(&w->loop, &s->tcp);
 }
 
+/* ---- whose memory it is ---------------------------------------------------------------------- */
+
+struct stream_payer *stream_payer_new(size_t most) {
+    struct stream_payer *p = mem_alloc(sizeof *p);
+    if (p) *p = (struct stream_payer){.most = most, .users = 1};
+    return p;
+}
+
+void stream_payer_give(struct stream_payer *p) {
+    if (!p || --p->users > 0) return;
+    assert(p->bytes == 0);
+    mem_free(p);
+}
+
+void stream_charge(struct stream *s, struct stream_payer *p) {
+    assert(!s->out);
+    if (s->payer == p) return;
+    stream_payer_give(s->payer);
+    s->payer = p;
+    if (p) p->users++;
+}
+
 /* ---- chunks ---------------------------------------------------------------------------------- */
+
+/* What it takes up, the same for as long as it lives. Of a slab that is the part in use. */
+static size_t cost(const struct stream_chunk *c) {
+    return sizeof *c + c->n + c->room;
+}
 
 static void drop_first(struct stream *s) {
     struct stream_chunk *c = s->out;
+    if (s->payer) s->payer->bytes -= cost(c);
     s->out = c->next;
     if (!s->out) s->out_tail = &s->out;
     s->pending -= (uint32_t)c->n;
@@ -100,6 +128,7 @@ static int keep_copy(struct stream *s, const char *p, size_t n) {
     if (!c || c->flying || c->room < n) {
         c = chunk_add(s, (n + CHUNK_STEP - 1) / CHUNK_STEP * CHUNK_STEP);
         if (!c) return -ENOMEM;
+        if (s->payer) s->payer->bytes += cost(c);
     }
     memcpy(c->bytes + c->n, p, n);
     c->n += n;
@@ -117,6 +146,7 @@ static struct stream_chunk *keep_slab(struct stream *s, const char *p, size_t n,
     c->p = p;
     c->n = n;
     c->slab = slab;
+    if (s->payer) s->payer->bytes += cost(c);
     if (older) older->slab = NULL;
     s->pending += (uint32_t)n;
     return c;
@@ -126,11 +156,23 @@ static bool lies_in(const char *slab, const char *p) {
     return (uintptr_t)p >= (uintptr_t)slab && (uintptr_t)p - (uintptr_t)slab < WORKER_SLAB;
 }
 
+static bool affordable(const struct stream *s, const struct str *parts, int n, size_t skip) {
+    size_t bytes = 0;
+    if (!s->payer) return true;
+    for (int i = 0; i < n; i++)
+        bytes += parts[i].n;
+    return stream_payer_has_room(s->payer, bytes - skip);
+}
+
 /* Keeps what the socket did not take: all of `parts` but the first `skip` bytes. */
 static int keep(struct stream *s, const struct str *parts, int n, size_t skip) {
     struct worker *w = worker_of(s);
     char *slab = NULL;
     struct stream_chunk *holder = NULL;
+    if (!affordable(s, parts, n, skip)) {
+        if (s->payer->full) s->payer->full(s->payer);
+        return ERR_LIMIT;
+    }
     for (int i = 0; i < n; i++, skip = 0) {
         if (parts[i].n == skip) continue; /* an empty slice may be NULL */
         const char *p = parts[i].p + skip;
@@ -387,6 +429,7 @@ void stream_connect_cancel(struct stream_connect *c) {
 static void closed(uv_handle_t *handle) {
     struct stream *s = stream_of(handle);
     drop_all(s);
+    stream_charge(s, NULL);
     if (s->ops->on_closed) s->ops->on_closed(s);
 }
 

@@ -29,6 +29,23 @@ struct stream_ops {
     void (*on_closed)(struct stream *s);          /* last call; memory may go; may be NULL */
 };
 
+/* Whose memory it is that bytes wait in: all streams that are charged to it have this much
+ * together. What a write cannot keep for want of it breaks that stream (ERR_LIMIT), and `full` is
+ * told. Lives as long as its owner and the last such stream; all of them on one worker. */
+struct stream_payer {
+    size_t bytes; /* that wait now, with what it takes to keep them */
+    size_t most;
+    int users;                            /* the owner, and streams */
+    void (*full)(struct stream_payer *p); /* a stream broke; may be NULL */
+    void *data;                           /* the owner's */
+};
+struct stream_payer *stream_payer_new(size_t most); /* NULL: out of memory */
+void stream_payer_give(struct stream_payer *p);     /* the owner's end of it; NULL is fine */
+/* Whether n more bytes may wait. */
+static inline bool stream_payer_has_room(const struct stream_payer *p, size_t n) {
+    return p->bytes <= p->most && n <= p->most - p->bytes;
+}
+
 struct stream_chunk;  /* bytes that the socket did not take yet */
 struct stream_linger; /* an ending that still reads */
 
@@ -36,6 +53,7 @@ struct stream {
     uv_tcp_t tcp;                         /* `data` belongs to the stream's owner */
     const struct stream_ops *ops;         /* the owner may exchange them at any time */
     struct stream_chunk *out, **out_tail; /* waiting bytes in order; the first are being written */
+    struct stream_payer *payer;           /* NULL: nobody counts what waits */
     struct stream_linger *linger;         /* NULL unless stream_linger is at work */
     uint32_t pending;                     /* bytes in `out`; 0 exactly when it is empty */
     uint32_t flying;                      /* those of them that libuv has */
@@ -77,6 +95,8 @@ static inline ssize_t stream_write1(struct stream *s, const char *p, size_t n) {
     struct str part = {p, n};
     return stream_write(s, &part, 1);
 }
+/* From now on what waits is charged to `p` (NULL = to nobody). Only while nothing does. */
+void stream_charge(struct stream *s, struct stream_payer *p);
 /* Bytes that the kernel has not taken yet. Falls with every byte that a slow peer takes, so a timer
  * that compares two readings sees whether it takes any. */
 static inline size_t stream_pending(const struct stream *s) {

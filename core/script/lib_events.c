@@ -31,6 +31,7 @@ static int deliver(lua_State *L) {
     if (!buf_ok(&text)) vm_throw_memory(L);
     struct serving *s = serve_find(L, SERVE_EVENTS);
     struct str part = buf_view(&text);
+    if (s) response_check_room(L, s, &part, 1);
     if (s) return response_send(L, s, &send_kind, &part, 1);
     lua_pushboolean(L, 0);
     return 1;

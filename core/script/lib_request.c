@@ -49,13 +49,32 @@ void request_wake(struct serving *s) {
     if (op) op_finish(op);
 }
 
+/* What came and was not taken counts as memory of the service, all its requests together. */
+static bool hold(struct serving *s, size_t n) {
+    if (!vm_hold(s->resident->vm, n)) return false;
+    s->held += n;
+    return true;
+}
+
+static void release(struct serving *s) {
+    vm_release(s->resident->vm, s->held);
+    s->held = 0;
+}
+
+void request_free(struct serving *s) {
+    release(s);
+    buf_free(&s->body);
+}
+
 void request_bytes(struct serving *s, const char *p, size_t n, bool last) {
     if (s->whole && s->body.n + n > conf.max_body)
         s->too_large = true;
+    else if (!hold(s, n))
+        s->no_room = true;
     else
         buf_add(&s->body, p, n);
     s->body_done = last;
-    bool ready = last || s->too_large || !buf_ok(&s->body) || (!s->whole && n > 0);
+    bool ready = last || s->too_large || s->no_room || !buf_ok(&s->body) || (!s->whole && n > 0);
     if (!ready) return;
     if (!last) exchange_pause(s->x);
     request_wake(s);
@@ -64,6 +83,10 @@ void request_bytes(struct serving *s, const char *p, size_t n, bool last) {
 static void check_body(lua_State *L, struct serving *s) {
     if (!s) luaL_error(L, "this request is over");
     if (s->too_large) serve_raise(L, 413, STR("the request body is too large"));
+    if (s->no_room)
+        serve_raise(L, 503,
+                    STR("the service has too many request bodies under way; try again "
+                        "later"));
     if (!buf_ok(&s->body)) serve_raise(L, 503, STR("out of memory for the request body"));
 }
 
@@ -89,7 +112,7 @@ static int whole_done(lua_State *L, struct op *op) {
     check_body(L, s);
     if (s->gzip) undo_coding(L, s);
     lua_pushlstring(L, s->body.p ? s->body.p : "", s->body.n);
-    buf_free(&s->body);
+    request_free(s);
     return 1;
 }
 
@@ -138,6 +161,7 @@ static int chunk_done(lua_State *L, struct op *op) {
     if (s->body.n == 0) return 0;
     lua_pushlstring(L, s->body.p, s->body.n);
     buf_clear(&s->body);
+    release(s);
     return 1;
 }
 

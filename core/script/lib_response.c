@@ -7,6 +7,7 @@
 #include "core/http/proxy.h"
 #include "core/script/json.h"
 #include "core/script/lib.h"
+#include "core/script/outbox.h"
 #include "core/script/serve.h"
 
 #define MAX_PARTS 16 /* strings of one write */
@@ -93,6 +94,7 @@ static int answer(lua_State *L, struct serving *s, int at) {
     struct str body = lib_opt_str(L, at + 1, STR(""));
     struct str type = lib_opt_str(L, at + 2, body.n ? STR("text/plain; charset=utf-8") : STR(""));
     if (s->x->begun) return luaL_error(L, "the response has begun");
+    if (!exchange_has_room(s->x, body.n)) return serve_raise(L, 503, STR(OUTBOX_FULL));
     default_type(s, type);
     exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, body);
     return 0;
@@ -139,6 +141,7 @@ static int answer_json(lua_State *L, struct serving *s, int at) {
     struct buf *out = lib_buf(&encoded);
     const char *why = NULL;
     if (json_encode(L, at, out, &json_default, NULL, &why) < 0) return say_where(L, at);
+    if (!exchange_has_room(s->x, out->n)) return serve_raise(L, 503, STR(OUTBOX_FULL));
     default_type(s, STR("application/json"));
     exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, buf_view(out));
     return 0;
@@ -198,6 +201,15 @@ static void begin(struct serving *s) {
     exchange_begin(s->x, s->status ? s->status : 200, s->fields, s->n_fields, -1);
 }
 
+/* A large piece of which something would have to wait, and there is no room: 503, which ends the
+ * answer unless the script catches it. */
+void response_check_room(lua_State *L, const struct serving *s, const struct str *parts, int n) {
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++)
+        bytes += parts[i].n;
+    if (!exchange_has_room(s->x, bytes)) serve_raise(L, 503, STR(OUTBOX_FULL));
+}
+
 int response_send(lua_State *L, struct serving *s, const struct op_kind *kind,
                   const struct str *parts, int n) {
     struct drain *d = op_new(L, kind);
@@ -230,6 +242,7 @@ static int l_write(lua_State *L) {
     struct str parts[MAX_PARTS];
     for (int i = 0; i < n; i++)
         parts[i] = lib_str(L, i + 2);
+    response_check_room(L, s, parts, n);
     return response_send(L, s, &drain_kind, parts, n);
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/mem.h"
 #include "core/http/ws.h"
 #include "core/script/lib.h"
+#include "core/script/outbox.h"
 #include "core/script/serve.h"
 
 #define PING         30.0    /* seconds of silence */
@@ -323,6 +324,7 @@ static const struct op_kind send_kind = {
 static int send_frame(lua_State *L, enum ws_opcode opcode, struct str data) {
     struct serving *s = socket_at(L);
     if (!s || !s->x) return fail_closed(L, s ? s->socket : NULL);
+    if (!exchange_has_room(s->x, data.n)) return op_fail(L, ERR_LIMIT, OUTBOX_FULL);
     char head[10];
     struct str parts[] = {ws_head(head, opcode, data.n), data};
     return response_send(L, s, &send_kind, parts, 2);

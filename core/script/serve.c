@@ -13,6 +13,7 @@
 #include "core/base/stat.h"
 #include "core/http/ws.h"
 #include "core/script/measure.h"
+#include "core/script/outbox.h"
 #include "core/script/rebuild.h"
 #include "core/script/service.h"
 
@@ -208,7 +209,7 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     request_wake(s);
     if (s->socket) socket_wake(s);
     if (s->socket) socket_free(s);
-    buf_free(&s->body);
+    request_free(s);
     mem_free(s);
 }
 
@@ -276,6 +277,7 @@ static void on_request(struct exchange *x) {
     memcpy(s->id, x->id.p, n);
     t->request_id = str_make(s->id, n);
     x->data = s;
+    outbox_charge(service_outbox(r->service, r->worker), x);
     measure_exchange(x, r);
     uint64_t ms = conf.lua_deadline / 1000000;
     task_deadline(t, x->budget_ms && x->budget_ms < ms ? x->budget_ms : ms);

@@ -17,6 +17,7 @@ struct serving {
     struct task *task;
     struct resident *resident;
     struct buf body;       /* request body bytes that no one took yet */
+    size_t held;           /* bytes of it that the vm counts */
     struct op *waiting;    /* a read of the body, until it can go on */
     struct list drains;    /* struct drain.link: writes, until there is room */
     struct list link;      /* among the resident's streams, while it is one */
@@ -34,6 +35,7 @@ struct serving {
     bool body_taken; /* read in full by req:body() or handed out in chunks */
     bool gzip;       /* the body that is read comes like that */
     bool too_large;  /* the body went over the limit */
+    bool no_room;    /* the service has too many bodies under way */
 };
 
 /* A write that waits for room towards the client. */
@@ -95,7 +97,10 @@ int response_direct_answer(lua_State *L);
 
 /* Parts of the handler's callbacks that live with their class. */
 void request_bytes(struct serving *s, const char *p, size_t n, bool last);
+void request_free(struct serving *s); /* what came of the body */
 void request_wake(struct serving *s); /* who waits for the body need not wait any more */
+/* Raises 503 when a piece is large and has no room while the client does not take it: outbox.h. */
+void response_check_room(lua_State *L, const struct serving *s, const struct str *parts, int n);
 /* Sends parts and waits for room, as an op of that kind, which begins with struct drain. Use as
  * `return response_send(…)`. */
 int response_send(lua_State *L, struct serving *s, const struct op_kind *kind,

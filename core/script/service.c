@@ -14,6 +14,7 @@
 #include "core/base/mem.h"
 #include "core/base/metric.h"
 #include "core/base/stat.h"
+#include "core/script/outbox.h"
 #include "core/script/pack.h"
 #include "core/script/rebuild.h"
 #include "core/script/routes.h"
@@ -46,6 +47,10 @@ const char *service_id(const struct service *s) {
 
 void service_spent(struct service *s, const struct worker *w, uint64_t ns) {
     s->locals[w->index].cpu += ns;
+}
+
+struct outbox *service_outbox(const struct service *s, const struct worker *w) {
+    return s->locals[w->index].outbox;
 }
 
 struct metric_owner *service_metrics(const struct service *s) {
@@ -202,6 +207,21 @@ static void make_id(char id[11]) {
     id[10] = 0;
 }
 
+static bool open_outboxes(struct service *s, const char *host) {
+    snprintf(s->host, sizeof s->host, "%s", host);
+    for (int i = 0; i < worker_count; i++)
+        if (!(s->locals[i].outbox = outbox_new(s->host))) return false;
+    return true;
+}
+
+static void free_parts(struct service *s) {
+    for (int i = 0; s->locals && i < worker_count; i++)
+        outbox_free(s->locals[i].outbox);
+    mem_free(s->locals);
+    mem_free(s->figures);
+    mem_free(s);
+}
+
 struct service *service_new(struct generation *g, const char *host, bool in_force, struct err *e) {
     if (n_services == SERVICES_MAX) {
         err_set(e, ERR_LIMIT,
@@ -212,13 +232,11 @@ struct service *service_new(struct generation *g, const char *host, bool in_forc
     struct service *s = mem_zalloc(sizeof *s);
     if (s) s->locals = mem_zalloc((size_t)worker_count * sizeof *s->locals);
     if (s) s->figures = mem_zalloc((size_t)worker_count * sizeof *s->figures);
-    if (!s || !s->locals || !s->figures) {
-        if (s) mem_free(s->locals);
-        mem_free(s);
+    if (!s || !s->locals || !s->figures || !open_outboxes(s, host)) {
+        if (s) free_parts(s);
         err_set(e, -ENOMEM, "out of memory");
         return NULL;
     }
-    snprintf(s->host, sizeof s->host, "%s", host);
     snprintf(s->folder, sizeof s->folder, "%s", g->folder.p);
     make_id(s->id);
     timer_init(&s->retry, retry);
@@ -737,9 +755,7 @@ void service_free_all(void) {
             generation_give(s->locals[i].gen);
         generation_give(s->current);
         buf_free(&s->handed);
-        mem_free(s->locals);
-        mem_free(s->figures);
-        mem_free(s);
+        free_parts(s);
     }
     reload_close();
     mem_free(sweeps);

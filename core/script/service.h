@@ -83,6 +83,8 @@ struct str service_host(const struct service *s);
 const char *service_id(const struct service *s);
 /* [its worker] A state of it goes, which spent so many ns in Lua. */
 void service_spent(struct service *s, const struct worker *w, uint64_t ns);
+/* [its worker] What waits for its clients there. */
+struct outbox *service_outbox(const struct service *s, const struct worker *w);
 /* Any thread: whose metrics they are. */
 struct metric_owner *service_metrics(const struct service *s);
 /* Any thread: a service from the binary. */

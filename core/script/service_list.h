@@ -27,6 +27,7 @@ struct local {
     uint64_t backoff;                   /* ms that this was away */
     bool stopping;                      /* on_stop of a state that was replaced runs */
     struct list held;                   /* struct starting.link: starts that wait for its end */
+    struct outbox *outbox;              /* what waits for clients, whatever state it came from */
     uint64_t cpu;                       /* ns that states which are gone spent in Lua */
 };
 

@@ -102,6 +102,42 @@ static void a_slow_reader_gets_everything_in_order_and_the_writer_hears_when_it_
     end_free(b);
 }
 
+static void count_full(struct stream_payer *p) {
+    ++*(int *)p->data;
+}
+
+static void who_pays_for_what_waits_has_so_much_for_all_of_them(void **state) {
+    (void)state;
+    int full = 0;
+    size_t most = 24 * 1024 * 1024, large = 16 * 1024 * 1024;
+    struct end *a, *b, *c, *d;
+    struct stream_payer *p = stream_payer_new(most);
+    p->full = count_full;
+    p->data = &full;
+    pair_open(&a, &b);
+    pair_open(&c, &d);
+    for (struct end *const *e = (struct end *[]){a, b, c, d, NULL}; *e; e++)
+        end_narrow(*e);
+    stream_charge(&a->s, p);
+    stream_charge(&c->s, p);
+    assert_true(end_send(a, large, large) > 8 * 1024 * 1024);
+    assert_in_range(p->bytes, a->s.pending, a->s.pending + 8192);
+    assert_true(stream_payer_has_room(p, most - p->bytes));
+    assert_false(stream_payer_has_room(p, most - p->bytes + 1));
+    assert_int_equal(end_send(c, large, large), ERR_LIMIT);
+    assert_int_equal(full, 1);
+    assert_in_range(p->bytes, a->s.pending, a->s.pending + 8192);
+    stream_read(&b->s);
+    end_until_got(b, large);
+    here_until_n(&a->drains, 1);
+    assert_int_equal(p->bytes, 0);
+    stream_payer_give(p); /* the streams have it still */
+    end_free(a);
+    end_free(b);
+    end_free(c);
+    end_free(d);
+}
+
 static void what_waits_falls_while_the_peer_takes_bytes(void **state) {
     (void)state;
     struct end *a, *b;
@@ -681,6 +717,7 @@ int main(void) {
         HERE(slices_arrive_as_one_run_and_empty_ones_do_no_harm),
         HERE(answering_allocates_nothing_while_the_socket_takes_it),
         HERE(a_slow_reader_gets_everything_in_order_and_the_writer_hears_when_it_is_gone),
+        HERE(who_pays_for_what_waits_has_so_much_for_all_of_them),
         HERE(what_waits_falls_while_the_peer_takes_bytes),
         HERE(small_writes_share_chunks_while_they_wait),
         HERE(fifty_megabytes_pass_a_relay_whose_reader_pauses_again_and_again),
