@@ -70,7 +70,6 @@ static void pack_error(struct bus_call *c, struct task *t) {
 
 static void ended(struct task *t, enum task_end end, int nresults) {
     struct bus_call *c = t->data;
-    if (end == TASK_NO_MEMORY) rebuild_starved(resident_of(t->vm));
     if (!c) return; /* the caller went away */
     c->task = NULL;
     switch (end) {

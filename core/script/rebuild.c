@@ -1,7 +1,7 @@
 /*
- * rebuild: fresh states for services that ran out of memory. Called by whoever answers for a task
- * that did (serve.c, lib_bus.c), on its worker, and by service.c. Nothing is built inside the end
- * of a task: a timer does it.
+ * rebuild: fresh states for services that ran out of memory. Called when a task did (resident.c) or
+ * could not begin (serve.c, lib_bus.c), on its worker, and by service.c. Nothing is built inside
+ * the end of a task: a timer does it.
  */
 #include "core/script/rebuild.h"
 
@@ -13,6 +13,7 @@
 
 #define WINDOW_MS   60000 /* in which so many requests must have failed */
 #define BACKOFF_MS  10000 /* until the next rebuilding, doubled each time ... */
+#define RETRY_MS    1000  /* until what is due and may not be done is looked at again */
 #define BACKOFF_MAX 60000 /* ... up to this */
 
 /* Tells the control thread that the home worker has a state that was not started. */
@@ -57,8 +58,9 @@ static void retire(struct local *l, struct resident *old) {
 static void tell(const struct local *l, const struct resident *old, double ms) {
     stat_add(STAT_STATES_REBUILT, 1);
     log_warn("the service ran out of memory; its state was built anew", LOGZ("service", old->host),
-             LOGI("worker", old->worker->index), LOGI("failed_requests", REBUILD_FAILURES),
-             LOGI("bytes", old->vm->used), LOGI("limit", old->vm->options.memory), LOGF("ms", ms),
+             LOGI("worker", old->worker->index),
+             LOGB("ticker_ended", old->serial == l->rebuild_due), LOGI("bytes", old->vm->used),
+             LOGI("limit", old->vm->options.memory), LOGF("ms", ms),
              LOGI("not_again_for_seconds", l->backoff / 1000));
 }
 
@@ -81,10 +83,20 @@ static bool may_rebuild(struct local *l, const struct resident *r) {
     return r->worker->now_ms >= l->rebuild_after;
 }
 
+/* What is due is done when what stands in its way is gone. */
+static void look_again(struct local *l) {
+    const struct resident *r = l->resident;
+    if (l->closed || !r || r->serial != l->rebuild_due) return;
+    if (timer_arm(r->worker, &l->rebuild, RETRY_MS) < 0) log_error("out of memory");
+}
+
 static void rebuild(struct timer *t) {
     struct local *l = LIST_ENTRY(t, struct local, rebuild);
     struct resident *old = l->resident;
-    if (!may_rebuild(l, old)) return;
+    if (!may_rebuild(l, old)) {
+        look_again(l);
+        return;
+    }
     struct service *s = old->service;
     struct worker *w = old->worker;
     struct err e = {0};
@@ -114,10 +126,22 @@ static void rebuild(struct timer *t) {
 
 /* ---- when ------------------------------------------------------------------------------------ */
 
+/* NULL: it is going already, or was never in service. */
+static struct local *local_of(const struct resident *r) {
+    struct local *l = r->service ? &r->service->locals[r->worker->index] : NULL;
+    return l && l->resident == r ? l : NULL;
+}
+
+void rebuild_lost(struct resident *r) {
+    struct local *l = local_of(r);
+    if (!l || l->closed) return;
+    l->rebuild_due = r->serial;
+    if (timer_arm(r->worker, &l->rebuild, 0) < 0) log_error("out of memory");
+}
+
 void rebuild_starved(struct resident *r) {
-    if (!r->service) return;
-    struct local *l = &r->service->locals[r->worker->index];
-    if (l->resident != r) return; /* it is going already */
+    struct local *l = local_of(r);
+    if (!l) return;
     uint64_t now = r->worker->now_ms;
     for (int i = 1; i < REBUILD_FAILURES; i++)
         l->starved[i - 1] = l->starved[i];

@@ -14,6 +14,7 @@
 #include "core/script/asker.h"
 #include "core/script/lib.h"
 #include "core/script/pack.h"
+#include "core/script/rebuild.h"
 #include "core/script/service.h"
 #include "core/script/vm.h"
 
@@ -194,6 +195,13 @@ static int load(lua_State *L) {
     return 0;
 }
 
+static void starved(struct vm *vm, bool lost) {
+    if (lost)
+        rebuild_lost(resident_of(vm));
+    else
+        rebuild_starved(resident_of(vm));
+}
+
 static _Atomic uint64_t serials;
 
 struct resident *resident_new(struct generation *g, struct worker *w, struct err *e) {
@@ -226,6 +234,7 @@ struct resident *resident_new(struct generation *g, struct worker *w, struct err
         return NULL;
     }
     r->vm->owner = r;
+    r->vm->starved = starved;
     bool trial = w->index < 0;
     lua_gc(r->vm->L, LUA_GCSTOP, 0); /* what loading makes stays */
     int rc = trial ? compile_all(r, e) : 0;

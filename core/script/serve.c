@@ -193,7 +193,6 @@ static void ended(struct task *t, enum task_end end, int nresults) {
     case TASK_NO_MEMORY:
         over(s, t, "handler ran out of memory", 503,
              "the service is out of memory; try again later");
-        rebuild_starved(s->resident);
         break;
     case TASK_OVERRUN:
         over(s, t, "handler ran too long", 503, "the handler ran too long");

@@ -23,6 +23,7 @@ struct local {
     bool closed;                        /* the host is going down: nothing new */
     uint64_t starved[REBUILD_FAILURES]; /* loop ms of the last that had no memory; 0 = none */
     struct timer rebuild;               /* armed when the state is to be built anew: rebuild.c */
+    uint64_t rebuild_due;               /* serial of a state that lost a ticker; 0 = none */
     uint64_t rebuild_after;             /* loop ms before which that is not done again */
     uint64_t backoff;                   /* ms that this was away */
     bool stopping;                      /* on_stop of a state that was replaced runs */

@@ -641,11 +641,27 @@ static void begin_end(struct task *t, enum task_end how) {
     op_detach(t);
 }
 
+static void mark_starved(struct task *t) {
+    for (; t && !t->starved; t = t->parent)
+        t->starved = true;
+}
+
+/* What is asked of a service at once is one task with those that belong to it. Of those that run
+ * all the time it is each task that they begin: a beat of a ticker. */
+static void tell_starved(const struct task *t) {
+    bool whole = !t->parent || (t->parent->background && !t->parent->parent);
+    if (!t->starved || !whole || !t->vm->starved) return;
+    bool lost = t->background && !t->parent && t->end == TASK_NO_MEMORY;
+    if (lost || !t->background) t->vm->starved(t->vm, lost);
+}
+
 /* After its children have ended. */
 static void finish_end(struct task *t, int nresults) {
     struct vm *vm = t->vm;
     bool usable = t->end == TASK_RETURNED, killed = t->killed;
     assert(list_empty(&t->children));
+    if (t->end == TASK_NO_MEMORY) mark_starved(t);
+    tell_starved(t);
     if (!usable && !killed) {
         if (has_time(vm))
             usable = close_task(t);

@@ -104,6 +104,7 @@ struct task {
     bool timed_out;      /* cancelled by its deadline */
     bool exposed;        /* a script holds its coroutine: it is not recycled */
     bool detached;       /* not cancelled with its parent */
+    bool starved;        /* it, or a task that belongs to it, ended for want of memory */
     bool background;     /* tickers: cancelled at once when the vm retires */
     int nargs;           /* values on co's stack for the first resume */
     struct op *op;       /* what it waits for */

@@ -69,6 +69,10 @@ struct vm {
     bool closing;       /* no new tasks but children of those that are left */
     bool unsubscribed;  /* no subscriptions any more: see topics_end */
     struct buf warning; /* the pieces of what Lua is warning of */
+    /* A task ended for want of memory, and so did what it was part of: told once for each request,
+     * call or beat. `lost`: one that runs all the time, like a ticker. May be NULL; builds nothing
+     * now. */
+    void (*starved)(struct vm *vm, bool lost);
     void *owner;        /* the generation's per-worker record, or whatever made this vm */
     uint64_t log_since; /* loop ms in which its second began to be counted: lib_log.c */
     size_t log_bytes;   /* written since then */

@@ -18,6 +18,7 @@ static void write_lab(const char *version, const char *on_stop) {
         lua, sizeof lua,
         "local seal = require 'seal'\n"
         "local shared = require 'shared'\n"
+        "local task = require 'task'\n"
         "local time = require 'time'\n"
         "local svc = require 'service' (...)\n"
         "local count, kept, last, id = 0, {}, nil, seal.id()\n"
@@ -27,7 +28,10 @@ static void write_lab(const char *version, const char *on_stop) {
         "function svc.Leak() while true do kept[#kept + 1] = ('x'):rep(65536) .. #kept end end\n"
         "function svc.Fill() while true do last = { last } end end\n"
         "function svc.Wait() shared.incr 'waiting' await 'go' return 'waited' end\n"
-        "function svc.Tick() shared.incr 'ticks' shared.set('ticker', id) end\n"
+        "function svc.Tick()\n"
+        "  shared.incr 'ticks' shared.set('ticker', id)\n"
+        "  if shared.get 'leak' then task.spawn(svc.Leak):join() end\n"
+        "end\n"
         "function svc.on_start() note ' start-%s' end\n"
         "function svc.on_stop() %s note ' stop-%s' end\n"
         "function svc.on_unload() note ' unload' end\n"
@@ -123,10 +127,11 @@ static void requests_that_find_no_room_count_too(void **state) {
     int64_t before = rebuilt();
     int waiting[200], n = 0, served = 0, refused = 0;
     with_lab("");
-    starve(0, "/lab.example/fill", 1);
+    int away = 1 - home(); /* where no ticker runs out as well */
+    starve(away, "/lab.example/fill", 1);
     while (rebuilt() == before && n < 200) {
-        waiting[n++] = begin(0, "GET", "/lab.example/wait", "", NULL);
-        IS(get(0, "/neighbour.example/hello"), 200, "hello");
+        waiting[n++] = begin(away, "GET", "/lab.example/wait", "", NULL);
+        IS(get(away, "/neighbour.example/hello"), 200, "hello");
     }
     until_rebuilt(before + 1);
     put("go");
@@ -137,7 +142,7 @@ static void requests_that_find_no_room_count_too(void **state) {
     }
     assert_int_equal(served + refused, n);
     assert_true(refused >= 2);
-    IS(get(0, "/lab.example/count"), 200, "1");
+    IS(get(away, "/lab.example/count"), 200, "1");
 }
 
 static void calls_over_the_bus_count_too(void **state) {
@@ -147,6 +152,19 @@ static void calls_over_the_bus_count_too(void **state) {
         IS(get(0, "/neighbour.example/leak"), 200, "false 503");
     until_rebuilt(before + 1);
     IS(get(0, "/lab.example/count"), 200, "1");
+}
+
+/* Nobody asks anything of it: its tickers alone leak, three beats or one that takes its ticker
+ * along. */
+static void beats_of_a_ticker_count_too(void **state) {
+    int64_t before = rebuilt();
+    char first[64];
+    with_lab("");
+    until_kept("ticker", NULL, "");
+    keep("ticker", first, sizeof first);
+    put("leak");
+    until_rebuilt(before + 1);
+    until_kept("ticker", NULL, first);
 }
 
 static void what_is_under_way_finishes_on_the_old_state(void **state) {
@@ -190,7 +208,7 @@ static void a_state_without_any_memory_is_replaced_at_home_too(void **state) {
     with_lab("");
     until_kept("ticker", NULL, "");
     keep("ticker", old, sizeof old);
-    starve(home(), "/lab.example/fill", 3);
+    starve(home(), "/lab.example/fill", 1); /* its ticker finds nothing either */
     until_rebuilt(before + 1);
     until_kept("ticker", NULL, old);
     assert_int_equal(rebuilt(), before + 1);
@@ -247,6 +265,7 @@ int main(void) {
         M(the_third_request_without_memory_brings_a_fresh_state),
         M(requests_that_find_no_room_count_too),
         M(calls_over_the_bus_count_too),
+        M(beats_of_a_ticker_count_too),
         M(what_is_under_way_finishes_on_the_old_state),
         M(at_home_it_stops_and_starts_as_after_a_reload),
         M(a_state_without_any_memory_is_replaced_at_home_too),
