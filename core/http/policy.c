@@ -199,9 +199,19 @@ static void drop(struct fields *f, struct str name) {
     *f->n = n;
 }
 
-static enum policy_edit append(struct exchange *x, struct fields *f, struct str name,
+/* What is replaced stays in the arena until the exchange ends: so there is an end to it. */
+static bool too_much(struct exchange *x, bool response, size_t bytes) {
+    struct policy_written *w = &x->policy->written[response];
+    if (w->texts == POLICY_TEXTS || bytes > POLICY_BYTES - w->bytes) return true;
+    w->texts++;
+    w->bytes += bytes;
+    return false;
+}
+
+static enum policy_edit append(struct exchange *x, bool response, struct fields *f, struct str name,
                                struct str value) {
     if (*f->n == f->room) return POLICY_MANY;
+    if (too_much(x, response, name.n + value.n)) return POLICY_MUCH;
     struct field add = {arena_str(&x->arena, name), value.n ? arena_str(&x->arena, value) : STR(""),
                         h1_field_id(name)};
     if (!add.name.p || !add.value.p) return POLICY_NO_MEMORY;
@@ -215,14 +225,14 @@ enum policy_edit policy_set(struct exchange *x, bool response, struct str name, 
     if (e != POLICY_DONE) return e;
     if (!fields_of(x, response, &f)) return POLICY_NO_MEMORY;
     drop(&f, name);
-    return value.p ? append(x, &f, name, value) : POLICY_DONE;
+    return value.p ? append(x, response, &f, name, value) : POLICY_DONE;
 }
 
 enum policy_edit policy_add(struct exchange *x, bool response, struct str name, struct str value) {
     struct fields f;
     enum policy_edit e = check(name, value, response);
     if (e != POLICY_DONE) return e;
-    return fields_of(x, response, &f) ? append(x, &f, name, value) : POLICY_NO_MEMORY;
+    return fields_of(x, response, &f) ? append(x, response, &f, name, value) : POLICY_NO_MEMORY;
 }
 
 const struct head *policy_head(const struct exchange *x) {
@@ -244,6 +254,7 @@ static bool valid_target(struct str s, bool query) {
 
 enum policy_edit policy_set_path(struct exchange *x, struct str path) {
     if (path.n == 0 || path.p[0] != '/' || !valid_target(path, false)) return POLICY_INVALID;
+    if (too_much(x, false, path.n)) return POLICY_MUCH;
     struct str copy = arena_str(&x->arena, path);
     if (!copy.p) return POLICY_NO_MEMORY;
     x->policy->path = copy;
@@ -252,6 +263,7 @@ enum policy_edit policy_set_path(struct exchange *x, struct str path) {
 
 enum policy_edit policy_set_query(struct exchange *x, struct str query) {
     if (!valid_target(query, true)) return POLICY_INVALID;
+    if (too_much(x, false, query.n)) return POLICY_MUCH;
     struct str copy = query.n ? arena_str(&x->arena, query) : STR("");
     if (!copy.p) return POLICY_NO_MEMORY;
     x->policy->no_query = !query.p;

@@ -27,6 +27,8 @@ enum {
     POLICY_NAME = 256,     /* bytes of a field's name */
     POLICY_VALUE = 8192,   /* bytes of a field's value */
     POLICY_TARGET = 16384, /* bytes of a path, and of a query */
+    POLICY_TEXTS = 256,    /* texts that it may write to one message, those it replaces included */
+    POLICY_BYTES = 65536,  /* and the bytes of all of them */
 };
 
 /* What was said about an exchange so far. In its arena. */
@@ -51,6 +53,11 @@ struct policy {
     int n_came;
     struct field *fields; /* and as they go on */
     int n_fields, room;
+
+    struct policy_written { /* so far, to the request [0] and to the response [1] */
+        int texts;
+        size_t bytes;
+    } written[2];
 
     struct field rate[3]; /* what answers say about a limit */
     char rate_text[3][24];
@@ -103,7 +110,14 @@ enum plan_result policy_limited(struct exchange *x, const struct policy_limit *l
 /* The response goes on as it came. */
 void policy_restore(struct exchange *x);
 
-enum policy_edit { POLICY_DONE, POLICY_OWNED, POLICY_INVALID, POLICY_MANY, POLICY_NO_MEMORY };
+enum policy_edit {
+    POLICY_DONE,
+    POLICY_OWNED,
+    POLICY_INVALID,
+    POLICY_MANY,
+    POLICY_MUCH,
+    POLICY_NO_MEMORY
+};
 /* Sets a field of the request, or of the response that is asked about, in place of all others of
  * that name. p = NULL takes them away. Not the fields that say who sends a message, from where, and
  * how it is framed: those are the host's (POLICY_OWNED). */

@@ -106,6 +106,12 @@ static void check_edit(lua_State *L, enum policy_edit e, const char *what) {
     case POLICY_MANY:
         luaL_error(L, "%s: a policy adds at most %d header fields", what, POLICY_FIELDS);
         break;
+    case POLICY_MUCH:
+        luaL_error(L,
+                   "%s: a policy writes at most %d texts and %d KB to one message, those that it "
+                   "replaces included; does it run in a loop?",
+                   what, POLICY_TEXTS, POLICY_BYTES / 1024);
+        break;
     case POLICY_NO_MEMORY:
         vm_throw_memory(L);
     }

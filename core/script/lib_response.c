@@ -44,6 +44,12 @@ static int l_header(lua_State *L) {
         if (at < s->n_fields) s->fields[at] = s->fields[--s->n_fields];
     } else {
         if (at == SERVE_FIELDS) return luaL_error(L, "more than %d headers", SERVE_FIELDS);
+        s->field_bytes += name.n + value.n; /* until the request is over */
+        if (s->field_bytes > SERVE_FIELD_BYTES)
+            return luaL_error(L,
+                              "the headers of an answer have at most %d KB, those that were "
+                              "replaced included",
+                              SERVE_FIELD_BYTES / 1024);
         struct field f = {arena_str(&s->x->arena, name), arena_str(&s->x->arena, value),
                           h1_field_id(name)};
         if (!f.name.p || (value.n && !f.value.p)) return luaL_error(L, "not enough memory");

@@ -10,7 +10,8 @@
 #include "core/script/lib.h"
 #include "core/script/resident.h"
 
-#define SERVE_FIELDS 64 /* response fields that a handler may set */
+#define SERVE_FIELDS      64     /* response fields that a handler may set */
+#define SERVE_FIELD_BYTES 262144 /* bytes of them, those that were replaced included */
 
 struct serving {
     struct exchange *x; /* NULL once answered in full, aborted, or the client is gone */
@@ -30,12 +31,13 @@ struct serving {
     int status;            /* set by the handler; 0 = not yet */
     struct field fields[SERVE_FIELDS];
     int n_fields;
-    bool whole;      /* the waiting read wants all of the body */
-    bool body_done;  /* the last byte came */
-    bool body_taken; /* read in full by req:body() or handed out in chunks */
-    bool gzip;       /* the body that is read comes like that */
-    bool too_large;  /* the body went over the limit */
-    bool no_room;    /* the service has too many bodies under way */
+    size_t field_bytes; /* that were copied for them */
+    bool whole;         /* the waiting read wants all of the body */
+    bool body_done;     /* the last byte came */
+    bool body_taken;    /* read in full by req:body() or handed out in chunks */
+    bool gzip;          /* the body that is read comes like that */
+    bool too_large;     /* the body went over the limit */
+    bool no_room;       /* the service has too many bodies under way */
 };
 
 /* A write that waits for room towards the client. */

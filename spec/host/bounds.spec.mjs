@@ -57,6 +57,16 @@ function svc.Small(_, _, res)
   res:answer(200, "small")
 end
 
+function svc.Headers(_, _, res)
+  local ok, why
+  local n = 0
+  repeat
+    ok, why = pcall(res.header, res, "X-Large", ("x"):rep(1000))
+    n = n + 1
+  until not ok
+  res:header("X-Large", nil):answer(200, n .. " " .. why)
+end
+
 function svc.Upload(_, req, res)
   res:answer(200, tostring(#req:body()))
 end
@@ -64,7 +74,7 @@ end
 return svc
 `;
 
-const names = ["Whole", "Pieces", "Events", "Socket", "Last", "Small", "Upload"];
+const names = ["Whole", "Pieces", "Events", "Socket", "Last", "Small", "Headers", "Upload"];
 const host = await startHost(
   { after },
   {
@@ -133,6 +143,11 @@ it("the log says once a minute that clients do not read", async () => {
   const lines = host.logs().filter((entry) => entry.msg.includes("clients that do not read"));
   assert.equal(lines.length, 1);
   assert.equal(lines[0].service, "loud.example");
+});
+
+it("headers that a handler sets again and again have an end", async () => {
+  const { text } = await call(host.url, "/loud.example/headers");
+  assert.match(text, /^261 .*the headers of an answer have at most 256 KB/);
 });
 
 it("request bodies that come all at once cost no more memory than a service may have", async (t) => {

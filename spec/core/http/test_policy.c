@@ -320,6 +320,34 @@ static void a_response_says_what_a_policy_wants(void **state) {
     }
 }
 
+static void write_in_a_loop(struct exchange *x, enum policy_row row) {
+    char value[POLICY_VALUE];
+    bool response = row == POLICY_RESPONSE;
+    int n = 0;
+    if (row != POLICY_REQUEST && !response) return;
+    memset(value, 'a', sizeof value);
+    while (policy_set(x, response, STR("A"), str_make(value, response ? 1 : sizeof value)) ==
+           POLICY_DONE)
+        n++;
+    assert_int_equal(n, response ? POLICY_TEXTS : POLICY_BYTES / (1 + (int)sizeof value));
+    assert_int_equal(policy_add(x, response, STR("A"), str_make(value, sizeof value)), POLICY_MUCH);
+    if (!response)
+        assert_int_equal(policy_set_path(x, str_make(value, sizeof value)), POLICY_INVALID);
+    if (!response)
+        assert_int_equal(policy_set_query(x, str_make(value, sizeof value)), POLICY_MUCH);
+    done(policy_set(x, response, STR("A"), STR_NONE));
+}
+
+static void what_a_loop_writes_has_an_end(void **state) {
+    struct raw *c, *u;
+    fake.tell = write_in_a_loop;
+    relay(GET, &c, &u);
+    raw_send(u, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    raw_expect(c, "\r\n\r\nok");
+    assert_false(has(u, "\r\nA: "));
+    assert_false(has(c, "\r\nA: "));
+}
+
 static void an_instance_that_dies_meanwhile_breaks_the_answer(void **state) {
     struct raw *c, *u;
     fake.answer[POLICY_RESPONSE] = PLAN_LATER;
@@ -495,6 +523,7 @@ int main(void) {
         T(a_query_can_be_taken_away_and_a_port_stays_out),
         T(even_the_authorization_can_be_another_one),
         T(what_is_the_hosts_cannot_be_touched),
+        T(what_a_loop_writes_has_an_end),
         T(a_response_says_what_a_policy_wants),
         T(an_instance_that_dies_meanwhile_breaks_the_answer),
         T(a_tunnel_opens_without_asking_about_its_head),
