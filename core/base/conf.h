@@ -84,7 +84,9 @@
       "Database jobs that may wait; more are answered 503.") \
     X(SIZE, store_result, NULL, "16m", 65536, 0, "Largest result of one query.") \
     X(SIZE, shared_size, NULL, "64m", 65536, 0, \
-      "Memory of the map shared by all workers; the least recently used entries go first.") \
+      "Memory of the map shared by all workers; when it is full, the service that has most loses " \
+      "its " \
+      "least recently used entries.") \
     GROUP("Limits of the front door") \
     X(INT, max_connections, NULL, "20000", 1, 10000000, \
       "Client connections of the whole host; more are closed at once.") \

@@ -1,10 +1,14 @@
 /*
  * shared: 64 maps behind 64 locks; a key's hash chooses the one.
  *
- * Each shard has its own part of the memory, its own chains and its own order of use, so a call
- * touches one lock, briefly: nothing is allocated under it but the entry itself. Expired entries
- * are dropped when they are met, and each write looks at a few places for more, so that they do not
- * push out live ones. What an entry is charged includes its share of the tables.
+ * Each shard has its own part of the memory, its own chains and its own owners, each of them with
+ * an order of use, so a call touches one lock, briefly: nothing is allocated under it but the entry
+ * itself. Expired entries are dropped when they are met, and each write looks at a few places for
+ * more, so that they do not push out live ones. What an entry is charged includes its share of the
+ * tables.
+ *
+ * The owners of a shard form a heap, the one with most bytes on top: to find who gives way costs
+ * nothing, and to keep it so a few steps, as there are few owners.
  */
 #include "core/data/shared.h"
 
@@ -22,11 +26,14 @@
 #define CHAINS_MIN  16 /* of a shard, a power of two */
 #define SWEEP       2  /* chains that a write searches for expired entries */
 #define ENTRY_COST  (sizeof(struct entry) + 2 * sizeof(void *) + 16) /* beside key and value */
-#define NUMBER_TEXT 32                                               /* the longest number */
+#define OWNER_END   32 /* bytes below end the name of an owner in a key */
+#define OWNERS      32 /* chains of owners of a shard */
+#define NUMBER_TEXT 32 /* the longest number */
 
 /* A key with its value. The bytes behind it are the key, then the value unless it is a number. */
 struct entry {
-    struct list used;   /* in shard.used */
+    struct list used; /* in owner.used */
+    struct owner *owner;
     struct entry *next; /* in its chain */
     uint64_t hash;      /* of the key */
     uint64_t born;      /* when it was set, or last renewed, on the map's clock */
@@ -41,6 +48,15 @@ struct entry {
     char bytes[]; /* key, value */
 };
 
+/* Whose entries they are, in one shard. There as long as there are any. */
+struct owner {
+    struct owner *next; /* in its chain */
+    uint64_t hash;      /* of the name; two with the same one share what they get */
+    size_t bytes;       /* charged for its entries */
+    size_t place;       /* in the heap */
+    struct list used;   /* struct entry.used, least recently used first */
+};
+
 /* A part of the map with a lock of its own. */
 struct shard {
     pthread_mutex_t lock;  /* guards all of it */
@@ -50,7 +66,11 @@ struct shard {
     size_t bytes;          /* charged for them */
     size_t cap;            /* bytes allowed */
     size_t hand;           /* the chain that was searched last for expired entries */
-    struct list used;      /* least recently used first */
+    struct owner *owners[OWNERS];
+    struct owner **heap;  /* all of these, who has most on top */
+    size_t n_owners;      /* in it */
+    size_t heap_room;     /* for so many */
+    struct owner buckets; /* of the token buckets: in no chain, not in the heap */
 };
 
 struct shared {
@@ -76,12 +96,13 @@ struct view {
     struct str key;
     uint64_t hash; /* of the key */
     uint64_t now;  /* the time of the call */
+    bool bucket;   /* what is put is a token bucket */
     bool evicted;  /* a live entry had to go */
 };
 
 static struct view look(struct shared *m, struct str key) {
     uint64_t hash = map_hash(key);
-    struct view v = {&m->shards[hash >> 58], key, hash, m->now(), false};
+    struct view v = {&m->shards[hash >> 58], key, hash, m->now(), false, false};
     pthread_mutex_lock(&v.s->lock);
     return v;
 }
@@ -122,6 +143,8 @@ static bool expired(const struct entry *e, uint64_t now) {
     return e->expires && e->expires <= now;
 }
 
+static void owner_refund(struct shard *s, struct owner *o, size_t bytes);
+
 static void drop(struct shard *s, struct entry *e) {
     struct entry **at = chain(s, e->hash);
     while (*at != e)
@@ -129,7 +152,7 @@ static void drop(struct shard *s, struct entry *e) {
     *at = e->next;
     list_unlink(&e->used);
     s->n--;
-    s->bytes -= cost(e->key_n, e->value_n);
+    owner_refund(s, e->owner, cost(e->key_n, e->value_n));
     mem_free(e);
 }
 
@@ -144,14 +167,95 @@ static struct entry *find(struct view *v) {
     return NULL;
 }
 
-static void touch(struct shard *s, struct entry *e) {
+static void touch(struct entry *e) {
     list_unlink(&e->used);
-    list_push(&s->used, &e->used);
+    list_push(&e->owner->used, &e->used);
 }
 
 static uint64_t deadline(uint64_t now, uint64_t ttl) {
     if (ttl == 0) return 0;
     return ttl > UINT64_MAX - now ? UINT64_MAX : now + ttl;
+}
+
+/* ---- owners ------------------------------------------------------------------------------- */
+
+static void place(struct shard *s, size_t at, struct owner *o) {
+    s->heap[at] = o;
+    o->place = at;
+}
+
+/* Its bytes have changed: it finds its place again. */
+static void settle(struct shard *s, struct owner *o) {
+    size_t at = o->place;
+    for (; at > 0 && s->heap[(at - 1) / 2]->bytes < o->bytes; at = (at - 1) / 2)
+        place(s, at, s->heap[(at - 1) / 2]);
+    for (size_t child; (child = 2 * at + 1) < s->n_owners; at = child) {
+        if (child + 1 < s->n_owners && s->heap[child + 1]->bytes > s->heap[child]->bytes) child++;
+        if (s->heap[child]->bytes <= o->bytes) break;
+        place(s, at, s->heap[child]);
+    }
+    place(s, at, o);
+}
+
+static void owner_charge(struct shard *s, struct owner *o, size_t bytes) {
+    s->bytes += bytes;
+    o->bytes += bytes;
+    if (o != &s->buckets) settle(s, o);
+}
+
+/* Who has nothing any more is forgotten. */
+static void owner_refund(struct shard *s, struct owner *o, size_t bytes) {
+    s->bytes -= bytes;
+    o->bytes -= bytes;
+    if (o == &s->buckets) return;
+    settle(s, o);
+    if (o->bytes > 0) return;
+    struct owner *last = s->heap[--s->n_owners], **at = &s->owners[o->hash % OWNERS];
+    if (last != o) {
+        place(s, o->place, last);
+        settle(s, last);
+    }
+    while (*at != o)
+        at = &(*at)->next;
+    *at = o->next;
+    mem_free(o);
+}
+
+static struct owner *owner_new(struct shard *s, uint64_t hash) {
+    if (s->n_owners == s->heap_room) {
+        size_t room = s->heap_room ? 2 * s->heap_room : 4;
+        struct owner **heap = mem_realloc(s->heap, room * sizeof(struct owner *));
+        if (!heap) return NULL;
+        s->heap = heap;
+        s->heap_room = room;
+    }
+    struct owner *o = mem_zalloc(sizeof *o);
+    if (!o) return NULL;
+    list_init(&o->used);
+    o->hash = hash;
+    o->next = s->owners[hash % OWNERS];
+    s->owners[hash % OWNERS] = o;
+    place(s, s->n_owners++, o);
+    return o;
+}
+
+/* Whose the view's key is. */
+static uint64_t owner_hash(struct str key) {
+    size_t n = 0;
+    while (n < key.n && (unsigned char)key.p[n] >= OWNER_END)
+        n++;
+    return n < key.n ? map_hash(str_first(key, n)) : 0;
+}
+
+/* The owner of what the view is to put. NULL: out of memory. */
+static struct owner *owner_of(struct view *v) {
+    struct shard *s = v->s;
+    if (v->bucket) return &s->buckets;
+    uint64_t hash = owner_hash(v->key);
+    struct owner *o = s->owners[hash % OWNERS];
+    while (o && o->hash != hash)
+        o = o->next;
+    return o ? o : owner_new(s, hash);
 }
 
 /* ---- room --------------------------------------------------------------------------------- */
@@ -185,17 +289,33 @@ static void sweep(struct shard *s, uint64_t now) {
     }
 }
 
-/* Evicts until `size` more bytes fit. */
-static void make_room(struct view *v, size_t size) {
-    struct shard *s = v->s;
-    while (s->bytes + size > s->cap) {
-        struct entry *e = LIST_ENTRY(s->used.next, struct entry, used);
-        if (!expired(e, v->now)) {
-            v->evicted = true;
-            stat_add(STAT_SHARED_EVICTED, 1);
-        }
-        drop(s, e);
+/* The least recently used entry of an owner goes. */
+static void evict(struct view *v, struct owner *o) {
+    struct entry *e = LIST_ENTRY(o->used.next, struct entry, used);
+    if (!expired(e, v->now)) {
+        v->evicted = true;
+        stat_add(STAT_SHARED_EVICTED, 1);
     }
+    drop(v->s, e);
+}
+
+/* Who gives way to `o`, who has been charged for what it wants to put. */
+static struct owner *victim(const struct shard *s, struct owner *o) {
+    if (s->n_owners == 0) return o;
+    bool greedy = o->bytes > (s->cap - s->buckets.bytes) / s->n_owners;
+    if (o != &s->buckets && greedy && !list_empty(&o->used)) return o;
+    if (s->heap[0] != o) return s->heap[0];
+    bool third = s->n_owners > 2 && s->heap[2]->bytes > s->heap[1]->bytes;
+    return s->heap[third ? 2 : 1]; /* what it wants fits, so there is somebody else */
+}
+
+/* Evicts until what the owner was charged for fits. */
+static void make_room(struct view *v, struct owner *o) {
+    struct shard *s = v->s;
+    while (v->bucket && o->bytes > s->cap / 2 && !list_empty(&o->used))
+        evict(v, o);
+    while (s->bytes > s->cap)
+        evict(v, victim(s, o));
 }
 
 /* Puts a fresh entry in, in place of `old` (may be NULL). The caller fills in the value. */
@@ -205,16 +325,22 @@ static struct entry *put(struct view *v, struct entry *old, size_t value_n, uint
     *rc = ERR_LIMIT;
     if (v->key.n > UINT32_MAX || value_n > UINT32_MAX) return NULL;
     size_t size = cost(v->key.n, value_n);
-    if (size > s->cap) return NULL;
+    if (size > s->cap - (v->bucket ? 0 : s->buckets.bytes)) return NULL;
     *rc = -ENOMEM;
     struct entry *e = mem_alloc(sizeof *e + v->key.n + value_n);
-    if (!e) return NULL;
+    struct owner *o = e ? owner_of(v) : NULL;
+    if (!o) {
+        mem_free(e);
+        return NULL;
+    }
     *rc = 0;
+    owner_charge(s, o, size); /* first, so that it stays while what it has goes */
     if (old) drop(s, old);
     sweep(s, v->now);
-    make_room(v, size);
+    make_room(v, o);
     grow(s);
     *e = (struct entry){.hash = v->hash,
+                        .owner = o,
                         .born = v->now,
                         .expires = expires,
                         .key_n = (uint32_t)v->key.n,
@@ -223,9 +349,8 @@ static struct entry *put(struct view *v, struct entry *old, size_t value_n, uint
     struct entry **at = chain(s, v->hash);
     e->next = *at;
     *at = e;
-    list_push(&s->used, &e->used);
+    list_push(&o->used, &e->used);
     s->n++;
-    s->bytes += size;
     return e;
 }
 
@@ -274,7 +399,7 @@ int shared_load(struct shared *m, struct str key, uint64_t max_age, bool renew, 
     char room[NUMBER_TEXT];
     buf_str(value, value_of(e, room));
     if (!buf_ok(value)) return leave(&v, -ENOMEM);
-    touch(v.s, e);
+    touch(e);
     if (renew) renew_entry(e, v.now);
     return leave(&v, 0);
 }
@@ -295,7 +420,7 @@ int shared_get_value(struct shared *m, struct str key, struct shared_value *valu
     if (e->kind == SHARED_BYTES) buf_str(room, str_make(e->bytes + e->key_n, e->value_n));
     if (!buf_ok(room)) return leave(&v, -ENOMEM);
     value->bytes = str_from(buf_view(room), start);
-    touch(v.s, e);
+    touch(e);
     return leave(&v, 0);
 }
 
@@ -318,7 +443,7 @@ int shared_incr(struct shared *m, struct str key, int64_t by, int64_t initial, u
     int rc = 0;
     if (e && e->kind == SHARED_INTEGER) {
         e->integer = sum;
-        touch(v.s, e);
+        touch(e);
     } else {
         rc = put_integer(&v, e, sum, expires);
     }
@@ -348,7 +473,7 @@ static int put_moment(struct view *v, struct entry *e, int64_t moment, int64_t w
     if (!e || e->kind != SHARED_INTEGER) return put_integer(v, e, moment, expires);
     e->integer = moment;
     e->expires = expires;
-    touch(v->s, e);
+    touch(e);
     return 0;
 }
 
@@ -360,6 +485,7 @@ int shared_take(struct shared *m, struct str key, const struct shared_bucket *b,
     int64_t full = (int64_t)now, at = (int64_t)now;
     struct view v = look(m, key);
     struct entry *e = find(&v);
+    v.bucket = true;
     if (e && integer_of(e, &full) < 0) return leave(&v, -EINVAL);
     if (full < at) full = at;
     int64_t wait = full - at, after = wait + price;
@@ -402,6 +528,15 @@ bool shared_del(struct shared *m, struct str key) {
     return e != NULL;
 }
 
+/* In the order of the chains: the one behind `e`, NULL = the first one. */
+static struct entry *next_entry(const struct shard *s, const struct entry *e) {
+    if (e && e->next) return e->next;
+    size_t i = e ? (e->hash & (s->n_chains - 1)) + 1 : 0;
+    while (i < s->n_chains && !s->chains[i])
+        i++;
+    return i < s->n_chains ? s->chains[i] : NULL;
+}
+
 int shared_each(struct shared *m, struct str prefix,
                 enum shared_verdict (*visit)(void *arg, struct str key, struct str value),
                 void *arg) {
@@ -411,8 +546,8 @@ int shared_each(struct shared *m, struct str prefix,
     for (int i = 0; i < SHARDS; i++) {
         struct shard *s = &m->shards[i];
         pthread_mutex_lock(&s->lock);
-        LIST_EACH_SAFE(&s->used, it, next) {
-            struct entry *e = LIST_ENTRY(it, struct entry, used);
+        for (struct entry *e = next_entry(s, NULL), *next; e; e = next) {
+            next = next_entry(s, e);
             if (!str_starts(key_of(e), prefix)) continue;
             if (expired(e, now)) {
                 drop(s, e);
@@ -466,7 +601,7 @@ struct shared *shared_new(size_t bytes) {
         s->chains = mem_zalloc(CHAINS_MIN * sizeof *s->chains);
         s->n_chains = CHAINS_MIN;
         s->cap = bytes / SHARDS;
-        list_init(&s->used);
+        list_init(&s->buckets.used);
         pthread_mutex_init(&s->lock, NULL);
         if (!s->chains) {
             shared_free(m);
@@ -480,9 +615,12 @@ void shared_free(struct shared *m) {
     if (!m) return;
     for (int i = 0; i < SHARDS && m->shards[i].n_chains > 0; i++) {
         struct shard *s = &m->shards[i];
-        while (!list_empty(&s->used))
-            drop(s, LIST_ENTRY(s->used.next, struct entry, used));
+        for (struct entry *e = s->chains ? next_entry(s, NULL) : NULL, *next; e; e = next) {
+            next = next_entry(s, e);
+            drop(s, e);
+        }
         mem_free(s->chains);
+        mem_free(s->heap);
         pthread_mutex_destroy(&s->lock);
     }
     mem_free(m);

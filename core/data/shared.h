@@ -2,8 +2,13 @@
  * shared: a map of bytes and numbers that all workers share, with expiry, counters, token buckets
  * and compare-and-swap.
  *
- * Sharded, a mutex per shard, bounded in bytes: the least recently used entries of the shard go
- * first (reported to the caller who caused it). Values survive reloads, not restarts. Any thread.
+ * Sharded, a mutex per shard, bounded in bytes. Values survive reloads, not restarts. Any thread.
+ *
+ * What a key begins with, up to its first byte below 32, is whose it is; all keys without such a
+ * byte are of one owner. When a shard is full, an owner who has more than an equal part of it loses
+ * its own least recently used entries; who has less takes the room of the one who has most. So a
+ * flood evicts its owner's entries (which is reported to the caller who caused it), and nobody
+ * else's. Token buckets lie apart, in at most half of the room, and give way to each other only.
  */
 #ifndef SHARED_H
 #define SHARED_H
@@ -27,7 +32,7 @@ struct shared_value {
 };
 
 /* ttl in ms, 0 = for ever. Returns 0, 1 = stored but something was evicted, ERR_LIMIT = larger than
- * a shard, -ENOMEM. A call that fails changes nothing. */
+ * a shard (without its buckets), -ENOMEM. A call that fails changes nothing. */
 int shared_set_value(struct shared *m, struct str key, const struct shared_value *value,
                      uint64_t ttl);
 /* The same, but ERR_EXISTS when it is there. */

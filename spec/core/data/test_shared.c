@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -416,6 +417,72 @@ static void the_least_recently_used_entry_goes_first(void **state) {
     assert_holds(STR("forgotten"), NULL);
 }
 
+/* Keys of an owner: its name, a byte below 32, and a number. */
+static int put_of(const char *owner, int i, size_t n) {
+    char key[64], value[4096];
+    int len = snprintf(key, sizeof key, "%s%c%d", owner, 1, i);
+    memset(value, 'v', sizeof value);
+    return shared_set(m, str_make(key, (size_t)len), str_make(value, n), 0);
+}
+
+static int count_of(const char *owner) {
+    char prefix[64];
+    int n = snprintf(prefix, sizeof prefix, "%s%c", owner, 1), found = 0;
+    struct buf b;
+    buf_init(&b);
+    for (int i = 0; i < 100000; i++) {
+        int len = n + snprintf(prefix + n, sizeof prefix - (size_t)n, "%d", i);
+        buf_clear(&b);
+        if (shared_get(m, str_make(prefix, (size_t)len), &b) == 0) found++;
+        if (i == 4000 && found == 0) break;
+    }
+    buf_free(&b);
+    return found;
+}
+
+static void a_flood_evicts_entries_of_its_owner_only(void **state) {
+    const struct shared_bucket bucket = {.rate = 1, .burst = 10};
+    struct shared_left left;
+    for (int i = 0; i < 500; i++)
+        assert_int_equal(put_of("quiet.example", i, 100), 0);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(put_of("calm.example", i, 100), 0);
+    assert_int_equal(shared_take(m, STR("proxy.example\3key"), &bucket, 7, SECOND, &left), 0);
+    for (int i = 0; i < 50000; i++)
+        assert_true(put_of("loud.example", i, (size_t)i % 900) >= 0);
+    assert_int_equal(count_of("quiet.example"), 500);
+    assert_int_equal(count_of("calm.example"), 300);
+    shared_take(m, STR("proxy.example\3key"), &bucket, 0, SECOND, &left);
+    assert_int_equal((int)left.tokens, 3);
+    /* Who comes later takes the room of who has most. */
+    for (int i = 0; i < 500; i++)
+        assert_true(put_of("late.example", i, 100) >= 0);
+    assert_int_equal(count_of("late.example"), 500);
+    assert_int_equal(count_of("quiet.example"), 500);
+    assert_int_equal(count_of("calm.example"), 300);
+}
+
+static void buckets_take_half_of_the_room_at_most(void **state) {
+    const struct shared_bucket bucket = {.rate = 1, .burst = 10};
+    struct shared_left left;
+    size_t bytes, n;
+    char key[64];
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(put_of("quiet.example", i, 100), 0);
+    for (int i = 0; i < 50000; i++) {
+        snprintf(key, sizeof key, "proxy.example\3%d", i);
+        assert_true(shared_take(m, str_of(key), &bucket, 1, SECOND, &left) >= 0);
+        assert_true(left.taken);
+    }
+    assert_int_equal(count_of("quiet.example"), 300);
+    shared_usage(m, &bytes, &n);
+    assert_in_range(bytes, 1 << 18, (1 << 19) + 300 * 300);
+    for (int i = 0; i < 5000; i++)
+        assert_true(put_of("loud.example", i, 1000) >= 0);
+    shared_take(m, str_of(key), &bucket, 0, SECOND, &left);
+    assert_int_equal((int)left.tokens, 9);
+}
+
 static void expired_entries_go_before_live_ones(void **state) {
     char key[20];
     for (int i = 0; i < 4000; i++) {
@@ -471,15 +538,19 @@ static void running_out_of_memory_changes_nothing(void **state) {
         shared_free(other);
         if (!fired) break;
     }
-    /* Growing the chains is not needed to store. */
+    /* Growing the chains is not needed to store, where its owner has something already. */
     char key[20];
+    for (int i = 0; i < 1500; i++) {
+        snprintf(key, sizeof key, "first-%d", i);
+        assert_int_equal(shared_set(m, str_of(key), STR("v"), 0), 0);
+    }
     for (int i = 0; i < 3000; i++) {
         snprintf(key, sizeof key, "key-%d", i);
         mem_fail_at(2, false);
         assert_int_equal(shared_set(m, str_of(key), STR("v"), 0), 0);
         mem_fail_at(0, false);
     }
-    assert_int_equal(entries(), 3001);
+    assert_int_equal(entries(), 4501);
     assert_holds(STR("key-7"), "v");
 }
 
@@ -595,6 +666,8 @@ int main(void) {
         WITH_MAP(a_visit_sees_the_live_entries_of_a_prefix_and_may_drop_them),
         WITH_MAP(the_map_never_holds_more_than_it_may),
         WITH_MAP(the_least_recently_used_entry_goes_first),
+        WITH_MAP(a_flood_evicts_entries_of_its_owner_only),
+        WITH_MAP(buckets_take_half_of_the_room_at_most),
         WITH_MAP(expired_entries_go_before_live_ones),
         WITH_MAP(what_is_larger_than_a_shard_is_refused),
         WITH_MAP(running_out_of_memory_changes_nothing),
