@@ -33,6 +33,7 @@ struct bus_call {
     struct buf message; /* packed arguments, then packed results */
     struct buf trace;   /* of an error */
     struct measure_label label; /* of the endpoint that answers; in the callee's arena */
+    size_t held;                /* bytes of the results that the caller's vm counts */
     uint64_t began;             /* uv_hrtime() */
     int values;                 /* packed */
     int status;                 /* 0 = results, else an error with this HTTP status, or INTERNAL */
@@ -56,6 +57,10 @@ static void pack_results(struct bus_call *c, lua_State *co, int n) {
             return;
         }
     }
+    if (vm_hold(c->op.vm, c->message.n))
+        c->held = c->message.n;
+    else
+        fail(c, 503, STR("the caller has too many bytes of answers under way"));
 }
 
 static void pack_error(struct bus_call *c, struct task *t) {
@@ -142,6 +147,7 @@ static bool cancel(struct op *op) {
 
 static void drop(struct op *op) {
     struct bus_call *c = (struct bus_call *)op;
+    vm_release(op->vm, c->held);
     buf_free(&c->message);
     buf_free(&c->trace);
 }

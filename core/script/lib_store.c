@@ -11,6 +11,7 @@
 #include "core/script/json.h"
 #include "core/script/lib.h"
 #include "core/script/resident.h"
+#include "core/script/serve.h"
 #include "core/script/task.h"
 
 #define MAX_STEPS   1000
@@ -21,12 +22,26 @@
 /* A job with the op that waits for it. */
 struct store_wait {
     struct op op;
+    size_t held; /* bytes of the job's arena that the vm counts */
     struct store_job job;
 };
 
 /* ---- from Lua into the job's arena; all of it may throw, before the op exists ---- */
 
+#define NO_ROOM "the service has too many bytes of store requests under way; try again later"
+#define ROOM    16 /* bytes that an arena may add to align a piece */
+
+/* The arena of a job that is still being read from Lua. */
+struct scratch {
+    struct arena arena; /* first: the rest of this file knows that only */
+    size_t held;        /* bytes of it that the vm counts */
+    int slot;           /* where on the stack this is */
+};
+
+/* One table may be in many steps and a text in many queries: what is copied counts. */
 static void *room(lua_State *L, struct arena *a, size_t n) {
+    if (!vm_hold(vm_of(L), n + ROOM)) serve_raise(L, 503, STR(NO_ROOM));
+    ((struct scratch *)a)->held += n + ROOM;
     void *p = arena_zalloc(a, n ? n : 1);
     if (!p) luaL_error(L, "not enough memory");
     return p;
@@ -283,7 +298,26 @@ static void query(lua_State *L, struct arena *a, int index, struct store_query *
 
 /* ---- jobs ---- */
 
+/* What was read is there already, with what it takes to find it: no more than that, and nothing of
+ * it, when the service has no room. */
+static void count_result(struct store_wait *w) {
+    struct store_job *j = &w->job;
+    size_t total = j->arena.total;
+    if (total <= w->held || j->what == STORE_WRITE) return;
+    if (vm_hold(w->op.vm, total - w->held)) {
+        w->held = total;
+        return;
+    }
+    j->rows = NULL;
+    j->n_rows = 0;
+    j->collection.name = STR("");
+    j->status = ERR_LIMIT;
+    snprintf(j->err.text, sizeof j->err.text, "%s", NO_ROOM);
+    arena_free(&j->arena);
+}
+
 static void finished(struct store_job *j) {
+    count_result(LIST_ENTRY(j, struct store_wait, job));
     op_finish(&LIST_ENTRY(j, struct store_wait, job)->op);
 }
 
@@ -293,35 +327,48 @@ static bool cancel(struct op *op) {
 }
 
 static void drop(struct op *op) {
+    vm_release(op->vm, ((struct store_wait *)op)->held);
     arena_free(&((struct store_wait *)op)->job.arena);
 }
 
 /* The arena starts as userdata-owned scratch, so that an error while reading arguments loses
- * nothing. */
+ * nothing, and gives back at once what it took. */
 static int free_scratch(lua_State *L) {
-    arena_free(lua_touserdata(L, 1));
+    struct scratch *s = lua_touserdata(L, 1);
+    arena_free(&s->arena);
+    vm_release(vm_of(L), s->held);
+    s->held = 0;
     return 0;
 }
 
 static struct arena *scratch(lua_State *L) {
-    struct arena *a = lua_newuserdatauv(L, sizeof *a, 0);
-    arena_init(a, 1024);
+    struct scratch *s = lua_newuserdatauv(L, sizeof *s, 0);
+    arena_init(&s->arena, 1024);
+    s->held = 0;
+    s->slot = lua_gettop(L);
     if (luaL_newmetatable(L, "host.store.scratch")) {
         lua_pushcfunction(L, free_scratch);
         lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, free_scratch);
+        lua_setfield(L, -2, "__close");
     }
     lua_setmetatable(L, -2);
-    return a;
+    lua_toclose(L, -1);
+    return &s->arena;
 }
 
 /* Makes the op, which takes the arena over. */
 static struct store_wait *begin(lua_State *L, const struct op_kind *kind, struct arena *a) {
+    struct scratch *s = (struct scratch *)a;
     struct store_wait *w = op_new(L, kind);
+    w->held = s->held;
+    s->held = 0;
     w->job.store = host.store;
     w->job.arena = *a;
     arena_init(a, 64);
     w->job.done = finished;
     w->job.drop = finished;
+    lua_closeslot(L, s->slot);
     return w;
 }
 

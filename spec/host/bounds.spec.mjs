@@ -74,13 +74,65 @@ end
 return svc
 `;
 
-const names = ["Whole", "Pieces", "Events", "Socket", "Last", "Small", "Headers", "Upload"];
+const keeper = `local store = require "store"
+local task = require "task"
+local svc = require "service" (...)
+
+-- How many of a hundred, at once, went well, and why one of the others did not.
+local function crowd(one)
+  local all, good, why = {}, 0, ""
+  for i = 1, 100 do
+    all[i] = assert(task.spawn(one, i))
+  end
+  for _, each in ipairs(all) do
+    local ok, result, message = pcall(each.join, each)
+    good = good + (ok and result and 1 or 0)
+    why = ok and (result and why or message) or tostring(result)
+  end
+  return good .. " " .. why
+end
+
+local documents = store.collection("documents", { id = "doc" })
+local text = ("t"):rep(1 << 20)
+
+function svc.Write(_, _, res)
+  res:answer(200, crowd(function(i)
+    return documents:create { id = tostring(i), text = text }
+  end))
+end
+
+function svc.Read(_, _, res)
+  res:answer(200, crowd(function()
+    local found, why = documents:find { limit = 4 }
+    return found and true, why
+  end))
+end
+
+return svc
+`;
+
+const names = [
+  "Whole",
+  "Pieces",
+  "Events",
+  "Socket",
+  "Last",
+  "Small",
+  "Headers",
+  "Write",
+  "Read",
+  "Upload",
+];
 const host = await startHost(
   { after },
   {
     release: true,
     services: {
       loud: { "service.yaml": yaml("loud.example", names), "service.lua": code },
+      keeper: {
+        "service.yaml": yaml("keeper.example", ["Write", "Read"]),
+        "service.lua": keeper,
+      },
       other: { "service.yaml": yaml("other.example", names), "service.lua": code },
     },
     env: { MOONBUS_WORKERS: "1", MOONBUS_LUA_MEMORY: "24m", MOONBUS_MAX_BODY: "3m" },
@@ -148,6 +200,24 @@ it("the log says once a minute that clients do not read", async () => {
 it("headers that a handler sets again and again have an end", async () => {
   const { text } = await call(host.url, "/loud.example/headers");
   assert.match(text, /^261 .*the headers of an answer have at most 256 KB/);
+});
+
+it("documents on their way to and from the database count as memory of the service", async () => {
+  const full = /^\d+ .*too many bytes of store requests under way/;
+  const growth = await memoryGrowth(host.pid, async () => {
+    const written = (await call(host.url, "/keeper.example/write")).text;
+    assert.match(written, full);
+    assert.ok(parseInt(written, 10) >= 5, written);
+    const read = (await call(host.url, "/keeper.example/read")).text;
+    assert.match(read, /^100 |too many bytes of store requests under way/);
+    assert.match(
+      (await call(host.url, "/keeper.example/write")).text,
+      full,
+      "nothing is left of it",
+    );
+    assert.equal((await small("other")).text, "small");
+  });
+  assert.ok(growth < 100 * MB, `grew by ${growth} bytes`);
 });
 
 it("request bodies that come all at once cost no more memory than a service may have", async (t) => {
