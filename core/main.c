@@ -28,7 +28,6 @@
 #include "core/script/admin.h"
 #include "core/script/asker.h"
 #include "core/script/cli.h"
-#include "core/script/compiled.h"
 #include "core/script/dev.h"
 #include "core/script/home.h"
 #include "core/script/host.h"
@@ -530,7 +529,6 @@ static void finish(void) {
         mem_free(workers[i]);
     }
     service_free_all();
-    compiled_free();
     routes_close();
     shared_free(host.shared);
     values_forget_all();

@@ -24,3 +24,11 @@ struct str embed_find(struct str path) {
     const struct embed_file *file = embed_file(path);
     return file ? str_make(file->data, (size_t)(file->end - file->data)) : STR_NONE;
 }
+
+struct str embed_code(struct str path, struct str text) {
+    const struct embed_file *file = embed_file(path);
+    if (!file || text.p != file->data || text.n != (size_t)(file->end - file->data) ||
+        file->code == file->code_end)
+        return STR_NONE;
+    return str_make(file->code, (size_t)(file->code_end - file->code));
+}

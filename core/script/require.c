@@ -7,7 +7,6 @@
  */
 #include "core/script/require.h"
 
-#include "core/script/compiled.h"
 #include "core/script/embed.h"
 #include "core/script/lib.h"
 #include "core/script/sandbox.h"
@@ -128,12 +127,12 @@ static bool from_files(lua_State *L, struct vm *vm, const char *path) {
  * host does not have there is looked for among its files. */
 static bool from_embedded(lua_State *L, const char *path) {
     lua_pushfstring(L, "%s%s", strncmp(path, "gen/", 4) == 0 ? "" : "lua/", path);
-    const struct embed_file *file = embed_file(lib_str(L, -1));
-    if (!file) {
+    struct str name = lib_str(L, -1), source = embed_find(name);
+    if (!source.p) {
         lua_pop(L, 1);
         return false;
     }
-    if (compiled_load(L, file) != LUA_OK) lua_error(L);
+    if (vm_load_named(L, name, source) != LUA_OK) lua_error(L);
     lua_insert(L, -2);
     return true;
 }

@@ -18,6 +18,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/stat.h"
+#include "core/script/embed.h"
 #include "core/script/lib.h"
 #include "core/script/require.h"
 #include "core/script/sandbox.h"
@@ -280,7 +281,11 @@ static struct str trim_source(struct str source) {
     return end < 0 ? STR_NONE : str_from(source, (size_t)end);
 }
 
+/* This is the only place where compiled code is loaded. The build made it of this very text;
+ * nothing that a script or a file says gets here. */
 int vm_load_named(lua_State *L, struct str name, struct str source) {
+    struct str code = embed_code(name, source);
+    if (code.p) return luaL_loadbufferx(L, code.p, code.n, "=precompiled", "b");
     source = trim_source(source);
     lua_pushfstring(L, "@%s", lua_pushlstring(L, name.p, name.n));
     int r = luaL_loadbufferx(L, source.p ? source.p : "", source.n, lua_tostring(L, -1), "t");

@@ -102,6 +102,7 @@ static inline struct vm *vm_of(lua_State *L) {
  * makes it ready). */
 int vm_protect(struct vm *vm, lua_CFunction fn, void *arg, struct err *e);
 /* Compiles text (never bytecode) and leaves the function on the stack; luaL_loadbufferx's result.
+ * For the text of an embedded file there is what the build compiled of it.
  * Chunk names are "@services/<name>/<path>" so that messages carry file and line, and
  * "@policies/<name>.lua" for the user's policies. A byte order mark and a first line that begins
  * with '#' are skipped. */

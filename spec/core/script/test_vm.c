@@ -1,7 +1,6 @@
 /* States: memory, protection, what is in the sandbox and what is not, freezing, require. */
 #include "spec/core/script/script.h"
 
-#include "core/script/compiled.h"
 #include "core/script/embed.h"
 #include "core/script/globals.h"
 
@@ -687,18 +686,15 @@ static void modules_are_found_in_libraries_embedded_files_and_the_service(void *
     script_close(&s);
 }
 
-/* The first state compiles a file of the binary, later ones take what it made: no difference is to
- * be seen, and none of its own files get there. */
-static void embedded_files_are_the_same_in_every_state(void **state) {
-    for (int i = 0; i < 3; i++) {
-        struct script s;
-        open_files(&s);
-        check(&s, "return require('gen.names').kebab('GenNames')", "gen-names");
-        check_error(&s, "require('gen.duration').seconds({})", "gen/duration.lua:");
-        check_error(&s, "require 'bytecode'", "attempt to load a binary chunk");
-        script_close(&s);
-    }
-    compiled_free();
+/* Files of the binary were compiled by the build: no difference is to be seen, and none of a
+ * service's own files come so. */
+static void errors_of_embedded_files_name_file_and_line(void **state) {
+    struct script s;
+    open_files(&s);
+    check(&s, "return require('gen.names').kebab('GenNames')", "gen-names");
+    check_error(&s, "require('gen.duration').seconds({})", "gen/duration.lua:");
+    check_error(&s, "require 'bytecode'", "attempt to load a binary chunk");
+    script_close(&s);
 }
 
 static void a_missing_or_bad_module_says_what_is_wrong(void **state) {
@@ -838,7 +834,7 @@ int main(void) {
         cmocka_unit_test(uses_of_globals_are_found_with_their_lines),
         cmocka_unit_test(the_load_phase_refuses_to_wait_by_name),
         cmocka_unit_test(modules_are_found_in_libraries_embedded_files_and_the_service),
-        cmocka_unit_test(embedded_files_are_the_same_in_every_state),
+        cmocka_unit_test(errors_of_embedded_files_name_file_and_line),
         cmocka_unit_test(a_missing_or_bad_module_says_what_is_wrong),
         cmocka_unit_test(modules_that_require_each_other_are_refused_with_the_chain),
         cmocka_unit_test(libraries_of_the_platform_are_for_the_platform),
