@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "core/base/mem.h"
 #include "core/secure/seal.h"
@@ -140,6 +141,23 @@ static void sha256_agrees_with_the_standards_example(void **state) {
     seal_sha256(STR_NONE, hash);
     seal_hex(hash, 4, hex);
     assert_memory_equal(hex, "e3b0c442", 8);
+}
+
+/* Two libraries share the work, by length. */
+static void sha256_is_the_same_for_texts_of_every_length(void **state) {
+    static char text[1000000];
+    unsigned char hash[32], expected[32];
+    char hex[64];
+    memset(text, 'a', sizeof text);
+    for (size_t n = 0; n < 600; n++) {
+        seal_sha256(str_make(text, n), hash);
+        crypto_hash_sha256(expected, (const unsigned char *)text, n);
+        assert_memory_equal(hash, expected, 32);
+    }
+    seal_sha256(str_make(text, sizeof text), hash);
+    seal_hex(hash, 32, hex);
+    assert_memory_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+                        64);
 }
 
 static void equal_compares_bytes_and_lengths(void **state) {
@@ -275,6 +293,7 @@ int main(void) {
         cmocka_unit_test(many_threads_never_make_the_same_id),
         cmocka_unit_test(a_uuid_has_version_four_and_the_variant),
         cmocka_unit_test(sha256_agrees_with_the_standards_example),
+        cmocka_unit_test(sha256_is_the_same_for_texts_of_every_length),
         cmocka_unit_test(equal_compares_bytes_and_lengths),
         cmocka_unit_test(base64_agrees_with_the_standards_examples),
         cmocka_unit_test(base64_refuses_what_it_would_not_write),
