@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#define ROOM_PIECE ((size_t)120 * 1024) /* larger ones are no part of a heap (M_MMAP_THRESHOLD) */
+
 static struct {
     atomic_bool armed;  /* injection is on; the only thing looked at when it is off */
     atomic_bool sticky; /* everything after the n-th fails too */
@@ -74,4 +76,21 @@ char *mem_dup(struct str s) {
     if (s.n) memcpy(copy, s.p, s.n);
     copy[s.n] = 0;
     return copy;
+}
+
+/* The C library's heaps of threads grow by what is missing, a page at a time, and each step is a
+ * system call that stops the page faults of all other threads. What they have grown to once they
+ * keep, also when the pages are given back, which freeing the last of these pieces does. */
+void mem_make_room(size_t size) {
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    void *pieces[128];
+    size_t n = size / ROOM_PIECE;
+    if (n > sizeof pieces / sizeof *pieces) n = sizeof pieces / sizeof *pieces;
+    for (size_t i = 0; i < n; i++)
+        pieces[i] = malloc(ROOM_PIECE);
+    for (size_t i = 0; i < n; i++)
+        free(pieces[i]);
+#else
+    (void)size;
+#endif
 }

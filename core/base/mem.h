@@ -19,6 +19,10 @@ void *mem_realloc(void *p, size_t size); /* NULL leaves `p` untouched */
 void mem_free(void *p);                  /* NULL is fine */
 char *mem_dup(struct str s);             /* NUL-terminated copy */
 
+/* For a thread that will allocate megabytes in small pieces: has its heap take this much room at
+ * once. Room, no memory: pages come as they are used. */
+void mem_make_room(size_t size);
+
 /* Fault injection: the n-th allocation from now (1 = the next), of any thread, fails, and so does
  * every later one when `sticky`. n = 0 switches injection off. mem_fail_fired() says whether one
  * has failed since. */

@@ -30,6 +30,8 @@
 #define DELIVER_MAX 1024
 /* Loop turns that worker_free grants to closes that close something else. */
 #define CLOSE_TURNS 64
+/* That a thread takes for its heap; the states of the platform's services alone fill 3 MB. */
+#define HEAP_ROOM ((size_t)8 * 1024 * 1024)
 
 struct worker **workers;
 int worker_count;
@@ -294,6 +296,7 @@ static void *thread_main(void *arg) {
     sigaddset(&watchdog, SIGUSR2);
     pthread_sigmask(SIG_UNBLOCK, &watchdog, NULL);
     self = w;
+    mem_make_room(HEAP_ROOM);
     worker_clock(w);
     int result = s->on_start ? s->on_start(w, s->e) : 0;
     s->result = result;
