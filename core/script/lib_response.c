@@ -24,6 +24,20 @@ static int l_status(lua_State *L) {
     return 1;
 }
 
+/* One more field. Most answers have one or two: room is made as they come. */
+static void add_field(lua_State *L, struct serving *s, struct field f) {
+    if (s->n_fields == SERVE_FIELDS) luaL_error(L, "more than %d headers", SERVE_FIELDS);
+    if (s->n_fields == s->room) {
+        int room = s->room ? 2 * s->room : 4;
+        struct field *moved = arena_alloc(&s->x->arena, (size_t)room * sizeof *moved);
+        if (!moved) vm_throw_memory(L);
+        if (s->n_fields) memcpy(moved, s->fields, (size_t)s->n_fields * sizeof *moved);
+        s->fields = moved;
+        s->room = room;
+    }
+    s->fields[s->n_fields++] = f;
+}
+
 static bool replaces(const struct field *f, struct str name) {
     return str_ieq(f->name, name) && f->id != H1_SET_COOKIE;
 }
@@ -43,7 +57,6 @@ static int l_header(lua_State *L) {
     if (!value.p) {
         if (at < s->n_fields) s->fields[at] = s->fields[--s->n_fields];
     } else {
-        if (at == SERVE_FIELDS) return luaL_error(L, "more than %d headers", SERVE_FIELDS);
         s->field_bytes += name.n + value.n; /* until the request is over */
         if (s->field_bytes > SERVE_FIELD_BYTES)
             return luaL_error(L,
@@ -53,8 +66,10 @@ static int l_header(lua_State *L) {
         struct field f = {arena_str(&s->x->arena, name), arena_str(&s->x->arena, value),
                           h1_field_id(name)};
         if (!f.name.p || (value.n && !f.value.p)) return luaL_error(L, "not enough memory");
-        s->fields[at] = f;
-        if (at == s->n_fields) s->n_fields++;
+        if (at < s->n_fields)
+            s->fields[at] = f;
+        else
+            add_field(L, s, f);
     }
     lua_settop(L, 1);
     return 1;
@@ -82,13 +97,12 @@ void response_set(lua_State *L, struct serving *s, struct field f) {
     for (int i = 0; i < s->n_fields; i++)
         if (!str_ieq(s->fields[i].name, f.name)) s->fields[n++] = s->fields[i];
     s->n_fields = n;
-    if (n == SERVE_FIELDS) luaL_error(L, "more than %d headers", SERVE_FIELDS);
-    s->fields[s->n_fields++] = f;
+    add_field(L, s, f);
 }
 
-static void default_type(struct serving *s, struct str type) {
+static void default_type(lua_State *L, struct serving *s, struct str type) {
     if (type.n == 0 || response_has(s, H1_CONTENT_TYPE) || s->n_fields == SERVE_FIELDS) return;
-    s->fields[s->n_fields++] = (struct field){STR("Content-Type"), type, H1_CONTENT_TYPE};
+    add_field(L, s, (struct field){STR("Content-Type"), type, H1_CONTENT_TYPE});
 }
 
 /* ---- in one piece ---- */
@@ -101,7 +115,7 @@ static int answer(lua_State *L, struct serving *s, int at) {
     struct str type = lib_opt_str(L, at + 2, body.n ? STR("text/plain; charset=utf-8") : STR(""));
     if (s->x->begun) return luaL_error(L, "the response has begun");
     if (!exchange_has_room(s->x, body.n)) return serve_raise(L, 503, STR(OUTBOX_FULL));
-    default_type(s, type);
+    default_type(L, s, type);
     exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, body);
     return 0;
 }
@@ -148,7 +162,7 @@ static int answer_json(lua_State *L, struct serving *s, int at) {
     const char *why = NULL;
     if (json_encode(L, at, out, &json_default, NULL, &why) < 0) return say_where(L, at);
     if (!exchange_has_room(s->x, out->n)) return serve_raise(L, 503, STR(OUTBOX_FULL));
-    default_type(s, STR("application/json"));
+    default_type(L, s, STR("application/json"));
     exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, buf_view(out));
     return 0;
 }

@@ -29,15 +29,15 @@ struct serving {
     uint64_t said;         /* loop ms of the last thing that a stream said */
     char id[64];           /* request id, for logs after the exchange is gone */
     int status;            /* set by the handler; 0 = not yet */
-    struct field fields[SERVE_FIELDS];
-    int n_fields;
-    size_t field_bytes; /* that were copied for them */
-    bool whole;         /* the waiting read wants all of the body */
-    bool body_done;     /* the last byte came */
-    bool body_taken;    /* read in full by req:body() or handed out in chunks */
-    bool gzip;          /* the body that is read comes like that */
-    bool too_large;     /* the body went over the limit */
-    bool no_room;       /* the service has too many bodies under way */
+    struct field *fields;  /* set by the handler; in the exchange's arena */
+    int n_fields, room;    /* room: for so many, now */
+    size_t field_bytes;    /* that were copied for them */
+    bool whole;            /* the waiting read wants all of the body */
+    bool body_done;        /* the last byte came */
+    bool body_taken;       /* read in full by req:body() or handed out in chunks */
+    bool gzip;             /* the body that is read comes like that */
+    bool too_large;        /* the body went over the limit */
+    bool no_room;          /* the service has too many bodies under way */
 };
 
 /* A write that waits for room towards the client. */

@@ -237,6 +237,7 @@ static const char WEBS[] = "webs:\n"
                            "  - signature: Status()\n"
                            "  - signature: Only()\n"
                            "  - signature: Headers()\n"
+                           "  - signature: Many()\n"
                            "  - signature: Pieces()\n"
                            "  - signature: Silent()\n"
                            "  - signature: Broken()\n"
@@ -268,6 +269,11 @@ static const char PAGES[] =
     "  res:header('Set-Cookie', 'b=2'):header('X-Gone', '1'):header('x-gone')\n"
     "  res:header('Content-Type', 'text/html')\n"
     "  return '<p>'\n"
+    "end\n"
+    "function svc.Many(_, req, res)\n"
+    "  for i = 1, tonumber(req.query.n) do res:header('X-' .. i, i) end\n"
+    "  res:header('x-2', 'two'):header('X-1')\n"
+    "  return 'many'\n"
     "end\n"
     "function svc.Pieces(_, _, res)\n"
     "  res:write('one', 2) res:write(' ', 'three') task.yield() res:write('!')\n"
@@ -347,6 +353,21 @@ static void a_web_sets_headers_and_status(void **state) {
     assert_null(field(r, "x-gone"));
     assert_non_null(strstr(r->head, "Set-Cookie: a=1"));
     assert_non_null(strstr(r->head, "Set-Cookie: b=2"));
+}
+
+static void a_web_sets_up_to_64_headers(void **state) {
+    struct reply *r = ask(0, "GET", "/lab.example/many?n=64", "", NULL);
+    IS(r, 200, "many");
+    assert_null(field(r, "x-1"));
+    assert_string_equal(field(r, "x-2"), "two");
+    for (int i = 3; i <= 64; i++) {
+        char name[8], value[8];
+        snprintf(name, sizeof name, "x-%d", i);
+        snprintf(value, sizeof value, "%d", i);
+        assert_string_equal(field(r, name), value);
+    }
+    r = ask(0, "GET", "/lab.example/many?n=65", "", NULL);
+    assert_int_equal(r->status, 500);
 }
 
 static void a_web_sees_the_request(void **state) {
@@ -498,6 +519,7 @@ int main(void) {
         F(head_is_get_without_the_body),
         W(a_web_answers_with_what_it_returns),
         W(a_web_sets_headers_and_status),
+        W(a_web_sets_up_to_64_headers),
         W(a_web_sees_the_request),
         W(pieces_leave_as_they_are_written),
         W(a_handler_that_fails_half_way_breaks_the_transfer),
