@@ -420,6 +420,9 @@ const struct lib_doc lib_request_docs[] = {
      "Answers the running task's request with a value as JSON."},
     {"answer", response_direct_answer, "fun(status?: integer, body?: string, type?: string)",
      "Answers the running task's request."},
+    {"settle", response_direct_settle, "fun(value?: any): boolean",
+     "For the runtime: answers the running task's request with what its handler returned, unless "
+     "it has answered by itself; false when that is neither a text nor nothing."},
     {"set_args", l_set_args, "fun(request: Request, args: table)",
      "For the runtime: the path arguments."},
     {"extend", l_extend, "fun(requests: table, responses: table)",

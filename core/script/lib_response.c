@@ -107,29 +107,55 @@ static void default_type(lua_State *L, struct serving *s, struct str type) {
 
 /* ---- in one piece ---- */
 
+static void give(lua_State *L, struct serving *s, int status, struct str body, struct str type) {
+    if (!exchange_has_room(s->x, body.n)) serve_raise(L, 503, STR(OUTBOX_FULL));
+    default_type(L, s, type);
+    exchange_answer_fields(serve_part(s), status, s->fields, s->n_fields, body);
+}
+
+static struct str type_of(struct str body) {
+    return body.n ? STR("text/plain; charset=utf-8") : STR("");
+}
+
 /* status, body and type from stack index `at` on */
 static int answer(lua_State *L, struct serving *s, int at) {
     lua_Integer status = luaL_optinteger(L, at, s->status ? s->status : 200);
     luaL_argcheck(L, status >= 200 && status <= 599, at, "a status is 200 to 599");
     struct str body = lib_opt_str(L, at + 1, STR(""));
-    struct str type = lib_opt_str(L, at + 2, body.n ? STR("text/plain; charset=utf-8") : STR(""));
+    struct str type = lib_opt_str(L, at + 2, type_of(body));
     if (s->x->begun) return luaL_error(L, "the response has begun");
-    if (!exchange_has_room(s->x, body.n)) return serve_raise(L, 503, STR(OUTBOX_FULL));
-    default_type(L, s, type);
-    exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, body);
+    give(L, s, (int)status, body, type);
     return 0;
 }
 
-/* The running task's own request: what the runtime answers without making an object. */
-static struct serving *running(lua_State *L) {
+/* The running task's own request: what the runtime answers without making an object. NULL when it
+ * is over. */
+static struct serving *find_running(lua_State *L) {
     struct task *t = task_running(L);
     struct serving *s = t && t->exchange ? t->data : NULL;
-    if (!s || !s->x) luaL_error(L, "this request is over");
+    return s && s->x ? s : NULL;
+}
+
+static struct serving *running(lua_State *L) {
+    struct serving *s = find_running(L);
+    if (!s) luaL_error(L, "this request is over");
     return s;
 }
 
 int response_direct_answer(lua_State *L) {
     return answer(L, running(L), 1);
+}
+
+/* The usual cases of lua/service/answer.lua; what it says of values counts for these, too. */
+int response_direct_settle(lua_State *L) {
+    struct serving *s = find_running(L);
+    bool mine = lua_isnoneornil(L, 1) || lua_type(L, 1) == LUA_TSTRING;
+    if (mine && s && !s->x->begun) {
+        struct str body = lib_opt_str(L, 1, STR(""));
+        give(L, s, s->status ? s->status : 200, body, type_of(body));
+    }
+    lua_pushboolean(L, mine);
+    return 1;
 }
 
 /* res:answer([status [, body [, type]]]): the whole answer. The task may go on, the request is
@@ -161,9 +187,7 @@ static int answer_json(lua_State *L, struct serving *s, int at) {
     struct buf *out = lib_buf(&encoded);
     const char *why = NULL;
     if (json_encode(L, at, out, &json_default, NULL, &why) < 0) return say_where(L, at);
-    if (!exchange_has_room(s->x, out->n)) return serve_raise(L, 503, STR(OUTBOX_FULL));
-    default_type(L, s, STR("application/json"));
-    exchange_answer_fields(serve_part(s), (int)status, s->fields, s->n_fields, buf_view(out));
+    give(L, s, (int)status, buf_view(out), STR("application/json"));
     return 0;
 }
 

@@ -96,6 +96,7 @@ void response_open(lua_State *L); /* registers the response's class; protected c
 
 int response_direct_json(lua_State *L); /* functions of module `request` for the runtime */
 int response_direct_answer(lua_State *L);
+int response_direct_settle(lua_State *L);
 
 /* Parts of the handler's callbacks that live with their class. */
 void request_bytes(struct serving *s, const char *p, size_t n, bool last);

@@ -20,6 +20,7 @@ local M = {}
 ---@field source fun(x: Exchange, method: string, params: table?): ArgumentSource
 ---@field send fun(x: Exchange, status: integer, value: any) as JSON; nil = no body
 ---@field pair fun(x: Exchange, params: table?): Request, Response
+---@field settle fun(value: any): boolean the usual answers of a web, at once; false = it is for service.answer
 
 -- What is only looked at when somebody asks: most requests have no body and many no query.
 local HTTP_SOURCE = {
@@ -70,6 +71,7 @@ M.http = {
     end
     return req, res
   end,
+  settle = request.settle,
 }
 
 local Message = {}
@@ -106,6 +108,10 @@ function Message:pair(params)
     message.set_args(self.req, params)
   end
   return self.req, self.res
+end
+
+function Message.settle()
+  return false
 end
 
 --- The exchange of a message that came over the bus.
@@ -157,7 +163,10 @@ function M.web(svc, item)
     if not handler then
       res:json({ error = no_code(item) }, 501)
     else
-      answer.web(res, handler(x:ctx(), req, res))
+      local first, second = handler(x:ctx(), req, res)
+      if not x.settle(first) then
+        answer.web(res, first, second)
+      end
     end
   end
 end

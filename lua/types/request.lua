@@ -92,6 +92,12 @@ function request.json(value, status) end
 ---@param type? string
 function request.answer(status, body, type) end
 
+--- For the runtime: answers the running task's request with what its handler returned, unless it has answered by
+--- itself; false when that is neither a text nor nothing.
+---@param value? any
+---@return boolean
+function request.settle(value) end
+
 --- For the runtime: the path arguments.
 ---@param request Request
 ---@param args table

@@ -238,6 +238,8 @@ static const char WEBS[] = "webs:\n"
                            "  - signature: Only()\n"
                            "  - signature: Headers()\n"
                            "  - signature: Many()\n"
+                           "  - signature: Itself()\n"
+                           "  - signature: Prefixed()\n"
                            "  - signature: Pieces()\n"
                            "  - signature: Silent()\n"
                            "  - signature: Broken()\n"
@@ -275,6 +277,8 @@ static const char PAGES[] =
     "  res:header('x-2', 'two'):header('X-1')\n"
     "  return 'many'\n"
     "end\n"
+    "function svc.Itself(_, _, res) res:answer(203, 'itself') return 'not this' end\n"
+    "function svc.Prefixed(_, _, res) res:write('begun, ') return 'not this' end\n"
     "function svc.Pieces(_, _, res)\n"
     "  res:write('one', 2) res:write(' ', 'three') task.yield() res:write('!')\n"
     "end\n"
@@ -368,6 +372,11 @@ static void a_web_sets_up_to_64_headers(void **state) {
     }
     r = ask(0, "GET", "/lab.example/many?n=65", "", NULL);
     assert_int_equal(r->status, 500);
+}
+
+static void what_a_web_returns_is_no_answer_when_it_has_answered_by_itself(void **state) {
+    GIVES("/lab.example/itself", 203, "itself");
+    GIVES("/lab.example/prefixed", 200, "begun, ");
 }
 
 static void a_web_sees_the_request(void **state) {
@@ -520,6 +529,7 @@ int main(void) {
         W(a_web_answers_with_what_it_returns),
         W(a_web_sets_headers_and_status),
         W(a_web_sets_up_to_64_headers),
+        W(what_a_web_returns_is_no_answer_when_it_has_answered_by_itself),
         W(a_web_sees_the_request),
         W(pieces_leave_as_they_are_written),
         W(a_handler_that_fails_half_way_breaks_the_transfer),
