@@ -6,8 +6,8 @@
 
 #include "core/base/str.h"
 
-/* One file; its bytes live as long as the process and are followed by a NUL. What the build compiled
- * of a Lua file stands beside it: vm.c alone loads that. */
+/* One file; its bytes live as long as the process and are followed by a NUL. What the build
+ * compiled of a Lua file stands beside it: vm.c alone loads that. */
 struct embed_file {
     const char *path; /* "lua/service.lua", "gen/model.lua", "services/user/service.yaml" */
     const char *data; /* first byte */
