@@ -106,12 +106,17 @@ static bool is_code(struct str path) {
     return str_ends(path, STR(".lua"));
 }
 
+/* What the binary brings of a platform service, the build has compiled: all but policies. */
+static bool was_compiled(const struct generation *g, struct str path) {
+    return g->embedded && !str_starts(path, STR("policies/"));
+}
+
 /* [protected] What is wrong with the files that nothing has required yet counts, too. */
 static int compile(lua_State *L) {
     struct compiling *c = lua_touserdata(L, 1);
     const struct generation *g = c->r->gen;
     for (int i = 0; i < g->n_files; i++) {
-        if (!is_code(g->files[i].path)) continue;
+        if (!is_code(g->files[i].path) || was_compiled(g, g->files[i].path)) continue;
         int rc = vm_load(L, c->r->vm, g->files[i].path, g->files[i].text);
         if (rc == LUA_ERRMEM) return lua_error(L);
         if (rc != LUA_OK && c->n++ < ERRORS_MAX) {
