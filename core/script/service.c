@@ -466,6 +466,7 @@ static void deliver_start(struct message *m) {
         if (t) {
             t->data = st;
             t->kind = "start";
+            t->own = true;
             t->ended = started;
             task_start(t);
             return;

@@ -178,7 +178,7 @@ void task_drop_idle(struct vm *vm) {
 /* Everything that a life leaves behind. */
 static void reset(struct task *t) {
     t->canceled = t->overrun = t->killed = t->timed_out = t->exposed = t->detached = t->background =
-        false;
+        t->own = false;
     t->nargs = t->n_nest = 0;
     t->stretch = 0;
     t->slow = false;
@@ -275,6 +275,7 @@ struct task *task_child(struct task *parent, int (*push)(lua_State *co, void *ar
     child->what = parent->what;
     child->kind = "child";
     child->context = parent->context;
+    child->own = parent->own || parent->background;
     return child;
 }
 
@@ -318,6 +319,7 @@ int task_detach(struct task *child) {
     if ((child->request_id.n && !id.p) || (child->what && !what)) return -ENOMEM;
     show(child, id, what, NULL);
     child->detached = true;
+    child->background = child->background || child->own;
     leave_parent(child);
     return 0;
 }

@@ -106,6 +106,7 @@ struct task {
     bool detached;       /* not cancelled with its parent */
     bool starved;        /* it, or a task that belongs to it, ended for want of memory */
     bool background;     /* tickers: cancelled at once when the vm retires */
+    bool own;            /* begun by on_start or a ticker, for nobody: background once detached */
     int nargs;           /* values on co's stack for the first resume */
     struct op *op;       /* what it waits for */
     struct task *parent; /* ends it when it ends itself, or NULL */

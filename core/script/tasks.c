@@ -4,6 +4,8 @@
  */
 #include "core/script/tasks.h"
 
+#include <string.h>
+
 #include "core/base/mem.h"
 #include "core/script/serve.h"
 #include "core/script/service.h"
@@ -36,7 +38,7 @@ bool tasks_parse(struct str text, int *worker, struct task_id *id) {
 /* ---- one task -------------------------------------------------------------------------------- */
 
 static const char *kind_of(const struct task *t) {
-    return t->background && t->what ? "ticker" : t->kind;
+    return t->what && strcmp(t->kind, "background") == 0 ? "ticker" : t->kind;
 }
 
 /* "GET /lab.example/nap", or the endpoint or ticker. */

@@ -192,6 +192,50 @@ it("what on_unload returns gets to on_load of the next generation", async () => 
   }
 });
 
+it("what on_start and tickers left running ends before the next generation starts", async (t) => {
+  const code = (n) =>
+    labCode(
+      n,
+      `local shared = require "shared"
+       local task = require "task"
+       local function leave(name)
+         task.spawn(function()
+           task.spawn(function()
+             local _ <close> = setmetatable({}, { __close = function() shared.incr("left") end })
+             shared.set(name, ${n})
+             time.sleep(3600)
+           end):detach()
+         end)
+       end
+       local ticked = false
+       function svc.on_start()
+         shared.set("met", shared.get("left") or 0)
+         leave("started")
+         time.sleep(0)
+       end
+       function svc.Tick()
+         if not ticked then
+           ticked = true
+           leave("ticked")
+           time.sleep(0)
+         end
+       end
+       function svc.Page()
+         return ("%s %s %s"):format(shared.get("met"), shared.get("started"), shared.get("ticked"))
+       end`,
+    );
+  const own = await startHost(t, { test: false, services: { lab: lab(0) }, env: quiet });
+  for (const n of [1, 2, 3, 4]) {
+    write(code(n), own);
+    const { status, output } = await moonbus(own, "reload");
+    assert.equal(status, 0, output);
+    const begun = async () =>
+      (await call(own.url, "/lab.example/page")).text === `${2 * (n - 1)} ${n} ${n}`;
+    await waitFor(begun, `what version ${n} found and began`);
+  }
+  assert.ok(!own.logs().some(({ msg }) => /reload waits/.test(msg)));
+});
+
 it("a service whose check fails when the host starts is not served until it is mended", async (t) => {
   const services = { lab: lab(1, 'function svc.on_check() error("no") end') };
   const late = await startHost(t, { test: false, services, env: quiet });
