@@ -42,9 +42,9 @@ struct reload_request {
  * where they changed. A service whose folder is gone is served no more; under another folder with
  * the same host name it goes on. done() comes once, when every worker has switched: result 0 = all
  * is as the files say; the report is text for people, a line per service that changed or failed.
- * One reload runs at a time, others wait in order and look at the files when it is their turn. There
- * are at most 16 in all, then ERR_BUSY; but a watch or a signal always gets its look, and those that
- * come while one waits for its turn are done with it at once. */
+ * One reload runs at a time, others wait in order and look at the files when it is their turn.
+ * There are at most 16 in all, then ERR_BUSY; but a watch or a signal always gets its look, and
+ * those that come while one waits for its turn are done with it at once. */
 void service_reload(const struct reload_request *q,
                     void (*done)(void *arg, int result, struct str report), void *arg);
 
