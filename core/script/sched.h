@@ -1,7 +1,7 @@
 /*
  * sched: what the files of the task scheduler share with each other and with nobody else: the
  * record that every worker hangs into its WORKER_SCRIPT slot, and the inner doors between vm.c,
- * task.c, op.c, coro.c and watchdog.c.
+ * task.c, task_error.c, op.c, coro.c and watchdog.c.
  */
 #ifndef SCHED_H
 #define SCHED_H
@@ -39,6 +39,15 @@ static inline struct sched *sched_of(const struct worker *w) {
 void task_ready(struct task *t);    /* to the end of the ready list, if it is in none */
 void task_drop_idle(struct vm *vm); /* frees the recycled tasks */
 _Noreturn void task_stop(lua_State *L, struct task *t); /* ends a cancelled or overrun task here */
+
+/* Whether the state has time left for what scripts run when their tasks have ended. */
+bool task_has_time(struct vm *vm);
+/* vm_protect for what runs scripts' code when a task has ended; takes from that time. Reads no
+ * clock unless it took long enough to be met by the watchdog. */
+int task_run_late(struct vm *vm, lua_CFunction fn, void *arg, struct err *e);
+
+/* task_error.c */
+void task_keep_trace(struct task *t); /* of one that ends: where it failed, or waited too long */
 
 /* op.c */
 void op_release(struct op *op); /* drop() and free */

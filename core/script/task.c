@@ -17,7 +17,6 @@
 #include "core/base/mem.h"
 #include "core/base/stat.h"
 #include "core/script/lib.h"
-#include "core/script/quote.h"
 #include "core/script/sched.h"
 
 /* One loop turn resumes so many tasks, or until so much time has passed. */
@@ -27,12 +26,8 @@
 #define IDLE_MAX    256
 #define ARENA_FIRST 512
 #define SLOTS_FIRST 64
-/* Seconds after which an error may say to try again. */
-#define RETRY_AFTER_MAX 86400
 /* Inner coroutines for which a recycled task keeps room. */
 #define NEST_KEPT 16
-/* Parents whose traceback follows a child's. */
-#define TRACE_PARENTS 4
 
 static void end(struct task *t, enum task_end how, int nresults);
 static void deadline_passed(struct timer *timer);
@@ -464,99 +459,13 @@ static bool turn(struct worker_turn *turn) {
 
 /* ---- ending ---------------------------------------------------------------------------------- */
 
-struct verdict {
-    struct task *task;
-    bool answer;         /* the error is an answer rather than a fault */
-    int closed;          /* status of closing the coroutine */
-    struct buf *message; /* text of the error */
-    bool mute;           /* what has no text must not be asked for one */
-    int status;          /* HTTP status of the error */
-};
-
-/* Moves a copy of the task's error to L. */
-static void push_error(lua_State *L, struct task *t) {
-    if (!lua_checkstack(t->co, 1)) vm_throw_memory(L);
-    lua_pushvalue(t->co, -1);
-    lua_xmove(t->co, L, 1);
-}
-
-/* A field of the error on top. Its metatable may be a script's, which would run while nobody else
- * can. */
-static void error_field(lua_State *L, const char *name) {
-    lua_pushstring(L, name);
-    lua_rawget(L, -2);
-}
-
-/* [protected] The HTTP status that the error on top asks for, or 0. */
-static int asked_status(lua_State *L) {
-    if (!lua_istable(L, -1)) return 0;
-    error_field(L, "status");
-    lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
-    lua_pop(L, 1);
-    error_field(L, "internal"); /* the fault of a called service: not for strangers */
-    if (lua_toboolean(L, -1)) status = 0;
-    lua_pop(L, 1);
-    return status >= 300 && status <= 599 ? (int)status : 0;
-}
-
-/* [protected] The seconds after which the error on top says to try again, or 0. */
-static int asked_pause(lua_State *L) {
-    error_field(L, "retry_after");
-    lua_Integer seconds = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
-    lua_pop(L, 1);
-    return seconds > 0 && seconds <= RETRY_AFTER_MAX ? (int)seconds : 0;
-}
-
-static int examine(lua_State *L) {
-    struct verdict *v = lua_touserdata(L, 1);
-    push_error(L, v->task);
-    int status = asked_status(L);
-    v->answer = status > 0 && status < 500;
-    return 0;
-}
-
-static void trace_one(struct task *t, struct buf *out) {
-    for (int i = 0; i < t->n_nest; i++) {
-        vm_traceback(t->nest[i], NULL, out);
-        buf_str(out, STR("\nresumed from:\n"));
-    }
-    vm_traceback(t->co, NULL, out);
-}
-
-void task_trace(struct task *t, struct buf *out) {
-    if (t->op && t->op->awaited) buf_printf(out, "waiting for %s\n", t->op->kind->name);
-    trace_one(t, out);
-}
-
-/* Where a task failed, or where it waited too long. Not for errors that are answers: they are
- * raised on purpose, and often. */
-static void keep_trace(struct task *t) {
-    if (t->end == TASK_RETURNED || (t->end == TASK_CANCELED && !t->timed_out)) return;
-    if (t->end == TASK_FAILED && lua_istable(t->co, -1)) {
-        struct verdict v = {.task = t};
-        vm_protect(t->vm, examine, &v, NULL);
-        if (v.answer && !t->context) return; /* over the bus it has a way to tell */
-    }
-    if (t->end == TASK_OVERRUN) {
-        const struct watchdog_mark *mark = watchdog_of(t->vm->worker);
-        if (mark->killing) buf_printf(&t->trace, "over the limit at %s\n", mark->where);
-    }
-    if (t->end == TASK_FAILED) buf_str(&t->trace, fault_trace(t));
-    task_trace(t, &t->trace);
-    struct task *p = t->parent;
-    for (int i = 0; p && i < TRACE_PARENTS; i++, p = p->parent) {
-        buf_str(&t->trace, STR("\nstarted by a task:\n"));
-        trace_one(p, &t->trace);
-    }
-}
-
 /* What scripts run when their tasks have ended, <close> variables and texts of errors, is part of
  * no turn: everybody on the worker waits for all of it, and thousands of tasks may end at once. So
  * a state has lua_turn_hard of that time, and gets a tenth of what passes back. One that used it up
  * goes without for a while. */
 #define LATE_SHARE 10
 
-static bool has_time(struct vm *vm) {
+bool task_has_time(struct vm *vm) {
     if (vm->late == 0) return true;
     uint64_t now = uv_hrtime(), back = (now - vm->late_at) / LATE_SHARE;
     vm->late = vm->late > back ? vm->late - back : 0;
@@ -564,14 +473,12 @@ static bool has_time(struct vm *vm) {
     return vm->late < conf.lua_turn_hard;
 }
 
-/* vm_protect for what runs scripts' code when a task has ended. Reads no clock unless that took
- * long enough to be met by the watchdog. */
-static int run_late(struct vm *vm, lua_CFunction fn, void *arg, struct err *e) {
+int task_run_late(struct vm *vm, lua_CFunction fn, void *arg, struct err *e) {
     uint64_t before = vm->cpu;
     int rc = vm_protect(vm, fn, arg, e);
     uint64_t spent = vm->cpu - before;
     if (spent == 0) return rc;
-    bool had = has_time(vm);
+    bool had = task_has_time(vm);
     if (vm->late == 0) vm->late_at = uv_hrtime();
     vm->late += spent;
     if (had && vm->late >= conf.lua_turn_hard)
@@ -586,10 +493,15 @@ static int collect(lua_State *L) {
     return 0;
 }
 
+struct closing {
+    struct task *task;
+    int status; /* of closing the coroutine */
+};
+
 static int close_coroutine(lua_State *L) {
-    struct verdict *v = lua_touserdata(L, 1);
-    coro_close_nest(L, v->task);
-    v->closed = coro_reset(L, v->task->co);
+    struct closing *c = lua_touserdata(L, 1);
+    coro_close_nest(L, c->task);
+    c->status = coro_reset(L, c->task->co);
     return 0;
 }
 
@@ -602,17 +514,17 @@ static void report_closers(struct task *t, const char *text) {
 /* Runs the <close> variables. False when the coroutine is not to be used again. The error of a
  * failed task stays on top, possibly replaced by the last one that a closer raised. */
 static bool close_task(struct task *t) {
-    struct verdict v = {.task = t};
+    struct closing c = {.task = t};
     struct err e = {0};
     lua_State *co = t->co;
     bool yielded = lua_status(co) == LUA_YIELD;
     int expected = yielded ? LUA_OK : lua_status(co);
     t->vm->running = t;
-    int rc = run_late(t->vm, close_coroutine, &v, &e);
+    int rc = task_run_late(t->vm, close_coroutine, &c, &e);
     t->vm->running = NULL;
     if (rc < 0) {
         report_closers(t, e.text);
-    } else if (v.closed != expected && t->end != TASK_FAILED && !t->overrun) {
+    } else if (c.status != expected && t->end != TASK_FAILED && !t->overrun) {
         report_closers(t, lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : "no message");
     }
     if (t->end != TASK_FAILED)
@@ -638,7 +550,7 @@ static void count_end(enum task_end how) {
 static void begin_end(struct task *t, enum task_end how) {
     t->end = how;
     list_unlink(&t->ready);
-    keep_trace(t);
+    task_keep_trace(t);
     t->state = TASK_DONE;
     op_detach(t);
 }
@@ -665,7 +577,7 @@ static void finish_end(struct task *t, int nresults) {
     if (t->end == TASK_NO_MEMORY) mark_starved(t);
     tell_starved(t);
     if (!usable && !killed) {
-        if (has_time(vm))
+        if (task_has_time(vm))
             usable = close_task(t);
         else
             coro_abandon(t);
@@ -761,99 +673,6 @@ uint64_t task_left(const struct task *t) {
         if (t->deadline && own < left) left = own;
     }
     return left;
-}
-
-/* ---- why ------------------------------------------------------------------------------------- */
-
-/* errors.remote: how it went in the called service. */
-static void keep_remote(lua_State *L, struct task *t) {
-    size_t n = 0;
-    error_field(L, "service");
-    const char *host = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "a called service";
-    lua_insert(L, -2);
-    error_field(L, "trace");
-    const char *trace = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
-    buf_clear(&t->remote);
-    if (trace) buf_printf(&t->remote, "because of %s:\n", host);
-    if (trace) buf_add(&t->remote, trace, n);
-    lua_pop(L, 1);
-    lua_remove(L, -2);
-}
-
-static int explain(lua_State *L) {
-    struct verdict *v = lua_touserdata(L, 1);
-    push_error(L, v->task);
-    v->status = asked_status(L);
-    if (lua_istable(L, -1)) {
-        keep_remote(L, v->task);
-        v->task->retry_after = asked_pause(L);
-        error_field(L, "message");
-        if (lua_type(L, -1) != LUA_TSTRING) lua_pop(L, 1);
-    }
-    if (v->mute && luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL)
-        buf_str(v->message, STR("an error without a text: earlier ones ran too long"));
-    else
-        vm_text(L, -1, v->message);
-    return 0;
-}
-
-static int failure(struct task *t, struct buf *message) {
-    struct verdict v = {.task = t, .message = message, .mute = !has_time(t->vm)};
-    struct err e = {0};
-    if (run_late(t->vm, explain, &v, &e) < 0) {
-        buf_clear(message);
-        buf_str(message, str_of(e.text));
-    }
-    return v.status;
-}
-
-/* The source that the error happened in: where its text says, else where the service was. What a
- * called service passed on has its own quotation with it. */
-static void put_trace(struct task *t, struct str text, struct buf *out) {
-    const struct vm_options *o = &t->vm->options;
-    struct quote_source from = {str_of(o->name), o->files.read, o->files.arg};
-    struct str trace = buf_view(&t->trace);
-    if (conf.dev) {
-        quote_trace(out, text, trace, &from);
-        return;
-    }
-    if (trace.n) buf_char(out, '\n');
-    buf_str(out, trace);
-}
-
-int task_error(struct task *t, struct buf *traceback, struct buf *message) {
-    int status = 0;
-    struct buf text;
-    buf_init(&text);
-    assert(t->state == TASK_DONE);
-    switch (t->end) {
-    case TASK_RETURNED:
-        break;
-    case TASK_FAILED:
-        status = failure(t, &text);
-        break;
-    case TASK_CANCELED:
-        status = t->timed_out ? 504 : 0;
-        buf_str(&text, t->timed_out ? STR("deadline exceeded") : STR("canceled"));
-        break;
-    case TASK_NO_MEMORY:
-        status = 503;
-        buf_str(&text, STR("out of memory"));
-        break;
-    case TASK_OVERRUN:
-        status = 503;
-        buf_str(&text, str_of(WATCHDOG_MESSAGE));
-        break;
-    }
-    if (message) buf_str(message, buf_view(&text));
-    if (traceback) {
-        buf_str(traceback, buf_view(&text));
-        put_trace(t, buf_view(&text), traceback);
-        if (t->remote.n) buf_char(traceback, '\n');
-        buf_str(traceback, buf_view(&t->remote));
-    }
-    buf_free(&text);
-    return status;
 }
 
 /* ---- the worker ------------------------------------------------------------------------------ */

@@ -271,25 +271,26 @@ describe("errors", () => {
 });
 
 describe("time and depth", () => {
-  it("a callee that is slower than the budget is 408, and the caller can still answer", async () => {
-    const answer = await order(
-      host,
-      { how: "stub", client: "probe", name: "Nap", args: [60] },
-      { headers: { "Request-Timeout": "0.5" } },
-    );
+  // Each caller has some milliseconds more than who it calls. A machine that takes them away makes
+  // the front door answer first, with 504: it is asked again then.
+  const timedOut = async (what) => {
+    const headers = { "Request-Timeout": "0.5" };
+    const answer = await waitFor(() => order(host, what, { headers }), "the caller to answer");
     assert.equal(answer.status, 408);
     assert.equal(answer.error, "timeout");
-  });
+  };
 
-  it("the budget holds through two services", async () => {
-    const answer = await order(
-      host,
-      { through: "relay.example", how: "call", host: "probe.example", name: "Nap", args: [60] },
-      { headers: { "Request-Timeout": "0.5" } },
-    );
-    assert.equal(answer.status, 408);
-    assert.equal(answer.error, "timeout");
-  });
+  it("a callee that is slower than the budget is 408, and the caller can still answer", () =>
+    timedOut({ how: "stub", client: "probe", name: "Nap", args: [60] }));
+
+  it("the budget holds through two services", () =>
+    timedOut({
+      through: "relay.example",
+      how: "call",
+      host: "probe.example",
+      name: "Nap",
+      args: [60],
+    }));
 
   it("a caller may give a call less time than it has", async () => {
     const answer = await stub("Nap", [60], { with: { timeout: 0.2 } });
