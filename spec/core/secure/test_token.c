@@ -1,28 +1,14 @@
-/* token: what we sign, what we accept, and every way in which others tried to be accepted. */
+/*
+ * token: what we sign, what we accept, and every way in which others tried to be accepted.
+ */
+#include "spec/core/secure/forged.h"
+
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
-#include "core/base/mem.h"
-#include "core/base/stat.h"
 #include "core/secure/seal.h"
-#include "core/secure/token.h"
-
-#define NOW    1700000000.5
-#define HEADER "{\"alg\":\"RS256\",\"typ\":\"JWT\"}"
-#define CLAIMS \
-    "{\"1ui\":\"usr-a\",\"1ai\":\"app-b\",\"1sl\":\"joe\",\"1ro\":[\"user-svc:user\",\"x:admin\"]" \
-    "," \
-    "\"1de\":\"cli\",\"1ao\":\"org-c\",\"exp\":1700000300,\"iat\":1700000000,\"jti\":\"abc\"}"
-
-/* ---- helpers ------------------------------------------------------------------------------ */
 
 static EVP_PKEY *private_key(void) {
     struct str pem = token_test_key();
@@ -54,39 +40,32 @@ static struct buf forge(struct str header, struct str payload) {
     return t;
 }
 
-static struct buf good_token(void) {
-    struct buf t;
-    buf_init(&t);
-    struct err e = {0};
-    assert_int_equal(token_sign_now(STR(CLAIMS), &t, &e), 0);
-    return t;
-}
-
-static void assert_refused(struct str token, const char *words) {
-    const struct claims *c = (const struct claims *)&c;
-    struct err e = {0};
-    assert_int_equal(token_verify(token, NOW, &c, &e), TOKEN_INVALID);
-    assert_null(c);
-    assert_true(e.code < 0);
-    if (!strstr(e.text, words)) fail_msg("expected \"%s\" in \"%s\"", words, e.text);
-}
-
 static void assert_forged_refused(const char *header, const char *payload, const char *words) {
     struct buf t = forge(str_of(header), str_of(payload));
     assert_refused(buf_view(&t), words);
     buf_free(&t);
 }
 
-static void assert_status(struct str token, double now, enum token_status expected) {
-    const struct claims *c;
-    struct err e = {0};
-    int status = (int)token_verify(token, now, &c, &e);
-    if (status != (int)expected) fail_msg("%s", e.text);
-    token_claims_give(c);
+static struct buf pem_of(EVP_PKEY *k, const EVP_CIPHER *cipher) {
+    struct buf out;
+    buf_init(&out);
+    BIO *bio = BIO_new(BIO_s_mem());
+    assert_int_equal(
+        PEM_write_bio_PrivateKey(bio, k, cipher, (const unsigned char *)"pw", 2, NULL, NULL), 1);
+    char *p;
+    long n = BIO_get_mem_data(bio, &p);
+    buf_add(&out, p, (size_t)n);
+    BIO_free(bio);
+    return out;
 }
 
-static void assert_str(struct str s, const char *expected) {
-    assert_true(str_eq(s, str_of(expected)));
+static void assert_key_refused(EVP_PKEY *k, const EVP_CIPHER *cipher) {
+    struct buf pem = pem_of(k, cipher);
+    struct err e = {0};
+    assert_int_equal(token_use(buf_view(&pem), &e), -EINVAL);
+    assert_string_not_equal(e.text, "");
+    buf_free(&pem);
+    EVP_PKEY_free(k);
 }
 
 /* ---- the key ------------------------------------------------------------------------------ */
@@ -134,28 +113,6 @@ static void a_generated_key_is_usable_and_has_the_two_formats(void **state) {
     buf_free(&private_pem);
     buf_free(&public_pem);
     buf_free(&again);
-}
-
-static struct buf pem_of(EVP_PKEY *k, const EVP_CIPHER *cipher) {
-    struct buf out;
-    buf_init(&out);
-    BIO *bio = BIO_new(BIO_s_mem());
-    assert_int_equal(
-        PEM_write_bio_PrivateKey(bio, k, cipher, (const unsigned char *)"pw", 2, NULL, NULL), 1);
-    char *p;
-    long n = BIO_get_mem_data(bio, &p);
-    buf_add(&out, p, (size_t)n);
-    BIO_free(bio);
-    return out;
-}
-
-static void assert_key_refused(EVP_PKEY *k, const EVP_CIPHER *cipher) {
-    struct buf pem = pem_of(k, cipher);
-    struct err e = {0};
-    assert_int_equal(token_use(buf_view(&pem), &e), -EINVAL);
-    assert_string_not_equal(e.text, "");
-    buf_free(&pem);
-    EVP_PKEY_free(k);
 }
 
 static void keys_that_are_weak_or_no_rsa_are_refused_and_the_old_one_stays(void **state) {
@@ -603,258 +560,6 @@ static void using_a_key_without_memory_keeps_the_old_one(void **state) {
     }
 }
 
-/* ---- on a worker -------------------------------------------------------------------------- */
-
-/* A worker whose thread is this one: `body` runs as its first message. */
-static struct worker *w;
-static void (*body)(void);
-
-static void run_body(struct message *m) {
-    body();
-}
-
-static void on_worker(void (*fn)(void)) {
-    struct worker here;
-    struct message m = {.deliver = run_body};
-    struct err e = {0};
-    body = fn;
-    w = &here;
-    assert_int_equal(worker_init(&here, 0, &e), 0);
-    worker_post(&here, &m);
-    worker_run(&here);
-    token_worker_close(&here);
-    worker_free(&here);
-}
-
-static int64_t hits(void) {
-    return stat_get(STAT_TOKEN_CACHE_HITS);
-}
-static int64_t misses(void) {
-    return stat_get(STAT_TOKEN_CACHE_MISSES);
-}
-
-static void check_cache(void) {
-    struct buf t = good_token();
-    const struct claims *a, *b, *c;
-    struct err e = {0};
-    int64_t h = hits(), m = misses();
-    assert_int_equal(token_verify(buf_view(&t), NOW, &a, &e), TOKEN_OK);
-    assert_int_equal(token_verify(buf_view(&t), NOW, &b, &e), TOKEN_OK);
-    assert_ptr_equal(a, b);
-    assert_int_equal(token_verify(buf_view(&t), NOW + 1000, &c, &e), TOKEN_EXPIRED);
-    assert_ptr_equal(a, c);
-    assert_non_null(strstr(e.text, "token is expired"));
-    assert_int_equal(hits() - h, 2);
-    assert_int_equal(misses() - m, 1);
-    token_claims_give(b);
-    token_claims_give(c);
-    /* A new key empties the cache; claims in use stay. */
-    assert_int_equal(token_use(token_test_key(), &e), 0);
-    assert_int_equal(token_verify(buf_view(&t), NOW, &b, &e), TOKEN_OK);
-    assert_int_equal(misses() - m, 2);
-    assert_ptr_not_equal(a, b);
-    assert_str(a->slug, "joe");
-    token_claims_give(a);
-    token_claims_give(b);
-    /* What is wrong is never remembered. */
-    t.p[t.n - 9] = t.p[t.n - 9] == 'x' ? 'y' : 'x';
-    for (int i = 0; i < 3; i++)
-        assert_refused(buf_view(&t), "token signature is invalid");
-    assert_int_equal(misses() - m, 5);
-    assert_int_equal(hits() - h, 2);
-    buf_free(&t);
-    worker_stop(w);
-}
-
-static void a_worker_remembers_verified_tokens_until_the_key_changes(void **state) {
-    on_worker(check_cache);
-}
-
-static struct buf numbered(int i) {
-    struct buf payload, t;
-    buf_init(&payload);
-    buf_init(&t);
-    buf_printf(&payload, "{\"exp\":1900000000,\"jti\":\"%d\"}", i);
-    assert_int_equal(token_sign_now(buf_view(&payload), &t, NULL), 0);
-    buf_free(&payload);
-    return t;
-}
-
-static void check_bound(void) {
-    struct buf first = numbered(-1), second = numbered(-2);
-    assert_status(buf_view(&first), NOW, TOKEN_OK);
-    assert_status(buf_view(&second), NOW, TOKEN_OK);
-    for (int i = 0; i < TOKEN_CACHE - 1; i++) {
-        struct buf t = numbered(i);
-        assert_status(buf_view(&t), NOW, TOKEN_OK);
-        buf_free(&t);
-        if (i % 512 == 0) assert_status(buf_view(&first), NOW, TOKEN_OK); /* stays in use */
-    }
-    int64_t h = hits(), m = misses();
-    assert_status(buf_view(&first), NOW, TOKEN_OK);
-    assert_int_equal(hits() - h, 1);
-    assert_status(buf_view(&second), NOW, TOKEN_OK);
-    assert_int_equal(misses() - m, 1);
-    buf_free(&first);
-    buf_free(&second);
-    worker_stop(w);
-}
-
-static void the_least_recently_used_token_is_forgotten_first(void **state) {
-    on_worker(check_bound);
-}
-
-static void check_cache_without_memory(void) {
-    struct buf t = good_token();
-    for (int n = 1;; n++) {
-        token_worker_close(w);
-        const struct claims *c;
-        mem_fail_at(n, false);
-        enum token_status s = token_verify(buf_view(&t), NOW, &c, NULL);
-        bool fired = mem_fail_fired();
-        mem_fail_at(0, false);
-        assert_true(s == TOKEN_OK || fired);
-        token_claims_give(c);
-        if (!fired) break;
-    }
-    buf_free(&t);
-    worker_stop(w);
-}
-
-static void a_worker_without_memory_verifies_without_a_cache(void **state) {
-    on_worker(check_cache_without_memory);
-}
-
-/* A worker on a thread of its own that verifies while the key changes. */
-struct verifier_thread {
-    pthread_t thread;
-    struct worker w;
-    struct message start;
-    struct str token;
-};
-
-static void verify_often(struct message *m) {
-    struct verifier_thread *t = LIST_ENTRY(m, struct verifier_thread, start);
-    for (int i = 0; i < 300; i++) {
-        const struct claims *c, *d;
-        assert_int_equal(token_verify(t->token, NOW, &c, NULL), TOKEN_OK);
-        assert_int_equal(token_verify(t->token, NOW + 1000, &d, NULL), TOKEN_EXPIRED);
-        token_claims_give(c);
-        token_claims_give(d);
-    }
-    worker_stop(&t->w);
-}
-
-static void *verify_thread(void *arg) {
-    struct verifier_thread *t = arg;
-    worker_post(&t->w, &t->start);
-    worker_run(&t->w);
-    token_worker_close(&t->w);
-    return NULL;
-}
-
-static void workers_verify_while_the_key_changes(void **state) {
-    static struct verifier_thread threads[3];
-    struct buf t = good_token();
-    struct err e = {0};
-    for (int i = 0; i < 3; i++) {
-        threads[i].start.deliver = verify_often;
-        threads[i].token = buf_view(&t);
-        assert_int_equal(worker_init(&threads[i].w, i, &e), 0);
-        assert_int_equal(pthread_create(&threads[i].thread, NULL, verify_thread, &threads[i]), 0);
-    }
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(token_use(token_test_key(), &e), 0);
-    for (int i = 0; i < 3; i++) {
-        pthread_join(threads[i].thread, NULL);
-        worker_free(&threads[i].w);
-    }
-    buf_free(&t);
-}
-
-/* ---- signing jobs ------------------------------------------------------------------------- */
-
-static struct token_job job, busy_jobs[1100];
-static int finished, dropped;
-
-static void fill(struct token_job *t, void (*done)(struct token_job *)) {
-    *t = (struct token_job){.n = sizeof CLAIMS - 1, .done = done};
-    t->payload = mem_dup(STR(CLAIMS));
-}
-
-static void signed_one(struct token_job *t) {
-    assert_int_equal(t->result, 0);
-    assert_null(t->payload);
-    assert_status(buf_view(&t->text), NOW, TOKEN_OK);
-    buf_free(&t->text);
-    worker_stop(w);
-}
-
-static void sign_one(void) {
-    fill(&job, signed_one);
-    assert_int_equal(token_sign(&job), 0);
-}
-
-static void a_job_signs_off_the_loop(void **state) {
-    struct err e = {0};
-    assert_int_equal(token_start(&e), 0);
-    on_worker(sign_one);
-    token_stop();
-    assert_false(token_ready());
-    assert_int_equal(token_use(token_test_key(), &e), 0);
-}
-
-static void job_over(struct token_job *t) {
-    if (t->result == 0) buf_free(&t->text);
-    if (--finished == 0) worker_stop(w);
-}
-
-static void job_dropped(struct token_job *t) {
-    dropped++;
-    job_over(t);
-}
-
-static void sign_too_many(void) {
-    int refused = 0;
-    finished = dropped = 0;
-    for (size_t i = 0; i < sizeof busy_jobs / sizeof *busy_jobs; i++) {
-        fill(&busy_jobs[i], job_over);
-        busy_jobs[i].drop = job_dropped;
-        if (token_sign(&busy_jobs[i]) == 0) {
-            finished++;
-            continue;
-        }
-        refused++;
-        assert_non_null(busy_jobs[i].payload); /* still ours */
-        mem_free(busy_jobs[i].payload);
-        busy_jobs[i].payload = NULL;
-    }
-    assert_true(refused > 0);
-    jobs_cancel(&busy_jobs[900].job);
-}
-
-static void a_full_queue_refuses_and_a_cancelled_job_is_dropped(void **state) {
-    assert_int_equal(token_start(NULL), 0);
-    on_worker(sign_too_many);
-    assert_int_equal(dropped, 1);
-    assert_int_equal(finished, 0);
-    token_stop();
-    assert_int_equal(token_use(token_test_key(), NULL), 0);
-}
-
-static void without_a_key_nothing_is_signed_or_verified(void **state) {
-    struct buf t = good_token(), out;
-    buf_init(&out);
-    token_stop();
-    assert_false(token_ready());
-    assert_int_equal(token_sign_now(STR(CLAIMS), &out, NULL), -ENOENT);
-    assert_int_equal(token_public_pem(&out), -ENOENT);
-    assert_refused(buf_view(&t), "no key is set");
-    buf_free(&t);
-    buf_free(&out);
-    assert_int_equal(token_use(token_test_key(), NULL), 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_test_key_is_the_published_one),
@@ -883,13 +588,6 @@ int main(void) {
         cmocka_unit_test(any_single_bit_of_a_token_counts),
         cmocka_unit_test(verifying_without_memory_fails_cleanly),
         cmocka_unit_test(using_a_key_without_memory_keeps_the_old_one),
-        cmocka_unit_test(a_worker_remembers_verified_tokens_until_the_key_changes),
-        cmocka_unit_test(the_least_recently_used_token_is_forgotten_first),
-        cmocka_unit_test(a_worker_without_memory_verifies_without_a_cache),
-        cmocka_unit_test(workers_verify_while_the_key_changes),
-        cmocka_unit_test(a_job_signs_off_the_loop),
-        cmocka_unit_test(a_full_queue_refuses_and_a_cancelled_job_is_dropped),
-        cmocka_unit_test(without_a_key_nothing_is_signed_or_verified),
     };
     struct err e = {0};
     if (seal_start(&e) < 0 || token_use(token_test_key(), &e) < 0) return 1;
