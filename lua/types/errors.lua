@@ -39,9 +39,9 @@ function errors.raise(status, message, retry_after) end
 ---@return boolean
 function errors.is(value) end
 
---- Passes results through; raises when the first is nil, with the status that belongs to the library's code (busy 503,
---- exists and conflict 409, invalid and range 400, timeout 504, others 500). For results of host libraries that must not
---- be missing.
+--- Passes results through; raises when the first is nil, with the status that belongs to the library's code (busy, limit and
+--- no_memory 503, exists and conflict 409, invalid and range 400, timeout 504, others 500). For results of host libraries
+--- that must not be missing.
 ---@generic T
 ---@param value T?
 ---@param message string?

@@ -61,7 +61,9 @@ describe("errors.check", function()
   end)
 
   it("raises the message with the status that belongs to the code", function()
-    for code, status in pairs { busy = 503, limit = 503, timeout = 504, exists = 409, conflict = 409, other = 500 } do
+    for code, status in pairs {
+      busy = 503, limit = 503, no_memory = 503, timeout = 504, exists = 409, conflict = 409, other = 500,
+    } do
       assert.has_error(function()
         errors.check(nil, "why", code)
       end, { status = status, message = "why" })

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -191,6 +193,34 @@ static void a_hash_of_another_program_is_verified(void **state) {
     pass_stop();
 }
 
+/* Less than a hash needs, more than anything else does. */
+#define SPARE ((rlim_t)4 << 20)
+
+static rlim_t address_space(void) {
+    unsigned long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%llu", &pages), 1);
+    fclose(f);
+    return pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static void want_of_memory_is_told_apart_from_a_wrong_password(void **state) {
+    struct rlimit before, tight;
+    start(false);
+    const char *phc = hash("secret");
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    tight = before;
+    tight.rlim_cur = address_space() + SPARE;
+    assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+    int known = check(phc, "secret"), unknown = check("", "secret");
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(known, -ENOMEM);
+    assert_int_equal(unknown, -ENOMEM);
+    assert_int_equal(check(phc, "secret"), 0);
+    pass_stop();
+}
+
 /* ---- the queue ---------------------------------------------------------------------------- */
 
 static struct pass_job many[40];
@@ -207,7 +237,9 @@ static void one_dropped(struct pass_job *p) {
     if (done_jobs + ++dropped_jobs == accepted) worker_stop(&w);
 }
 
+/* A thread may take one while others are refused: the last one that is in need not be the last. */
 static void submit_many(struct message *m) {
+    struct pass_job *last = NULL;
     for (size_t i = 0; i < sizeof many / sizeof *many; i++) {
         memset(&many[i], 0, sizeof many[i]);
         many[i].done = one_done;
@@ -216,12 +248,15 @@ static void submit_many(struct message *m) {
         memcpy(many[i].password, "secret", 6);
         int r = pass_submit(&many[i]);
         assert_true(r == 0 || r == ERR_BUSY);
-        if (r == 0)
-            accepted++;
-        else
+        if (r < 0) {
             assert_int_equal(many[i].password[0], 0);
+            continue;
+        }
+        accepted++;
+        last = &many[i];
     }
-    jobs_cancel(&many[accepted - 1].job);
+    assert_non_null(last);
+    jobs_cancel(&last->job);
 }
 
 static void a_full_queue_refuses_at_once(void **state) {
@@ -260,6 +295,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_hash_is_told_apart_from_a_wrong_password),
         cmocka_unit_test(weaker_hashes_are_outdated_and_stronger_ones_are_not),
         cmocka_unit_test(a_hash_of_another_program_is_verified),
+        cmocka_unit_test(want_of_memory_is_told_apart_from_a_wrong_password),
         cmocka_unit_test(a_full_queue_refuses_at_once),
         cmocka_unit_test(without_threads_everything_is_refused),
     };
