@@ -83,7 +83,7 @@ return {
     if not name then
       overview(flags.json)
     elseif not main.command(name) then
-      main.wrong_usage(("there is no command %q; moonbus help lists them all"):format(name))
+      main.no_command(name)
     elseif flags.json then
       output.json(described(name))
     else

@@ -68,6 +68,14 @@ function M.command(name)
   return nil
 end
 
+--- Raises that there is no such command, with the nearest name.
+---@param name string
+function M.no_command(name)
+  local meant = require("gen.report").nearest(name, COMMANDS) -- only now: nothing else here needs it
+  M.wrong_usage(("there is no command %q%s; moonbus help lists them all"):format(name,
+    meant and (", do you mean %s?"):format(meant) or ""))
+end
+
 function M.commands()
   return COMMANDS
 end
@@ -214,7 +222,7 @@ local function run(words)
   end
   local command = M.command(name)
   if not command then
-    M.wrong_usage(("there is no command %q; moonbus help lists them all"):format(name))
+    M.no_command(name)
   elseif command.raw then
     return run_raw(command, words, front.at)
   end

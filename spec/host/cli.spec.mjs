@@ -131,6 +131,11 @@ it("what it does not know is exit code 2, with a way out", async () => {
   ]) {
     misused(await runCommand(args));
   }
+  for (const args of [["reloadd"], ["help", "reloadd"]]) {
+    const { status, stderr } = await runCommand(args);
+    assert.equal(status, 2);
+    assert.match(stderr, /there is no command "reloadd", do you mean reload\?/);
+  }
 });
 
 it("config prints every setting with its value and source", async () => {
