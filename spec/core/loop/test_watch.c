@@ -27,11 +27,15 @@ static const char *in_root(const char *name) {
     return path;
 }
 
-static void put(const char *name) {
-    int fd = open(in_root(name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0) fail_msg("%s: %s", name, strerror(errno));
+static void append(const char *path) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) fail_msg("%s: %s", path, strerror(errno));
     assert_int_equal(write(fd, "x", 1), 1);
     close(fd);
+}
+
+static void put(const char *name) {
+    append(in_root(name));
 }
 
 static void folder(const char *name) {
@@ -239,10 +243,7 @@ static const char *there(const char *name) {
 }
 
 static void write_there(const char *name) {
-    int fd = open(there(name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0) fail_msg("%s: %s", name, strerror(errno));
-    assert_int_equal(write(fd, "x", 1), 1);
-    close(fd);
+    append(there(name));
 }
 
 static void replace_there(const char *name) {
