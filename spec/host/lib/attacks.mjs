@@ -745,6 +745,7 @@ local yaml = require "yaml"
 local svc = require "service" (...)
 
 local things = store.collection("things", { id = "thing" })
+local me = math.random(1 << 50)
 local attacks = {}
 
 function svc.Again(ctx)
@@ -757,12 +758,14 @@ function svc.Loop(ctx)
   end
 end
 
--- Makes garbage, so that the collector runs, and says how much memory is left in use.
+-- Makes garbage, so that the collector runs, and says how much memory was in use at least, and in which state.
 function svc.Breathe()
+  local least = math.huge
   for i = 1, 100000 do
     local _ = { i }
+    least = i % 100 == 0 and math.min(least, collectgarbage "count") or least
   end
-  return tostring(collectgarbage "count" // 1024)
+  return { me = me, megabytes = least // 1024 }
 end
 
 function svc.Attack(ctx, req, res)
