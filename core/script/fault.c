@@ -55,7 +55,7 @@ static struct fault *fault_for(struct task *t, lua_State *co) {
 void fault_left(struct task *t, lua_State *co) {
     struct fault *f = lua_gettop(co) > 0 ? fault_for(t, co) : NULL;
     if (!f || f->trace.n > FAULT_MAX) return;
-    vm_traceback(co, NULL, &f->trace);
+    vm_traceback(co, 0, &f->trace);
     buf_str(&f->trace, STR("\nresumed from:\n"));
 }
 

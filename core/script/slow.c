@@ -88,9 +88,9 @@ static void report(lua_State *L, const struct task *t, uint64_t ns) {
     uint64_t times = count(map_hash(buf_view(&key)) | 1);
     if (times) {
         if (known) buf_printf(&where, "%s:%d", at.short_src, at.currentline);
-        vm_traceback(L, NULL, &trace);
+        vm_traceback(L, 0, &trace);
         if (L != t->co) buf_str(&trace, STR("\nresumed from:\n"));
-        if (L != t->co) vm_traceback(t->co, NULL, &trace);
+        if (L != t->co) vm_traceback(t->co, 0, &trace);
         log_warn("slow turn", LOGS("request_id", t->request_id), LOGZ("service", service),
                  LOGZ("what", t->what), LOGS("where", buf_view(&where)),
                  LOGF("ms", (double)ns / 1e6), LOGI("times", times),

@@ -174,7 +174,7 @@ void task_drop_idle(struct vm *vm) {
 static void reset(struct task *t) {
     t->canceled = t->overrun = t->killed = t->timed_out = t->exposed = t->detached = t->background =
         t->own = false;
-    t->nargs = t->n_nest = 0;
+    t->nargs = t->n_nest = t->gave_way = 0;
     t->stretch = 0;
     t->slow = false;
     t->op = NULL;
@@ -404,6 +404,7 @@ static void run(struct task *t) {
     int nargs = t->nargs, nresults = 0;
     t->nargs = 0;
     t->state = TASK_RUNNING;
+    t->gave_way = 0;
     vm->running = t;
     vm->depth = vm->barrier = vm->closers = 0;
     watchdog_enter(vm->worker, t->co);

@@ -113,6 +113,7 @@ struct task {
     struct list children, sibling; /* struct task.sibling; among the parent's children */
     lua_State **nest;      /* inner coroutines to resume when the wait is over, innermost first */
     int n_nest, nest_room; /* entries, room for entries */
+    int gave_way;          /* line where its innermost coroutine did, 0 = it did not; see trace.h */
     uint32_t big;          /* vm->big when it began */
     struct arena arena;    /* ends with the task; destructors run on every way out */
     uint64_t started;      /* loop ms */

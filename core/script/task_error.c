@@ -73,10 +73,10 @@ static int examine(lua_State *L) {
 
 static void trace_one(struct task *t, struct buf *out) {
     for (int i = 0; i < t->n_nest; i++) {
-        vm_traceback(t->nest[i], NULL, out);
+        vm_traceback(t->nest[i], i ? 0 : t->gave_way, out);
         buf_str(out, STR("\nresumed from:\n"));
     }
-    vm_traceback(t->co, NULL, out);
+    vm_traceback(t->co, t->n_nest ? 0 : t->gave_way, out);
 }
 
 void task_trace(struct task *t, struct buf *out) {

@@ -163,10 +163,10 @@ static void add_stack(const struct task *t, struct buf *out) {
     int skip = t->n_nest > COROUTINES ? t->n_nest - COROUTINES : 0;
     buf_str(out, STR(",\"stack\":["));
     for (int i = skip; i < t->n_nest; i++) {
-        trace_json(t->nest[i], out);
+        trace_json(t->nest[i], i ? 0 : t->gave_way, out);
         buf_char(out, ',');
     }
-    trace_json(t->co, out);
+    trace_json(t->co, t->n_nest ? 0 : t->gave_way, out);
     buf_char(out, ']');
 }
 

@@ -79,9 +79,15 @@ static void what(const lua_Debug *at, struct buf *out) {
         buf_printf(out, "in function <%s:%d>", at->short_src, at->linedefined);
 }
 
-/* True: with its line of source. */
-static bool frame(lua_State *co, lua_Debug *at, bool quote, struct buf *out) {
+/* Where a frame is; `known` when Lua would say something else. */
+static void look(lua_State *co, lua_Debug *at, int known) {
     lua_getinfo(co, "Slnt", at);
+    if (known) at->currentline = known;
+}
+
+/* True: with its line of source. */
+static bool frame(lua_State *co, lua_Debug *at, int known, bool quote, struct buf *out) {
+    look(co, at, known);
     buf_printf(out, "\n    %s:", at->short_src);
     if (at->currentline > 0) buf_printf(out, "%d:", at->currentline);
     buf_char(out, ' ');
@@ -93,25 +99,24 @@ static bool frame(lua_State *co, lua_Debug *at, bool quote, struct buf *out) {
     return line.n > 0;
 }
 
-void vm_traceback(lua_State *co, const char *message, struct buf *out) {
+void vm_traceback(lua_State *co, int line, struct buf *out) {
     lua_Debug at;
     int n = depth(co), skip = n - TRACE_BOTTOM, quoted = 0;
-    if (message) buf_printf(out, "%s\n", message);
     buf_str(out, STR("stack traceback:"));
     for (int level = 0; lua_getstack(co, level, &at); level++) {
         if (level == TRACE_TOP && level < skip) {
             buf_printf(out, "\n    ... %d levels", skip - level);
             level = skip - 1;
         } else {
-            quoted += frame(co, &at, conf.dev && quoted < TRACE_QUOTED, out);
+            quoted += frame(co, &at, level ? 0 : line, conf.dev && quoted < TRACE_QUOTED, out);
         }
     }
 }
 
 /* {"at": "services/lab/service.lua:12", "what": "in function 'nap'", "line": "time.sleep(1)"} */
-static void frame_json(lua_State *co, lua_Debug *at, struct buf *out) {
+static void frame_json(lua_State *co, lua_Debug *at, int known, struct buf *out) {
     struct buf text;
-    lua_getinfo(co, "Slnt", at);
+    look(co, at, known);
     buf_init(&text);
     buf_str(&text, str_of(at->short_src));
     if (at->currentline > 0) buf_printf(&text, ":%d", at->currentline);
@@ -131,7 +136,7 @@ static void frame_json(lua_State *co, lua_Debug *at, struct buf *out) {
     buf_char(out, '}');
 }
 
-void trace_json(lua_State *co, struct buf *out) {
+void trace_json(lua_State *co, int line, struct buf *out) {
     lua_Debug at;
     int n = depth(co), skip = n - TRACE_BOTTOM;
     const char *sep = "";
@@ -143,7 +148,7 @@ void trace_json(lua_State *co, struct buf *out) {
             buf_printf(out, "{\"left\":%d}", skip - level);
             level = skip - 1;
         } else {
-            frame_json(co, &at, out);
+            frame_json(co, &at, level ? 0 : line, out);
         }
     }
     buf_char(out, ']');

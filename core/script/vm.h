@@ -112,9 +112,9 @@ int vm_load_named(lua_State *L, struct str name, struct str source);
 /* After the load phase: the full API from now on, globals and library tables frozen. Protected
  * context only. */
 void vm_freeze(lua_State *L);
-/* The message, if any, and the traceback of the coroutine, each line indented, into out. Allocates
+/* The traceback of the coroutine, each line indented, into out; `line` as in trace.h. Allocates
  * nothing in the state: any context. */
-void vm_traceback(lua_State *co, const char *message, struct buf *out);
+void vm_traceback(lua_State *co, int line, struct buf *out);
 /* The value at `index` as text for people, whatever it is; runs __tostring. Protected context. */
 void vm_text(lua_State *L, int index, struct buf *out);
 

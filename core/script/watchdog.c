@@ -109,8 +109,10 @@ void watchdog_check(lua_State *L) {
 }
 
 /* In a hook lua_yield returns, and the yield happens when the hook has returned. */
-static void force_yield(lua_State *L, struct vm *vm) {
+static void force_yield(lua_State *L, struct vm *vm, lua_Debug *at) {
     lua_sethook(L, NULL, 0, 0);
+    lua_getinfo(L, "l", at);
+    vm->running->gave_way = at->currentline;
     vm->host_yield = true;
     lua_yield(L, 0);
 }
@@ -139,7 +141,7 @@ static void hook(lua_State *L, lua_Debug *at) {
         remember_where(m, L, at);
         if (running) t->overrun = true;
         if (running && may_yield) {
-            force_yield(L, vm);
+            force_yield(L, vm, at);
             return;
         }
         watchdog_arm(L);
@@ -152,7 +154,7 @@ static void hook(lua_State *L, lua_Debug *at) {
     if (!met || spent < dog.soft || !running || !may_yield) return;
     stat_add(STAT_TASK_YIELDS, 1);
     t->stretch += spent;
-    force_yield(L, vm);
+    force_yield(L, vm, at);
 }
 
 void watchdog_arm(lua_State *L) {

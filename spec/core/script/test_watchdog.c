@@ -325,6 +325,21 @@ static void a_deadline_ends_what_gives_way(void **state) {
     close_watched(&s);
 }
 
+/* Lua steps one instruction back when it yields in a hook. */
+static void what_gave_way_is_on_the_line_where_it_goes_on(void **state) {
+    struct script s;
+    struct run r = {0};
+    open_with(&s, SOFT, PLENTY, PLENTY);
+    struct task *t = run_make(&s, &r, "local n = 1\n\n" FOREVER);
+    task_deadline(t, 5);
+    task_start(t);
+    run_wait(&r);
+    assert_int_equal(r.end, TASK_CANCELED);
+    if (!strstr(r.trace.p, ":3: in main chunk")) fail_msg("%s", r.trace.p);
+    run_free(&r);
+    close_watched(&s);
+}
+
 static void code_that_runs_protected_is_stopped_too(void **state) {
     struct script s;
     struct err e = {0};
@@ -646,6 +661,7 @@ int main(void) {
         cmocka_unit_test(many_endless_tasks_are_all_stopped),
         cmocka_unit_test(children_spend_their_parents_time),
         cmocka_unit_test(a_deadline_ends_what_gives_way),
+        cmocka_unit_test(what_gave_way_is_on_the_line_where_it_goes_on),
         cmocka_unit_test(code_that_runs_protected_is_stopped_too),
         cmocka_unit_test(closers_of_a_cancelled_task_are_stopped),
         cmocka_unit_test(closers_of_many_tasks_share_one_limit),
