@@ -1,6 +1,9 @@
 /*
  * jobs: threads around one queue. Used for whatever may take longer than a turn of a loop.
  *
+ * In the queue is the next job of each owner; the others of that owner hang behind it. What is
+ * taken leaves its place to the one behind it, which goes to the end.
+ *
  * One mutex guards the queue. `taken` tells without it that a job has left the queue for good, so
  * that a job can be cancelled between the end of its pool and the delivery of its result.
  */
@@ -16,8 +19,8 @@ struct jobs {
     pthread_mutex_t lock;  /* guards everything below but the constants */
     pthread_cond_t work;   /* there is a job, or the pool ends */
     pthread_cond_t opened; /* another thread is ready, or failed to be */
-    struct list waiting;   /* struct job.link */
-    int n_waiting;         /* their number */
+    struct list waiting;   /* struct job.link: one of each owner */
+    int n_waiting;         /* jobs, those behind them too */
     int ready, failed;     /* threads that are through with open() */
     bool stopping;         /* finish what waits, take nothing new */
     int queue;             /* constant: most jobs that may wait */
@@ -36,6 +39,54 @@ static void deliver(struct message *m) {
         j->drop(j);
 }
 
+/* ---- the queue ------------------------------------------------------------------------------- */
+
+/* The next job of that owner, NULL = none waits. There are as many to look at as there are owners
+ * that wait. */
+static struct job *first_of(struct jobs *pool, uint64_t owner) {
+    LIST_EACH(&pool->waiting, it) {
+        struct job *j = LIST_ENTRY(it, struct job, link);
+        if (j->owner == owner) return j;
+    }
+    return NULL;
+}
+
+static bool put(struct jobs *pool, struct job *j) {
+    struct job *first = first_of(pool, j->owner);
+    int most = j->owner ? (pool->queue + 1) / 2 : pool->queue;
+    if (pool->n_waiting >= pool->queue || (first && first->n_behind + 1 >= most)) return false;
+    list_push(first ? &first->behind : &pool->waiting, &j->link);
+    if (first) first->n_behind++;
+    pool->n_waiting++;
+    return true;
+}
+
+/* What hangs behind a job that leaves the queue goes to the end of it. */
+static void leave_place(struct jobs *pool, struct job *j) {
+    struct list *node = list_pop(&j->behind);
+    if (!node) return;
+    struct job *next = LIST_ENTRY(node, struct job, link);
+    next->n_behind = j->n_behind - 1;
+    if (!list_empty(&j->behind)) { /* its list has another head */
+        list_push(&j->behind, &next->behind);
+        list_unlink(&j->behind);
+    }
+    list_push(&pool->waiting, &next->link);
+}
+
+static void take_out(struct jobs *pool, struct job *j) {
+    struct job *first = first_of(pool, j->owner);
+    list_unlink(&j->link);
+    if (first == j)
+        leave_place(pool, j);
+    else
+        first->n_behind--;
+    pool->n_waiting--;
+    atomic_store(&j->taken, true);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
 /* Waits for a job; NULL when the pool ends and nothing is left. */
 static struct job *take(struct jobs *pool) {
     struct job *j = NULL;
@@ -43,9 +94,8 @@ static struct job *take(struct jobs *pool) {
     while (pool->n_waiting == 0 && !pool->stopping)
         pthread_cond_wait(&pool->work, &pool->lock);
     if (pool->n_waiting > 0) {
-        j = LIST_ENTRY(list_pop(&pool->waiting), struct job, link);
-        pool->n_waiting--;
-        atomic_store(&j->taken, true);
+        j = LIST_ENTRY(pool->waiting.next, struct job, link);
+        take_out(pool, j);
     }
     pthread_mutex_unlock(&pool->lock);
     return j;
@@ -140,14 +190,12 @@ int jobs_submit(struct jobs *pool, struct job *j) {
     j->canceled = false;
     j->msg.deliver = deliver;
     list_init(&j->link);
+    list_init(&j->behind);
+    j->n_behind = 0;
     atomic_store(&j->taken, false);
     pthread_mutex_lock(&pool->lock);
-    bool room = !pool->stopping && pool->n_waiting < pool->queue;
-    if (room) {
-        list_push(&pool->waiting, &j->link);
-        pool->n_waiting++;
-        pthread_cond_signal(&pool->work);
-    }
+    bool room = !pool->stopping && put(pool, j);
+    if (room) pthread_cond_signal(&pool->work);
     pthread_mutex_unlock(&pool->lock);
     if (room) return 0;
     stat_add(STAT_JOBS_BUSY, 1);
@@ -161,11 +209,7 @@ void jobs_cancel(struct job *j) {
     if (atomic_load(&j->taken)) return; /* running or done: its message will find the mark */
     pthread_mutex_lock(&j->pool->lock);
     bool waiting = !atomic_load(&j->taken);
-    if (waiting) {
-        list_unlink(&j->link);
-        j->pool->n_waiting--;
-        atomic_store(&j->taken, true);
-    }
+    if (waiting) take_out(j->pool, j);
     pthread_mutex_unlock(&j->pool->lock);
     if (waiting) worker_post(j->home, &j->msg);
 }

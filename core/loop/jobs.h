@@ -6,6 +6,9 @@
  * at once. A job that still waits can be cancelled; one that runs cannot, its done() is then
  * skipped and drop() called instead. Exactly one of done() and drop() is called for each job that
  * was accepted, never from inside jobs_submit or jobs_cancel.
+ *
+ * Jobs of one owner run in their order. Owners take turns, however many jobs each has waiting, and
+ * none has more than half of the queue: so one that asks for much waits for itself.
  */
 #ifndef JOBS_H
 #define JOBS_H
@@ -20,12 +23,15 @@ struct jobs; /* a pool */
 struct job {
     struct message msg;                        /* internal */
     struct list link;                          /* internal */
+    struct list behind;                        /* internal: of its owner, when it is the next */
+    int n_behind;                              /* internal */
     struct worker *home;                       /* internal */
     struct jobs *pool;                         /* internal */
     _Atomic bool taken;                        /* internal: it has left the queue */
     void (*run)(struct job *j, void *context); /* on a pool thread; `context` is that thread's */
     void (*done)(struct job *j);               /* on the home worker */
     void (*drop)(struct job *j); /* on the home worker, instead of done, after jobs_cancel */
+    uint64_t owner;              /* whose it is; 0 = nobody's, which has no limit but the queue */
     bool canceled;               /* the home worker's */
 };
 

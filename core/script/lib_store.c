@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/script/host.h"
 #include "core/script/json.h"
@@ -364,6 +365,7 @@ static struct store_wait *begin(lua_State *L, const struct op_kind *kind, struct
     w->held = s->held;
     s->held = 0;
     w->job.store = host.store;
+    w->job.job.owner = map_hash(str_of(w->op.vm->options.name)) | 1;
     w->job.arena = *a;
     arena_init(a, 64);
     w->job.done = finished;

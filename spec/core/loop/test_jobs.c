@@ -101,6 +101,66 @@ static void a_full_queue_says_busy_at_once(void **state) {
     uv_sem_destroy(&gate);
 }
 
+static struct task of(uint64_t owner, int number) {
+    struct task t = task(number, NULL);
+    t.job.owner = owner;
+    return t;
+}
+
+static void owners_take_turns_and_none_has_more_than_half_of_the_queue(void **state) {
+    (void)state;
+    uv_sem_t gate;
+    uv_sem_init(&gate, 0);
+    struct jobs *pool = start(1, 8);
+    struct task held = task(0, &gate), over = of(1, 99);
+    struct task t[] = {of(1, 10), of(1, 11), of(1, 12), of(1, 13), of(2, 20), of(2, 21), of(0, 30)};
+    static const int expected[] = {0, 10, 20, 30, 12, 21, 13};
+    assert_int_equal(jobs_submit(pool, &held.job), 0);
+    while (!atomic_load(&held.job.taken))
+        sched_yield();
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        assert_int_equal(jobs_submit(pool, &t[i].job), 0);
+        if (t[i].number == 13) assert_int_equal(jobs_submit(pool, &over.job), ERR_BUSY);
+    }
+    jobs_cancel(&t[1].job); /* from the middle */
+    assert_int_equal(jobs_submit(pool, &over.job), 0);
+    jobs_cancel(&over.job); /* from the end */
+    here_until_n(&finished, 2);
+    finished = 0;
+    uv_sem_post(&gate);
+    here_until_n(&finished, 7);
+    for (size_t i = 0; i < 7; i++)
+        assert_int_equal(order[i], expected[i]);
+    jobs_stop(pool);
+    uv_sem_destroy(&gate);
+}
+
+static void an_owner_whose_next_job_is_cancelled_keeps_the_others(void **state) {
+    (void)state;
+    uv_sem_t gate;
+    uv_sem_init(&gate, 0);
+    struct jobs *pool = start(1, 20);
+    struct task held = task(0, &gate), t[5];
+    assert_int_equal(jobs_submit(pool, &held.job), 0);
+    while (!atomic_load(&held.job.taken))
+        sched_yield();
+    for (int i = 0; i < 5; i++) {
+        t[i] = of(1, i + 1);
+        assert_int_equal(jobs_submit(pool, &t[i].job), 0);
+    }
+    jobs_cancel(&t[0].job);
+    jobs_cancel(&t[1].job);
+    jobs_cancel(&t[4].job);
+    here_until_n(&finished, 3);
+    finished = 0;
+    uv_sem_post(&gate);
+    here_until_n(&finished, 3);
+    assert_int_equal(order[1], 3);
+    assert_int_equal(order[2], 4);
+    jobs_stop(pool);
+    uv_sem_destroy(&gate);
+}
+
 static void a_waiting_job_that_is_cancelled_never_runs_and_makes_room(void **state) {
     (void)state;
     uv_sem_t gate;
@@ -311,6 +371,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         HERE(jobs_run_elsewhere_and_come_home_in_order_of_one_thread),
         HERE(a_full_queue_says_busy_at_once),
+        HERE(owners_take_turns_and_none_has_more_than_half_of_the_queue),
+        HERE(an_owner_whose_next_job_is_cancelled_keeps_the_others),
         HERE(a_waiting_job_that_is_cancelled_never_runs_and_makes_room),
         HERE(a_running_job_that_is_cancelled_is_dropped_when_it_is_through),
         HERE(a_result_that_is_on_its_way_can_be_cancelled_although_the_pool_is_gone),
