@@ -5,7 +5,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 
-import { attackers, attacks, isGreedy, table } from "./lib/attacks.mjs";
+import { attackers } from "./lib/attackers.mjs";
+import { attacks, isGreedy, table } from "./lib/attacks.mjs";
 import {
   after,
   binary,
